@@ -1,0 +1,1 @@
+"""Sweeps of deep survival models (DDRSA) for machines that wear out."""

@@ -1,0 +1,1 @@
+"""Data sets as `Sequences`: readers, a simulator, splits by unit, scaling, and a cache on disk."""

@@ -1,0 +1,84 @@
+"""Prepared sequences on disk, so that the many runs of a sweep parse each data set once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from ddrsa.data.sequences import Sequences
+from ddrsa.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+FORMAT_VERSION = 1
+"""To be raised when a reader, the simulator or the form of an entry changes: older entries are then left alone."""
+
+PARTS = "parts.json"
+
+
+def content_key(options: Mapping[str, Any], files: Iterable[Path]) -> str:
+    """A hash of the format version, the reader's options, and the names and bytes of the files it reads.
+
+    Raises DataError where a file cannot be read.
+    """
+    digest = hashlib.sha256(json.dumps([FORMAT_VERSION, dict(options)], sort_keys=True).encode())
+    for path in files:
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+        digest.update(f"{path.name} {content}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def cached(cache_dir: Path, key: str, build: Callable[[], dict[str, Sequences]]) -> dict[str, Sequences]:
+    """The named sequences of the entry `key`, memory-mapped; built, and stored, by the first that asks for them.
+
+    Any number of processes may call this at once: one builds, the others wait. An entry appears at once and whole.
+    A damaged entry is logged and built anew. Raises DataError where `cache_dir` cannot be written.
+    """
+    entry = cache_dir / "datasets" / key
+    try:
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(entry.with_suffix(".lock")):
+            if entry.exists():
+                try:
+                    return _load(entry)
+                except DataError as error:
+                    logger.warning("the cache entry is damaged and is built anew: %s", error)
+                    shutil.rmtree(entry)
+            _store(entry, build())
+            return _load(entry)
+    except OSError as error:
+        raise DataError(f"cache_dir {cache_dir} cannot be used: {error}") from error
+
+
+def _store(entry: Path, parts: dict[str, Sequences]) -> None:
+    prefix = f".{entry.name}-"
+    for left in entry.parent.glob(f"{prefix}*"):  # under the lock: what a killed process did not finish
+        shutil.rmtree(left)
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=entry.parent))
+    try:
+        for name, sequences in parts.items():
+            sequences.save(temporary / name)
+        (temporary / PARTS).write_text(json.dumps(list(parts)))
+        temporary.chmod(0o755)  # mkdtemp lets no other user read; a cache may be shared
+        temporary.rename(entry)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _load(entry: Path) -> dict[str, Sequences]:
+    try:
+        names = json.loads((entry / PARTS).read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{entry / PARTS} cannot be read: {error}") from error
+    return {name: Sequences.load(entry / name) for name in names}

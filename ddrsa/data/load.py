@@ -1,0 +1,106 @@
+"""From the `dataset` group of the config to scaled training, validation and test units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ddrsa.data.cache import cached, content_key
+from ddrsa.data.options import DatasetOptions, SimulatedOptions, TurbofanOptions, check_dataset_options
+from ddrsa.data.scaling import Scaler, fit_scaler
+from ddrsa.data.sequences import Sequences
+from ddrsa.data.simulated import simulate_fleet
+from ddrsa.data.splits import split_units
+from ddrsa.data.turbofan import read_turbofan, source_files
+from ddrsa.errors import ConfigError
+
+
+class Source(NamedTuple):
+    """Where a data set comes from: the files, for the cache, and what reads them.
+
+    `read` returns "run_to_failure", which is split by unit, and "official" where there is an official test set.
+    """
+
+    files: list[Path]
+    read: Callable[[], dict[str, Sequences]]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """The parts of a data set, scaled by what its training units show.
+
+    official: the official test set, in which units stop before their failure; None where there is none.
+    """
+
+    name: str
+    training: Sequences
+    validation: Sequences
+    test: Sequences
+    official: Sequences | None
+    scaler: Scaler
+
+
+def _simulated(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (it reads no files)
+    assert isinstance(options, SimulatedOptions)
+    return Source([], lambda: {"run_to_failure": simulate_fleet(options).sequences()})
+
+
+def _turbofan(options: DatasetOptions, data_dir: Path) -> Source:
+    assert isinstance(options, TurbofanOptions)
+    files = source_files(data_dir, options.subset)
+    return Source([path for path in files if path is not None], lambda: read_turbofan(*files))
+
+
+# A new data set: its options in options.DATASET_OPTIONS, its source here, its keys in conf/dataset/<name>.yaml.
+SOURCES: dict[str, Callable[[DatasetOptions, Path], Source]] = {"simulated": _simulated, "turbofan": _turbofan}
+
+
+def load_dataset(
+    dataset_config: Mapping[str, Any],
+    *,
+    data_dir: Path | str,
+    cache_dir: Path | str | None,
+    seed: int,
+    num_folds: int | None = None,
+    fold: int = 0,
+) -> Dataset:
+    """Read (or find in the cache), split by unit, and scale.
+
+    dataset_config: the keys of the group `dataset`.
+    data_dir: the folder with a folder per data set. cache_dir: None to parse anew.
+    seed: of the split, where `split_seed` is null. num_folds, fold: as in `split_units`.
+
+    Raises ConfigError for a wrong option or a split with an empty part, DataError for missing or wrong files.
+    """
+    options = check_dataset_options(dataset_config)
+    source = SOURCES[options.name](options, Path(data_dir))
+    if cache_dir is None:
+        parts = source.read()
+    else:
+        key = content_key(options.reading_options(), source.files)
+        parts = cached(Path(cache_dir), f"{options.name}-{key}", source.read)
+    units = parts["run_to_failure"]
+    split = split_units(
+        units.unit_ids,
+        units.unit_event_observed,
+        seed=seed if options.split_seed is None else options.split_seed,
+        num_folds=num_folds,
+        fold=fold,
+        test_fraction=options.test_fraction,
+        validation_fraction=options.validation_fraction,
+    )
+    training = units.select_units(split.training)
+    if not training.event_observed.any():
+        raise ConfigError(f"all {training.num_units} training units of {options.name} are censored, none has failed")
+    scaler = fit_scaler(training, options.scaling)
+    official = parts.get("official")
+    return Dataset(
+        name=options.name,
+        training=scaler.apply(training),
+        validation=scaler.apply(units.select_units(split.validation)),
+        test=scaler.apply(units.select_units(split.test)),
+        official=None if official is None else scaler.apply(official),
+        scaler=scaler,
+    )

@@ -1,0 +1,78 @@
+"""Which units train, validate and test: always whole units, so that no window of a test unit is seen in training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ddrsa.errors import ConfigError
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The unit ids of the three parts, each sorted; together they are all units, and no unit is in two."""
+
+    training: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def split_units(
+    unit_ids: ArrayLike,
+    event_observed: ArrayLike | None = None,
+    *,
+    seed: int,
+    num_folds: int | None = None,
+    fold: int = 0,
+    test_fraction: float = 0.3,
+    validation_fraction: float = 0.3,
+) -> Split:
+    """Split U units at random, by `seed` alone.
+
+    unit_ids: (U,) distinct ids.
+    event_observed: (U,) False for a censored unit; then each part gets its share of failed and of censored units.
+    num_folds: None for the paper's split (DDRSA, NeurIPS 2022): `test_fraction` of the units are the test
+        part. With k folds, fold number `fold` of k is the test part; each unit is in the test part of one fold.
+    In both cases `validation_fraction` of the other units are the validation part.
+
+    Raises ConfigError where a part would be empty, or `num_folds` or `fold` is out of range.
+    """
+    order = _shuffled(np.asarray(unit_ids, dtype=np.int64), event_observed, seed)
+    num_units = len(order)
+    if num_folds is None:
+        if fold != 0:
+            raise ConfigError(f"fold is {fold}, but num_folds is null; set num_folds, or leave fold at 0")
+        size = round(test_fraction * num_units)
+        test, rest = order[:size], order[size:]
+    else:
+        if not 2 <= num_folds <= num_units:
+            raise ConfigError(f"num_folds is {num_folds}, allowed: null or 2 to {num_units}, the number of units")
+        if not 0 <= fold < num_folds:
+            raise ConfigError(f"fold is {fold}, allowed with num_folds={num_folds}: 0 to {num_folds - 1}")
+        folds = np.array_split(order, num_folds)
+        test, rest = folds[fold], np.concatenate(folds[:fold] + folds[fold + 1 :])
+    size = round(validation_fraction * len(rest))
+    split = Split(training=np.sort(rest[size:]), validation=np.sort(rest[:size]), test=np.sort(test))
+    for part in ("training", "validation", "test"):
+        if not len(getattr(split, part)):
+            raise ConfigError(
+                f"{num_units} units are too few: the {part} part is empty with "
+                f"test_fraction={test_fraction}, validation_fraction={validation_fraction}, num_folds={num_folds}"
+            )
+    return split
+
+
+def _shuffled(ids: NDArray[np.int64], event_observed: ArrayLike | None, seed: int) -> NDArray[np.int64]:
+    """The ids shuffled so that every stretch of the result has its share of failed and of censored units."""
+    event = np.ones(len(ids), dtype=bool) if event_observed is None else np.asarray(event_observed, dtype=bool)
+    if event.shape != ids.shape or len(np.unique(ids)) != len(ids):
+        raise ValueError("unit_ids must be distinct, with one event_observed for each")
+    by_id = np.argsort(ids)  # the split must not depend on the order of the file
+    order = by_id[np.random.default_rng(seed).permutation(len(ids))]
+    # Spread each group evenly over (0, 1), then merge the two by position.
+    position = np.empty(len(ids))
+    for group in (event[order], ~event[order]):
+        position[group] = (np.arange(group.sum()) + 0.5) / max(group.sum(), 1)
+    return ids[order[np.argsort(position, kind="stable")]]

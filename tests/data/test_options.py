@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from ddrsa.data.load import SOURCES
+from ddrsa.data.options import DATASET_OPTIONS, SimulatedOptions, TurbofanOptions, check_dataset_options
+from ddrsa.errors import ConfigError
+
+CONF = Path(__file__).parents[2] / "conf" / "dataset"
+
+
+def test_every_data_set_has_options_a_source_and_a_file():
+    assert set(DATASET_OPTIONS) == set(SOURCES)
+    for name in DATASET_OPTIONS:
+        assert (CONF / f"{name}.yaml").is_file()
+
+
+@pytest.mark.parametrize("name", sorted(DATASET_OPTIONS))
+def test_the_config_file_has_every_key_and_allowed_values(name):
+    config = OmegaConf.create({"seed": 5, "dataset": OmegaConf.load(CONF / f"{name}.yaml")})
+    options = check_dataset_options(config.dataset)
+    assert options.split_seed == 5
+    assert set(config.dataset) == set(vars(options))
+
+
+@pytest.mark.parametrize("kind", DATASET_OPTIONS.values())
+def test_the_options_are_schemas_for_hydra(kind):
+    schema = OmegaConf.structured(kind)
+    merged = OmegaConf.merge(schema, {"scaling": "standard"})
+    assert check_dataset_options(merged).scaling == "standard"
+
+
+def test_defaults_and_conversion():
+    options = check_dataset_options({"name": "simulated", "noise": 2})
+    assert isinstance(options, SimulatedOptions)
+    assert isinstance(options.noise, float)
+    assert check_dataset_options({"name": "turbofan"}) == TurbofanOptions()
+
+
+def test_reading_options_leave_out_scaling_and_splitting():
+    options = SimulatedOptions(scaling="standard", split_seed=3, num_units=7)
+    assert options.reading_options() == {
+        "name": "simulated",
+        "num_units": 7,
+        "num_conditions": 1,
+        "num_fault_modes": 1,
+        "censored_fraction": 0.0,
+        "noise": 1.0,
+        "simulation_seed": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({}, "dataset.name is None, allowed: simulated, turbofan"),
+        ({"name": ["turbofan"]}, r"dataset.name is \['turbofan'\], allowed"),
+        ({"name": "nasa"}, "dataset.name is 'nasa', allowed: simulated"),
+        ({"name": "turbofan", "num_units": 3}, "dataset.num_units is no key of the data set turbofan, allowed: name,"),
+        ({"name": "turbofan", "subset": "FD005"}, "dataset.subset is 'FD005', allowed: FD001, FD002"),
+        ({"name": "turbofan", "scaling": "none"}, "dataset.scaling is 'none', allowed: minmax, standard, condition"),
+        ({"name": "turbofan", "scaling": None}, "dataset.scaling is None"),
+        ({"name": "turbofan", "test_fraction": 1.0}, "test_fraction is 1.0, allowed: a number above 0 and below 1"),
+        ({"name": "turbofan", "validation_fraction": 0}, "validation_fraction is 0, allowed"),
+        ({"name": "turbofan", "validation_fraction": float("nan")}, "validation_fraction is nan"),
+        ({"name": "turbofan", "test_fraction": "0.3"}, "test_fraction is '0.3'"),
+        ({"name": "turbofan", "split_seed": -1}, "split_seed is -1"),
+        ({"name": "turbofan", "split_seed": 0.5}, "split_seed is 0.5, allowed: a whole number"),
+        ({"name": "simulated", "num_units": 2}, "num_units is 2, allowed: a whole number from 3 to 100000"),
+        ({"name": "simulated", "num_units": True}, "num_units is True"),
+        ({"name": "simulated", "num_conditions": 3}, "num_conditions is 3, allowed: 1, 6"),
+        ({"name": "simulated", "num_conditions": True}, "num_conditions is True"),
+        ({"name": "simulated", "num_conditions": 6.0}, "num_conditions is 6.0"),
+        ({"name": "simulated", "num_fault_modes": 0}, "num_fault_modes is 0, allowed: 1, 2"),
+        ({"name": "simulated", "censored_fraction": 1}, "censored_fraction is 1, allowed"),
+        ({"name": "simulated", "noise": -0.1}, "noise is -0.1"),
+        ({"name": "simulated", "simulation_seed": -1}, "simulation_seed is -1"),
+    ],
+)
+def test_a_wrong_option_names_the_key_the_value_and_what_is_allowed(mapping, message):
+    with pytest.raises(ConfigError, match=message):
+        check_dataset_options(mapping)

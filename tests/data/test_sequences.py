@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ddrsa.data.sequences import Sequences
+from ddrsa.errors import DataError
+
+
+def test_offsets_of_units(make_sequences):
+    sequences = make_sequences((3, 1, 4))
+    assert (sequences.num_rows, sequences.num_units) == (8, 3)
+    assert sequences.unit_ids.tolist() == [1, 2, 3]
+    assert sequences.starts.tolist() == [0, 3, 4]
+    assert sequences.unit_start_of_row.tolist() == [0, 0, 0, 3, 4, 4, 4, 4]
+    assert sequences.lifetimes.tolist() == [3, 1, 4]
+
+
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=8), st.data())
+def test_selection_keeps_exactly_the_rows_of_the_units(lengths, data):
+    unit = np.repeat(np.arange(len(lengths)), lengths)
+    time = np.concatenate([np.arange(length)[::-1] for length in lengths]).astype(np.float32)
+    rows = np.arange(len(unit), dtype=np.float32)[:, None]
+    sequences = Sequences(rows, unit, time, np.ones(len(unit), dtype=bool), ("row",))
+    ids = data.draw(st.lists(st.sampled_from(range(len(lengths))), min_size=1, unique=True))
+    selected = sequences.select_units(ids)
+    assert selected.features[:, 0].tolist() == [row for row, owner in enumerate(unit) if owner in ids]
+    assert sorted(ids) == selected.unit_ids.tolist()
+
+
+def test_unknown_unit_is_refused(make_sequences):
+    with pytest.raises(ValueError, match="no unit 7"):
+        make_sequences((2, 2)).select_units([1, 7])
+
+
+def test_with_features_keeps_the_rows(make_sequences):
+    sequences = make_sequences((2, 3))
+    other = sequences.with_features(np.zeros((5, 1), dtype=np.float32), ["zero"])
+    assert other.feature_names == ("zero",)
+    assert other.unit is sequences.unit
+
+
+def _changed(array, index, value):
+    array = array.copy()
+    array[index] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: {"features": s.features.astype(np.float64)}, "features has dtype float64, float32 is expected"),
+        (lambda s: {"features": s.features[:-1]}, r"features has shape \(4, 3\), \(5, 3\)"),
+        (lambda _: {"feature_names": ("a", "b")}, r"\(5, 2\) is expected"),
+        (lambda _: {"feature_names": ("a", "b", "a")}, "a name twice"),
+        (lambda s: {"time_to_event": s.time_to_event[:-1]}, "time_to_event has shape"),
+        (lambda s: {"time_to_event": _changed(s.time_to_event, 0, 5)}, "unit 1 does not fall by one"),
+        (lambda s: {"time_to_event": s.time_to_event - 1}, "finite and not negative"),
+        (lambda s: {"time_to_event": _changed(s.time_to_event, 3, np.nan)}, "unit 2 does not fall by one"),
+        (lambda s: {"event_observed": _changed(s.event_observed, 3, False)}, "event_observed changes within unit 2"),
+        (
+            lambda s: {"time_to_event": s.time_to_event + 2, "event_observed": ~s.event_observed},
+            "censored unit 1 is not 0",
+        ),
+        (lambda _: {"unit": np.array([1, 1, 2, 1, 1])}, "unit 1 are not contiguous"),
+    ],
+)
+def test_broken_arrays_are_refused(make_sequences, change, message):
+    sequences = make_sequences((2, 3))
+    with pytest.raises(ValueError, match=message):
+        replace(sequences, **change(sequences))
+
+
+def test_no_rows_are_refused():
+    empty = np.empty(0)
+    with pytest.raises(ValueError, match="at least one row"):
+        Sequences(np.empty((0, 1), np.float32), empty.astype(int), empty.astype(np.float32), empty.astype(bool), ("a",))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_feature_that_is_not_finite_names_column_and_unit(make_sequences, value):
+    sequences = make_sequences((2, 3))
+    with pytest.raises(DataError, match=f"feature x1 of unit 2 is {value}"):
+        replace(sequences, features=_changed(sequences.features, (3, 1), value))
+
+
+def test_save_and_load_are_inverse_and_memory_mapped(make_sequences, tmp_path):
+    sequences = make_sequences((4, 2, 5), censored=(2,))
+    sequences.save(tmp_path / "saved")
+    loaded = Sequences.load(tmp_path / "saved")
+    for name in ("features", "unit", "time_to_event", "event_observed"):
+        array = getattr(loaded, name)
+        assert isinstance(array, np.memmap)
+        assert not array.flags.writeable
+        np.testing.assert_array_equal(array, getattr(sequences, name))
+    assert loaded.feature_names == sequences.feature_names
+
+
+def _truncate(directory):
+    path = directory / "features.npy"
+    path.write_bytes(path.read_bytes()[:-8])
+
+
+def _zero_the_end(directory):
+    path = directory / "features.npy"
+    path.write_bytes(path.read_bytes()[:-8] + bytes(8))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncate,
+        _zero_the_end,
+        lambda directory: (directory / "unit.npy").unlink(),
+        lambda directory: (directory / "meta.json").write_text("{"),
+        lambda directory: (directory / "meta.json").write_text(json.dumps({"feature_names": ["a"]})),
+    ],
+)
+def test_damage_is_found_on_loading(make_sequences, tmp_path, damage):
+    make_sequences((4, 2)).save(tmp_path)
+    damage(tmp_path)
+    with pytest.raises(DataError, match=str(tmp_path)):
+        Sequences.load(tmp_path)
