@@ -1,0 +1,105 @@
+"""The losses that DDRSA is trained with.
+
+Source: Damera Venkata and Bhattacharyya, "When to Intervene: Learning Optimal Intervention Policies for Critical
+Events", NeurIPS 2022.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ddrsa.survival.hazard import log_event_probability, log_survival, restricted_mean
+
+# A forecast that is this many cycles off is penalised as if it were no further off: exp(100 / 10) is a large but
+# finite number with a finite gradient, exp(d / 10) of a long horizon is not.
+NASA_PENALTY_LIMIT = 100.0
+
+
+def known_steps(time_to_event: Tensor, event_observed: Tensor, horizon: int) -> Tensor:
+    """c', the number of steps that a window without an event inside the horizon is known to survive, shape (B,), int64.
+
+    L for an event beyond the horizon; min(c + 1, L) for a censored unit that was seen for another c cycles.
+    """
+    censored = (time_to_event + 1).clamp(max=horizon)
+    return torch.where(event_observed, horizon, censored).long()
+
+
+def ddrsa_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor, lambda_param: float) -> Tensor:
+    """The DDRSA loss, equation 12 of Damera Venkata and Bhattacharyya, NeurIPS 2022; the mean over the batch.
+
+    For a window whose event is seen inside the horizon (tau < L):
+    `lambda_param` * (-log P(tau)) + (1 - `lambda_param`) * (-log (1 - S[L-1])).
+    For any other window: (1 - `lambda_param`) * (-log S[c'-1]), c' as in `known_steps`.
+
+    Args:
+        logits: hazard logits, (B, L).
+        time_to_event: tau in cycles, or for a censored unit the cycles it was still seen for, (B,).
+        event_observed: whether the unit's failure was seen, bool, (B,).
+        lambda_param: the weight of the time of the event against whether there is one, in [0, 1].
+    """
+    horizon = logits.shape[-1]
+    event = event_observed & (time_to_event < horizon)
+    log_event = log_event_probability(logits)
+    time_of_event = -_at(log_event, time_to_event.long().clamp(max=horizon - 1))
+    # log(1 - S[L-1]) as the log of the sum of all P(tau = k): no subtraction, so no cancellation.
+    any_event = -torch.logsumexp(log_event, -1)
+    no_event = -_at(log_survival(logits), known_steps(time_to_event, event_observed, horizon) - 1)
+    loss = torch.where(
+        event,
+        lambda_param * time_of_event + (1 - lambda_param) * any_event,
+        (1 - lambda_param) * no_event,
+    )
+    return loss.mean()
+
+
+def negative_log_likelihood(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
+    """-log P(tau) for events inside the horizon and -log S[c'-1] for the others, (B,); arguments as in `ddrsa_loss`."""
+    horizon = logits.shape[-1]
+    event = event_observed & (time_to_event < horizon)
+    return -torch.where(
+        event,
+        _at(log_event_probability(logits), time_to_event.long().clamp(max=horizon - 1)),
+        _at(log_survival(logits), known_steps(time_to_event, event_observed, horizon) - 1),
+    )
+
+
+def _at(values: Tensor, step: Tensor) -> Tensor:
+    """values[b, step[b]], (B,), from (B, L) and (B,)."""
+    return values.gather(-1, step[:, None]).squeeze(-1)
+
+
+def nasa_penalty(error: Tensor) -> Tensor:
+    """The asymmetric penalty of each prediction, Saxena et al., "Damage Propagation Modeling", PHM 2008.
+
+    exp(-d / 13) - 1 for a prediction that is early (d < 0), exp(d / 10) - 1 for one that is late.
+
+    Args:
+        error: d = predicted minus true time to event in cycles, any shape.
+
+    >>> nasa_penalty(torch.tensor([-13.0, 0.0, 10.0]))
+    tensor([1.7183, 0.0000, 1.7183])
+    """
+    clipped = error.clamp(-NASA_PENALTY_LIMIT, NASA_PENALTY_LIMIT)
+    return torch.expm1(torch.where(clipped < 0, -clipped / 13, clipped / 10))
+
+
+def nasa_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
+    """The mean NASA penalty of E[min(tau, L)] - tau over the windows whose event is inside the horizon; 0 without any.
+
+    Args as in `ddrsa_loss`.
+    """
+    event = event_observed & (time_to_event < logits.shape[-1])
+    # Windows that do not count get error 0, whose penalty is 0; a boolean index would make a GPU wait for the count.
+    error = torch.where(event, restricted_mean(logits) - time_to_event, 0.0)
+    return nasa_penalty(error).sum() / event.sum().clamp(min=1)
+
+
+def training_loss(
+    logits: Tensor, time_to_event: Tensor, event_observed: Tensor, lambda_param: float, nasa_weight: float
+) -> Tensor:
+    """`ddrsa_loss` + `nasa_weight` * `nasa_loss`."""
+    loss = ddrsa_loss(logits, time_to_event, event_observed, lambda_param)
+    if nasa_weight > 0:
+        loss = loss + nasa_weight * nasa_loss(logits, time_to_event, event_observed)
+    return loss
