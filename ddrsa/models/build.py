@@ -1,0 +1,40 @@
+"""From a model's options to the model."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ddrsa.models.options import ModelOptions, RecurrentOptions
+from ddrsa.models.rnn import RecurrentDDRSA
+from ddrsa.models.transformer import TransformerDDRSA
+
+
+def build_model(options: ModelOptions, *, num_features: int, horizon: int, dropout: float) -> nn.Module:
+    """The model that `options` describe, with fresh weights from torch's random generator.
+
+    Args:
+        options: the config group `model`.
+        num_features: F, the features of a row.
+        horizon: L, the number of hazard logits.
+        dropout: the share that is dropped, in [0, 1).
+    """
+    if isinstance(options, RecurrentOptions):
+        return RecurrentDDRSA(
+            cell="gru" if options.name == "gru" else "lstm",
+            num_features=num_features,
+            horizon=horizon,
+            hidden_size=options.hidden_size,
+            num_layers=options.num_layers,
+            dropout=dropout,
+        )
+    return TransformerDDRSA(
+        num_features=num_features,
+        horizon=horizon,
+        d_model=options.d_model,
+        num_heads=options.num_heads,
+        num_encoder_layers=options.num_encoder_layers,
+        num_decoder_layers=options.num_decoder_layers,
+        feedforward_size=options.feedforward_size,
+        rows_per_token=options.rows_per_token,
+        dropout=dropout,
+    )

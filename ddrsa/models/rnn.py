@@ -1,0 +1,52 @@
+"""The recurrent DDRSA model, LSTM or GRU (figure 1 of the paper)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+
+
+class RecurrentDDRSA(nn.Module):
+    """An RNN reads the window; another RNN, fed the encoder's last state at every step, emits L hazard logits.
+
+    The encoder has no biases: its state then stays exactly zero while it reads the zeros of the padding, whatever
+    their number, and the last channel, which is 1 on real rows, gives each gate of the first layer its bias.
+
+    Args:
+        cell: lstm or gru.
+        num_features: F, without the channel that marks the padding.
+        horizon: L.
+        hidden_size: width of the encoder's and the decoder's state.
+        num_layers: layers of each.
+        dropout: after the encoder, between layers, and before the output.
+    """
+
+    def __init__(
+        self,
+        cell: Literal["lstm", "gru"],
+        num_features: int,
+        horizon: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.horizon = horizon
+        between_layers = dropout if num_layers > 1 else 0.0
+        self.encoder = CELLS[cell](
+            num_features + 1, hidden_size, num_layers, bias=False, batch_first=True, dropout=between_layers
+        )
+        self.decoder = CELLS[cell](hidden_size, hidden_size, num_layers, batch_first=True, dropout=between_layers)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden_size, 1)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Hazard logits (B, L) from windows (B, K, F + 1)."""
+        states, _ = self.encoder(windows)
+        context = self.dropout(states[:, -1])
+        decoded, _ = self.decoder(context[:, None].expand(-1, self.horizon, -1))
+        logits: Tensor = self.output(self.dropout(decoded)).squeeze(-1)
+        return logits

@@ -1,0 +1,160 @@
+"""The transformer DDRSA model: an encoder of the window and a decoder with one learned query per step of the horizon.
+
+Layers are normalised first (Xiong et al., ICML 2020). Two choices keep a training step cheap:
+
+- Rows enter in groups of `rows_per_token`, as patches do in PatchTST (Nie et al., ICLR 2023); attention costs fall with
+  the square.
+- Dropout acts on whole features of a residual branch, the same ones at every token (Gal and Ghahramani, NeurIPS 2016).
+  There is none inside the attention, which would keep PyTorch from its fused kernels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, scaled_dot_product_attention
+
+
+class TransformerDDRSA(nn.Module):
+    """Hazard logits from a window by attention.
+
+    What it says does not depend on the padding before a window: positions count backwards from the last row, and
+    tokens that hold padding alone are masked.
+
+    Args:
+        num_features: F, without the channel that marks the padding.
+        horizon: L, the number of learned queries.
+        d_model: width of the tokens, even.
+        num_heads: attention heads; divides `d_model`.
+        num_encoder_layers, num_decoder_layers: layers.
+        feedforward_size: inner width of the feed-forward blocks.
+        rows_per_token: how many consecutive rows make one token.
+        dropout: of features in each residual branch.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        horizon: int,
+        d_model: int,
+        num_heads: int,
+        num_encoder_layers: int,
+        num_decoder_layers: int,
+        feedforward_size: int,
+        rows_per_token: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.rows_per_token = rows_per_token
+        self.embedding = nn.Linear((num_features + 1) * rows_per_token, d_model)
+        sizes = (d_model, num_heads, feedforward_size, dropout)
+        self.encoder = nn.ModuleList(EncoderLayer(*sizes) for _ in range(num_encoder_layers))
+        self.memory_norm = nn.LayerNorm(d_model)
+        # One query for all windows (1, L, D): it becomes (B, L, D) only where it meets the windows.
+        self.queries = nn.Parameter(torch.randn(1, horizon, d_model) / math.sqrt(d_model))
+        self.decoder = nn.ModuleList(DecoderLayer(*sizes) for _ in range(num_decoder_layers))
+        self.output_norm = nn.LayerNorm(d_model)
+        self.output = nn.Linear(d_model, 1)
+        nn.init.zeros_(self.output.bias)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Hazard logits (B, L) from windows (B, K, F + 1)."""
+        windows = pad(windows, (0, 0, -windows.shape[1] % self.rows_per_token, 0))
+        patches = windows.unflatten(1, (-1, self.rows_per_token))
+        # (B, 1, 1, T): which tokens each query may look at. The last row of a patch is real if any of its rows is.
+        mask = (patches[:, :, -1, -1] > 0)[:, None, None]
+        tokens = self.embedding(patches.flatten(2))
+        tokens = tokens + positions_from_the_end(tokens.shape[1], tokens.shape[2], tokens.device)
+        for layer in self.encoder:
+            tokens = layer(tokens, mask)
+        memory = self.memory_norm(tokens)
+        steps = self.queries
+        for layer in self.decoder:
+            steps = layer(steps, memory, mask)
+        logits: Tensor = self.output(self.output_norm(steps)).squeeze(-1)
+        return logits
+
+
+class Attention(nn.Module):
+    """Multi-head attention of queries (B or 1, Q, D) over memory (B, T, D); self-attention where memory is None."""
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        super().__init__()
+        self.num_heads = num_heads
+        self.query = nn.Linear(d_model, d_model)
+        self.key_value = nn.Linear(d_model, 2 * d_model)
+        self.output = nn.Linear(d_model, d_model)
+
+    def forward(self, queries: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        key, value = self.key_value(queries if memory is None else memory).chunk(2, -1)
+        query, key, value = (
+            x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (self.query(queries), key, value)
+        )
+        attended = scaled_dot_product_attention(query.expand(len(key), -1, -1, -1), key, value, attn_mask=mask)
+        result: Tensor = self.output(attended.transpose(1, 2).flatten(2))
+        return result
+
+
+class FeatureDropout(nn.Dropout1d):
+    """Drop features of (B, T, D), the same ones at every token of a window."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.transpose(1, 2)).transpose(1, 2)
+
+
+class FeedForward(nn.Sequential):
+    """Two linear layers with a ReLU between, applied to every token."""
+
+    def __init__(self, d_model: int, feedforward_size: int) -> None:
+        super().__init__(
+            nn.Linear(d_model, feedforward_size), nn.ReLU(inplace=True), nn.Linear(feedforward_size, d_model)
+        )
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention over the window's tokens, then a feed-forward block; (B, T, D) to (B, T, D)."""
+
+    def __init__(self, d_model: int, num_heads: int, feedforward_size: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(d_model)
+        self.attention = Attention(d_model, num_heads)
+        self.feedforward_norm = nn.LayerNorm(d_model)
+        self.feedforward = FeedForward(d_model, feedforward_size)
+        self.dropout = FeatureDropout(dropout)
+
+    def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens), mask=mask))
+        return tokens + self.dropout(self.feedforward(self.feedforward_norm(tokens)))
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention among the steps of the horizon, attention over the window, a feed-forward block.
+
+    (B or 1, L, D) to (B, L, D): in the first layer the steps are the learned queries, the same for every window, and
+    their self-attention is computed once for the batch.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, feedforward_size: int, dropout: float) -> None:
+        super().__init__()
+        self.self_attention_norm = nn.LayerNorm(d_model)
+        self.self_attention = Attention(d_model, num_heads)
+        self.attention_norm = nn.LayerNorm(d_model)
+        self.attention = Attention(d_model, num_heads)
+        self.feedforward_norm = nn.LayerNorm(d_model)
+        self.feedforward = FeedForward(d_model, feedforward_size)
+        self.dropout = FeatureDropout(dropout)
+
+    def forward(self, steps: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
+        steps = steps + self.dropout(self.self_attention(self.self_attention_norm(steps)))
+        steps = steps + self.dropout(self.attention(self.attention_norm(steps), memory, mask))
+        return steps + self.dropout(self.feedforward(self.feedforward_norm(steps)))
+
+
+def positions_from_the_end(num_tokens: int, d_model: int, device: torch.device) -> Tensor:
+    """Sinusoidal encodings (T, D) of each token's distance from the last one (Vaswani et al., NeurIPS 2017)."""
+    distance = torch.arange(num_tokens - 1, -1, -1, dtype=torch.float32, device=device)[:, None]
+    frequency = torch.exp(torch.arange(0, d_model, 2, device=device) * (-math.log(10000.0) / d_model))
+    angle = distance * frequency
+    return torch.cat([angle.sin(), angle.cos()], -1)

@@ -1,0 +1,168 @@
+"""The run directory: the names of its files, and reads and writes that never show half a file.
+
+A run directory is the only interface between the runs and what looks at them:
+
+    .hydra/config.yaml   the composed config, as Hydra writes it
+    run.log              everything that was logged
+    status.json          state, attempt, epoch, process, device, times, error
+    training_log.csv     one row per epoch
+    checkpoint_best.pt   the weights with the lowest validation loss
+    checkpoint_last.pt   everything that is needed to go on
+    test_metrics.json    the result; it exists only when the run has completed
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+SCHEMA_VERSION = 1
+
+STATES = (
+    "pending",
+    "running",
+    "completed",
+    "failed",
+    "timed_out",
+    "killed",
+    "interrupted",
+    "pruned",
+)
+
+
+@contextmanager
+def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file beside `path` that takes its place only when it is whole and on disk.
+
+    If the block raises, or the process dies, `path` is what it was before.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open(mode) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null."""
+    with atomic_write(path) as stream:
+        json.dump(_without_nan({"schema_version": SCHEMA_VERSION, **content}), stream, indent=2, allow_nan=False)
+        stream.write("\n")
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The content of `path`, or None where there is no such file.
+
+    Raises ValueError where the file is no JSON object or comes from a newer version.
+    """
+    try:
+        text = Path(path).read_text()
+    except FileNotFoundError:
+        return None
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} holds {type(content).__name__}, an object is expected")
+    version = content.get("schema_version")
+    if version != SCHEMA_VERSION:
+        raise ValueError(f"{path} has schema_version {version!r}, this version reads {SCHEMA_VERSION}")
+    return content
+
+
+def now() -> str:
+    """The time, UTC, as ISO 8601 with seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class RunDirectory:
+    """One run's directory."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.config = self.path / ".hydra" / "config.yaml"
+        self.overrides = self.path / ".hydra" / "overrides.yaml"
+        self.log = self.path / "run.log"
+        self.status = self.path / "status.json"
+        self.training_log = self.path / "training_log.csv"
+        self.checkpoint_best = self.path / "checkpoint_best.pt"
+        self.checkpoint_last = self.path / "checkpoint_last.pt"
+        self.test_metrics = self.path / "test_metrics.json"
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    def read_status(self) -> dict[str, Any] | None:
+        """The content of status.json, or None before the run has started. Raises ValueError as `read_json`."""
+        return read_json(self.status)
+
+    def read_test_metrics(self) -> dict[str, Any] | None:
+        """The content of test_metrics.json, or None before the run has completed. Raises ValueError as `read_json`."""
+        return read_json(self.test_metrics)
+
+    def begin(self, run_id: str, **fields: Any) -> None:
+        """Start an attempt: state running, this process and host, one attempt more than before."""
+        write_json(
+            self.status,
+            {
+                "run_id": run_id,
+                "state": "running",
+                "attempt": self._previous_attempt() + 1,
+                "epoch": 0,
+                "pid": os.getpid(),
+                "hostname": socket.gethostname(),
+                "started_at": now(),
+                "updated_at": now(),
+                "ended_at": None,
+                "error": None,
+                **fields,
+            },
+        )
+
+    def update(self, **fields: Any) -> None:
+        """Change some fields of status.json."""
+        status = self.read_status() or {}
+        write_json(self.status, {**status, **fields, "updated_at": now()})
+
+    def end(self, state: str, error: str | None = None) -> None:
+        """Write the final state, with the reason where it is not `completed`."""
+        if state not in STATES:
+            raise ValueError(f"state {state!r} is not one of {', '.join(STATES)}")
+        self.update(state=state, error=error, ended_at=now())
+
+    def _previous_attempt(self) -> int:
+        # A status file that an earlier process damaged must not keep the run from starting again.
+        try:
+            status = self.read_status()
+        except ValueError:
+            return 0
+        return int(status.get("attempt", 0)) if status else 0
+
+
+def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
+    """Every run directory beneath `sweep_dir`, in the order of their paths: each that has a `.hydra/config.yaml`."""
+    root = Path(sweep_dir)
+    return [RunDirectory(config.parent.parent) for config in sorted(root.rglob(".hydra/config.yaml"))]

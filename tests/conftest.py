@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ddrsa.data.sequences import Sequences
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    # Concurrent threads of tiny models only get in each other's way.
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def fleet() -> Sequences:
+    """Twelve short units whose one informative feature falls as the failure comes nearer; two are censored."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(5, 30, 12)
+    unit = np.repeat(np.arange(1, 13), lengths)
+    cycle = np.concatenate([np.arange(n) for n in lengths])
+    time_to_event = (np.repeat(lengths, lengths) - 1 - cycle).astype(np.float32)
+    signal = np.exp(-time_to_event / 8) + rng.normal(0, 0.05, len(unit))
+    features = np.column_stack([signal, rng.normal(size=len(unit))]).astype(np.float32)
+    return Sequences(features, unit, time_to_event, ~np.isin(unit, [3, 8]), ("signal", "noise"))

@@ -1,0 +1,88 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ddrsa.models.build import build_model
+from ddrsa.models.forecast import forecast
+from ddrsa.models.options import ModelOptions, RecurrentOptions, TransformerOptions
+
+MODELS = {
+    "lstm": RecurrentOptions("lstm", hidden_size=8, num_layers=1),
+    "lstm of two layers": RecurrentOptions("lstm", hidden_size=8, num_layers=2),
+    "gru": RecurrentOptions("gru", hidden_size=8, num_layers=1),
+    "gru of two layers": RecurrentOptions("gru", hidden_size=8, num_layers=2),
+    "transformer": TransformerOptions("transformer", 16, 2, 2, 2, 32, rows_per_token=2),
+    "transformer, a token per row": TransformerOptions("transformer", 16, 2, 2, 2, 32, rows_per_token=1),
+}
+every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
+
+
+def build(options: ModelOptions, num_features: int = 3, horizon: int = 7) -> nn.Module:
+    torch.manual_seed(0)
+    return build_model(options, num_features=num_features, horizon=horizon, dropout=0.2)
+
+
+def padded(rows: Tensor, lookback: int) -> Tensor:
+    """Windows (B, K, F + 1) of rows (B, n, F) with padding before them."""
+    marked = torch.cat([rows, torch.ones(*rows.shape[:2], 1)], -1)
+    return nn.functional.pad(marked, (0, 0, lookback - rows.shape[1], 0))
+
+
+@every_model
+def test_padding_changes_nothing(options: ModelOptions) -> None:
+    model = build(options).eval()
+    rows = torch.randn(4, 6, 3)
+    expected = model(padded(rows, 6))
+    for lookback in (7, 8, 31, 64):
+        torch.testing.assert_close(model(padded(rows, lookback)), expected, rtol=1e-5, atol=1e-6)
+
+
+@every_model
+def test_padding_changes_no_gradient(options: ModelOptions) -> None:
+    # Trained on it or not: the padding must not move the weights either.
+    model = build(options).eval()
+    rows = torch.randn(4, 6, 3)
+    gradients = []
+    for lookback in (6, 40):
+        model.zero_grad()
+        model(padded(rows, lookback)).square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in model.parameters()])
+    for short, long in zip(*gradients, strict=True):
+        torch.testing.assert_close(short, long, rtol=1e-4, atol=1e-5)
+
+
+@every_model
+def test_real_rows_of_zeros_are_not_padding(options: ModelOptions) -> None:
+    model = build(options).eval()
+    rows = torch.randn(2, 4, 3)
+    with_zeros = torch.cat([torch.zeros(2, 2, 3), rows], 1)
+    assert not torch.allclose(model(padded(with_zeros, 6)), model(padded(rows, 6)), atol=1e-6)
+
+
+@every_model
+@pytest.mark.parametrize(("lookback", "horizon", "num_features"), [(1, 1, 1), (5, 40, 2), (33, 3, 20)])
+def test_any_size(options: ModelOptions, lookback: int, horizon: int, num_features: int) -> None:
+    model = build(options, num_features, horizon)
+    logits = model(padded(torch.randn(2, lookback, num_features), lookback))
+    assert logits.shape == (2, horizon)
+    logits.sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+@every_model
+def test_every_row_counts(options: ModelOptions) -> None:
+    model = build(options).eval()
+    windows = padded(torch.randn(1, 5, 3), 6).requires_grad_()
+    model(windows).sum().backward()
+    assert (windows.grad[0, 1:, :3].abs().sum(-1) > 0).all()
+
+
+@every_model
+def test_forecast_is_without_dropout_and_leaves_the_mode(options: ModelOptions) -> None:
+    model = build(options).train()
+    windows = padded(torch.randn(10, 5, 3), 5)
+    logits = forecast(model, windows.split(4))
+    assert torch.equal(logits, forecast(model, windows.split(4)))
+    assert not logits.requires_grad
+    assert model.training
+    assert not torch.equal(model(windows), logits)
