@@ -1,0 +1,180 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from ddrsa.data.windows import Windows
+from ddrsa.models.forecast import forecast
+from ddrsa.rundir import RunDirectory
+from ddrsa.survival.losses import training_loss
+from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
+from ddrsa.training.epoch_log import EpochLog, EpochRecord
+from ddrsa.training.options import TrainingOptions
+from ddrsa.training.schedule import Schedule
+
+log = logging.getLogger(__name__)
+
+# Windows at a time where no gradient is kept: enough to fill a core, little enough to stay out of memory's way.
+FORECAST_BATCH_SIZE = 512
+
+
+class TrainingDivergedError(Exception):
+    """A loss that is not a finite number."""
+
+
+@dataclass
+class Progress:
+    """How far a training has come. best_epoch 0: none yet. seconds: wall clock of all attempts together."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best_validation_loss: float = math.inf
+    seconds: float = 0.0
+
+
+def train(
+    model: nn.Module,
+    training: Windows,
+    validation: Windows,
+    options: TrainingOptions,
+    run: RunDirectory,
+    describe: Mapping[str, Any],
+    on_epoch: Callable[[EpochRecord], None],
+) -> Progress:
+    """Train `model` in place; afterwards it holds the weights with the lowest validation loss.
+
+    Goes on from `run.checkpoint_last` where there is one, and ends, on a CPU, with the same numbers bit for bit as a
+    training that was never interrupted.
+
+    Args:
+        model: freshly initialised, on the device of the windows.
+        training, validation: windows of different units.
+        run: where checkpoints and the log of the epochs go.
+        describe: plain values that every checkpoint carries (config, scaling, features).
+        on_epoch: called after each epoch, when its checkpoint is on disk.
+
+    Raises:
+        TrainingDivergedError: a loss was not finite; the checkpoints of the last good epoch stay.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )
+    steps_per_epoch = math.ceil(len(training) / options.batch_size)
+    warmup_steps = round(options.warmup_epochs * steps_per_epoch)
+    total_steps = options.num_epochs * steps_per_epoch
+    schedule = Schedule(optimizer, options.schedule, warmup_steps, total_steps, options.patience)
+    progress = Progress()
+
+    if run.checkpoint_last.exists():
+        last = load_checkpoint(run.checkpoint_last)
+        model.load_state_dict(last["model"])
+        optimizer.load_state_dict(last["optimizer"])
+        schedule.load_state_dict(last["schedule"])
+        set_random_state(last["random_state"])
+        progress = Progress(**last["progress"])
+        log.info("goes on after epoch %d of %d, from %s", progress.epoch, options.num_epochs, run.checkpoint_last.name)
+
+    epoch_log = EpochLog(run.training_log, progress.epoch)
+    while progress.epoch < options.num_epochs and not _out_of_patience(progress, options.patience):
+        start = time.perf_counter()
+        progress.epoch += 1
+        train_loss = _train_epoch(model, training, options, optimizer, schedule, progress.epoch)
+        validation_loss = _loss_of_split(model, validation, options)
+        if not math.isfinite(validation_loss):
+            raise TrainingDivergedError(
+                f"the validation loss is {validation_loss} after epoch {progress.epoch} ({_in_short(options)})"
+            )
+        schedule.end_epoch(validation_loss)
+        improved = validation_loss < progress.best_validation_loss
+        if improved:
+            progress.best_epoch, progress.best_validation_loss = progress.epoch, validation_loss
+        seconds = time.perf_counter() - start
+        progress.seconds += seconds
+
+        record = EpochRecord(
+            progress.epoch,
+            train_loss,
+            validation_loss,
+            progress.best_validation_loss,
+            schedule.learning_rate,
+            round(seconds, 4),
+        )
+        epoch_log.append(record)
+        # The best before the last: a process that dies between the two repeats this epoch and writes the same again.
+        weights = {"model": model.state_dict(), "progress": asdict(progress), **describe}
+        if improved:
+            save_checkpoint(run.checkpoint_best, weights)
+        save_checkpoint(
+            run.checkpoint_last,
+            {
+                **weights,
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "random_state": random_state(),
+            },
+        )
+        on_epoch(record)
+
+    model.load_state_dict(load_checkpoint(run.checkpoint_best)["model"])
+    return progress
+
+
+def _train_epoch(
+    model: nn.Module,
+    training: Windows,
+    options: TrainingOptions,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    epoch: int,
+) -> float:
+    """One pass over the windows; the mean loss per window."""
+    model.train()
+    # The order of an epoch depends on the seed and the epoch alone, so that a resumed training sees the same batches.
+    generator = torch.Generator().manual_seed(options.seed * 1_000_003 + epoch)
+    losses: list[Tensor] = []
+    counts: list[int] = []
+    for windows, time_to_event, event_observed in training.batches(options.batch_size, generator):
+        loss = training_loss(model(windows), time_to_event, event_observed, options.lambda_param, options.nasa_weight)
+        optimizer.zero_grad()
+        loss.backward()
+        if options.grad_clip > 0:
+            clip_grad_norm_(model.parameters(), options.grad_clip)
+        optimizer.step()
+        schedule.step()
+        # Read only after the epoch: asking a GPU for each number would make it wait.
+        losses.append(loss.detach())
+        counts.append(len(time_to_event))
+    per_step = torch.stack(losses).double().cpu()
+    if not per_step.isfinite().all():
+        step = int((~per_step.isfinite()).nonzero()[0]) + 1
+        raise TrainingDivergedError(
+            f"the training loss is {float(per_step[step - 1])} in epoch {epoch}, step {step} of {len(losses)} "
+            f"({_in_short(options)})"
+        )
+    weights = torch.tensor(counts, dtype=torch.float64)
+    return float((per_step * weights).sum() / weights.sum())
+
+
+def _loss_of_split(model: nn.Module, split: Windows, options: TrainingOptions) -> float:
+    logits = forecast(model, (batch.windows for batch in split.batches(FORECAST_BATCH_SIZE)))
+    return float(
+        training_loss(logits, split.time_to_event, split.event_observed, options.lambda_param, options.nasa_weight)
+    )
+
+
+def _out_of_patience(progress: Progress, patience: int) -> bool:
+    return patience > 0 and progress.epoch - progress.best_epoch >= patience
+
+
+def _in_short(options: TrainingOptions) -> str:
+    return ", ".join(f"{name}={value}" for name, value in asdict(options).items())

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from ddrsa.data.sequences import Sequences
+from ddrsa.data.windows import Windows
+from ddrsa.models.build import build_model
+from ddrsa.models.options import ModelOptions, RecurrentOptions, TransformerOptions
+from ddrsa.rundir import RunDirectory
+from ddrsa.training.checkpoint import load_checkpoint
+from ddrsa.training.epoch_log import EpochRecord
+from ddrsa.training.options import TrainingOptions
+from ddrsa.training.trainer import Progress, TrainingDivergedError, train
+
+OPTIONS = TrainingOptions(
+    batch_size=16,
+    learning_rate=0.01,
+    lambda_param=0.75,
+    nasa_weight=0.1,
+    num_epochs=6,
+    patience=0,
+    weight_decay=0.001,
+    grad_clip=1.0,
+    schedule="cosine",
+    warmup_epochs=1.5,
+    seed=3,
+)
+LSTM = RecurrentOptions("lstm", hidden_size=8, num_layers=2)
+TRANSFORMER = TransformerOptions("transformer", 16, 2, 1, 1, 16, rows_per_token=2)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
+def run(
+    fleet: Sequences,
+    path: Path,
+    options: TrainingOptions = OPTIONS,
+    model_options: ModelOptions = LSTM,
+    kill_after: int | None = None,
+    poison: bool = False,
+) -> tuple[nn.Module, Progress]:
+    path.mkdir(exist_ok=True)
+    torch.manual_seed(options.seed)
+    model = build_model(model_options, num_features=2, horizon=10, dropout=0.3)
+
+    def on_epoch(record: EpochRecord) -> None:
+        if record.epoch == kill_after:
+            raise Killed
+
+    training = Windows(fleet.select_units(range(1, 9)), 6)
+    if poison:
+        training._rows[len(training._rows) // 2] = torch.nan
+    validation = Windows(fleet.select_units(range(9, 13)), 6)
+    progress = train(model, training, validation, options, RunDirectory(path), {"note": "kept"}, on_epoch)
+    return model, progress
+
+
+def log_rows(path: Path) -> list[dict[str, str]]:
+    with (path / "training_log.csv").open(newline="") as stream:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(stream)]
+
+
+@pytest.mark.parametrize("model_options", [LSTM, TRANSFORMER], ids=["lstm", "transformer"])
+@pytest.mark.parametrize("schedule", ["cosine", "plateau", "constant"])
+def test_interrupted_training_ends_with_the_same_bits(
+    fleet: Sequences, tmp_path: Path, schedule: str, model_options: ModelOptions
+) -> None:
+    options = dataclasses.replace(OPTIONS, schedule=schedule)
+    whole, _ = run(fleet, tmp_path / "whole", options, model_options)
+    for epoch in (1, 4):
+        with pytest.raises(Killed):
+            run(fleet, tmp_path / "parts", options, model_options, kill_after=epoch)
+    # A process that died while it wrote the next epoch's row.
+    with (tmp_path / "parts" / "training_log.csv").open("a") as stream:
+        stream.write("5,0.3,0.")
+    parts, _ = run(fleet, tmp_path / "parts", options, model_options)
+
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[name]), name
+    assert log_rows(tmp_path / "parts") == log_rows(tmp_path / "whole")
+    assert len(log_rows(tmp_path / "whole")) == OPTIONS.num_epochs
+
+
+def test_training_learns(fleet: Sequences, tmp_path: Path) -> None:
+    run(fleet, tmp_path, dataclasses.replace(OPTIONS, num_epochs=25))
+    losses = [float(row["validation_loss"]) for row in log_rows(tmp_path)]
+    assert min(losses) < 0.7 * losses[0]
+
+
+def test_model_ends_with_its_best_weights(fleet: Sequences, tmp_path: Path) -> None:
+    # A rate this high overshoots: the last epoch is not the best.
+    model, progress = run(fleet, tmp_path, dataclasses.replace(OPTIONS, learning_rate=0.2, schedule="constant"))
+    losses = [float(row["validation_loss"]) for row in log_rows(tmp_path)]
+    assert progress.best_validation_loss == min(losses)
+    assert losses[progress.best_epoch - 1] == min(losses) < losses[-1]
+    best = load_checkpoint(tmp_path / "checkpoint_best.pt")
+    assert best["progress"]["epoch"] == progress.best_epoch
+    assert best["note"] == "kept"
+    assert all(torch.equal(value, best["model"][name]) for name, value in model.state_dict().items())
+
+
+def test_patience_ends_training(fleet: Sequences, tmp_path: Path) -> None:
+    options = dataclasses.replace(OPTIONS, learning_rate=0.5, schedule="constant", patience=2, num_epochs=100)
+    _, progress = run(fleet, tmp_path, options)
+    assert progress.epoch == progress.best_epoch + 2 < 100
+    # Started again, it has nothing left to do.
+    _, again = run(fleet, tmp_path, options)
+    assert again == progress
+
+
+def test_loss_that_is_not_finite_names_the_place_and_keeps_the_checkpoint(fleet: Sequences, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        run(fleet, tmp_path, kill_after=2)
+    good = (tmp_path / "checkpoint_last.pt").read_bytes()
+    with pytest.raises(TrainingDivergedError, match=r"epoch 3, step \d+ of \d+ .*batch_size=16.*learning_rate=0.01"):
+        run(fleet, tmp_path, poison=True)
+    assert (tmp_path / "checkpoint_last.pt").read_bytes() == good
+
+
+def test_learning_rate_warms_up_and_decays(fleet: Sequences, tmp_path: Path) -> None:
+    run(fleet, tmp_path, dataclasses.replace(OPTIONS, warmup_epochs=2.0))
+    rates = [float(row["learning_rate"]) for row in log_rows(tmp_path)]
+    assert rates[0] < rates[1]
+    assert max(rates) == pytest.approx(0.01, rel=0.01)
+    assert rates[1:] == sorted(rates[1:], reverse=True)
+    assert rates[-1] == pytest.approx(0.0001, rel=0.01)
