@@ -1,0 +1,124 @@
+"""A Hydra sweeper that checks every job of a sweep before the first one starts."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import get_method
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.failures import FailedRun, SweepFailed, failed_runs
+
+log = logging.getLogger(__name__)
+
+
+class CheckedSweeper(Sweeper):
+    """Hydra's basic sweeper (the product of all comma-separated values), with two changes.
+
+    Every job's config is composed and checked before a directory is made or a job is started. And a failed job does not
+    keep the jobs after it from running: all that failed are named at the end.
+    """
+
+    # It cannot extend BasicSweeper: Hydra's search for plugins runs that module a second time, and the class that was
+    # imported before is then no longer the one that its own `super(BasicSweeper, self)` means.
+
+    def __init__(
+        self, max_batch_size: int | None, params: Mapping[str, str] | None = None, check: str | None = None
+    ) -> None:
+        """See `ddrsa.sweep.plugins.CheckedSweeperConf`."""
+        self.max_batch_size = max_batch_size
+        self.params = params or {}
+        self.check = check
+        self.hydra_context: HydraContext | None = None
+        self.config: DictConfig | None = None
+        self.launcher: Launcher | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra, once, before `sweep`."""
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
+        """Run the jobs that `arguments` (the overrides of the command line) and `params` describe.
+
+        Returns the launcher's results, batch by batch. Raises ConfigError before anything is written, and SweepFailed
+        when all jobs have ended and some have failed.
+        """
+        assert self.config is not None
+        assert self.launcher is not None
+        batches = self._batches(arguments)
+        self._check_jobs([job for batch in batches for job in batch])
+
+        sweep_dir = Path(self.config.hydra.sweep.dir)
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+
+        returns: list[Sequence[JobReturn]] = []
+        failures: list[FailedRun] = []
+        launched = 0
+        for batch in batches:
+            results = self.launcher.launch(batch, initial_job_idx=launched)
+            launched += len(batch)
+            returns.append(results)
+            failures += failed_runs(results)
+        if failures:
+            raise SweepFailed(failures, launched) from failures[0].error
+        return returns
+
+    def _batches(self, arguments: list[str]) -> list[list[list[str]]]:
+        assert self.hydra_context is not None
+        if self.max_batch_size is not None and self.max_batch_size < 1:
+            raise ConfigError(f"hydra.sweeper.max_batch_size is {self.max_batch_size}: it must be null or at least 1")
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        params = [f"{key}={value}" for key, value in self.params.items()]
+        return BasicSweeper.split_arguments(parser.parse_overrides([*params, *arguments]), self.max_batch_size)
+
+    def _check_jobs(self, jobs: Sequence[Sequence[str]]) -> None:
+        """Compose each job's config once and hand it to the check; without a check, see that it can be composed."""
+        started = time.perf_counter()
+        check = None if self.check is None else _find_check(self.check)
+        hydra_config = HydraConfig.instance()
+        previous = hydra_config.cfg
+        try:
+            for number, overrides in enumerate(jobs):
+                config = self._compose(number, overrides)
+                if check is not None:
+                    check(config)
+        finally:
+            hydra_config.cfg = previous
+        log.debug("checked %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
+
+    def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
+        """A job's config as its task would get it: without `hydra`, which `HydraConfig` and ${hydra:...} then show."""
+        assert self.config is not None
+        assert self.hydra_context is not None
+        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+        with read_write(config), open_dict(config):
+            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
+            config.hydra.job.num = number
+            HydraConfig.instance().set_config(config)
+            del config["hydra"]
+        return config
+
+
+def _find_check(path: str) -> Callable[[DictConfig], Any]:
+    try:
+        return get_method(path)
+    except Exception as error:  # whatever importing that module raises
+        raise ConfigError(f"hydra.sweeper.check is {path!r}, which cannot be used as a function: {error}") from error

@@ -1,0 +1,40 @@
+"""How many CPU threads a run may use, so that concurrent runs together use no more than there are cores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import joblib
+from hydra.types import RunMode
+
+from ddrsa.errors import ConfigError
+
+
+def threads_per_run(n_jobs: int | None, cores: int | None = None) -> int:
+    """The threads of each of `n_jobs` concurrent runs, at least 1.
+
+    n_jobs: as joblib reads it: -1 is all cores, -2 all but one, None is 1.
+    cores: the cores that this process may use, by default; CPU affinity and the quota of a container count.
+
+    Raises ConfigError where n_jobs is 0.
+    """
+    cores = joblib.cpu_count() if cores is None else cores
+    return max(cores // _job_count(n_jobs, cores), 1)
+
+
+def concurrent_runs(hydra_config: Any) -> int:
+    """The most runs that Hydra's launcher starts at once, from `HydraConfig.get()`.
+
+    It is 1 without --multirun and for a launcher that has no `n_jobs`. Raises ConfigError where n_jobs is 0.
+    """
+    if hydra_config.mode != RunMode.MULTIRUN:
+        return 1
+    return _job_count(hydra_config.launcher.get("n_jobs"), joblib.cpu_count())
+
+
+def _job_count(n_jobs: int | None, cores: int) -> int:
+    if n_jobs is None:
+        return 1
+    if n_jobs == 0:
+        raise ConfigError("hydra.launcher.n_jobs is 0: it must be 1 or more, or negative: -1 for all cores")
+    return n_jobs if n_jobs > 0 else max(cores + 1 + n_jobs, 1)

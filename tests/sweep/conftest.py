@@ -1,0 +1,94 @@
+"""A fake NVIDIA driver, and processes that hold GPUs."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def fake_driver(monkeypatch):
+    """Give this process the driver with the GPUs of FAKE_GPUS. Returns the function that sets them."""
+    spec = importlib.util.spec_from_file_location("fake_pynvml", HERE / "fake_driver" / "pynvml.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr("ddrsa.sweep.visible_gpus.pynvml", module)
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
+        monkeypatch.setenv(name, "")  # so that what the test sets is undone
+        monkeypatch.delenv(name)
+    return lambda *gpus: monkeypatch.setenv("FAKE_GPUS", ",".join(gpus))
+
+
+class Holder:
+    """A process that runs hold_gpu.py."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def read(self):
+        """The next line that it prints; waits for it."""
+        timer = threading.Timer(20, self.process.kill)
+        timer.start()
+        line = self.process.stdout.readline()
+        timer.cancel()
+        assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read()}"
+        return json.loads(line)
+
+    def holds_a_gpu(self, within):
+        """Whether it has said so; only before the first `read`."""
+        return bool(select.select([self.process.stdout], [], [], within)[0])
+
+    def let_go(self):
+        self.process.stdin.close()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def until_waiting(tmp_path):
+    """Block until so many processes of `hold_gpu` have queued."""
+
+    def wait(count):
+        deadline = time.monotonic() + 10
+        while len(list(tmp_path.glob("leases/*.waiting"))) != count:
+            assert time.monotonic() < deadline, "the processes have not queued"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def hold_gpu(tmp_path):
+    """Start a process that leases a GPU: hold_gpu(gpus, hold=seconds or None, **arguments of lease_gpu)."""
+    environ = {**os.environ, "PYTHONPATH": str(HERE / "fake_driver"), "DDRSA_LEASE_DIR": str(tmp_path / "leases")}
+    for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
+        environ.pop(name, None)
+    with contextlib.ExitStack() as stack:
+
+        def start(gpus="auto", *, hold=None, fork=False, variables=None, **arguments):
+            options = json.dumps({"lease": {"gpus": gpus, **arguments}, "hold": hold, "fork": fork})
+            process = subprocess.Popen(
+                [sys.executable, HERE / "hold_gpu.py", options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env={**environ, **(variables or {})},
+            )
+            stack.enter_context(process)
+            stack.callback(process.kill)
+            return Holder(process)
+
+        yield start

@@ -1,0 +1,37 @@
+"""A process that leases a GPU, says so on stdout, holds it, and says how long it held it.
+
+Its argument is JSON: {"lease": the arguments of lease_gpu, "hold": seconds, or null for until stdin ends, "fork":
+whether to leave behind a child that was forked while the GPU was held}.
+"""
+
+import json
+import os
+import sys
+import time
+
+from ddrsa.sweep.gpus import current_lease, lease_gpu, release_current
+
+
+def say(**content):
+    os.write(1, (json.dumps(content) + "\n").encode())  # in one piece, since a forked child speaks too
+
+
+options = json.loads(sys.argv[1])
+lease = lease_gpu(**options["lease"], poll_seconds=0.05)
+begin = time.monotonic()
+if options.get("fork"):
+    child = os.fork()
+    if child == 0:
+        say(child=os.getpid(), holds=current_lease() is not None)
+        time.sleep(60)
+        os._exit(0)
+assert current_lease() is lease
+say(gpu=lease.index, identity=lease.gpu.identity)
+if options["hold"] is None:
+    sys.stdin.read()
+else:
+    time.sleep(options["hold"])
+end = time.monotonic()
+release_current()
+assert current_lease() is None
+say(gpu=lease.index, begin=begin, end=end)
