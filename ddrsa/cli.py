@@ -1,0 +1,130 @@
+"""The outermost frame of a Hydra command: every error is one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from ddrsa.errors import UsageError
+
+USAGE_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
+
+# Lines of Hydra and OmegaConf messages that tell the user nothing about what was mistyped.
+_NOISE = (
+    "To append to your config use",
+    "Config search path:",
+    "provider=",
+    "See https://hydra.cc",
+    "full_key:",
+    "object_type=",
+    "reference_type=",
+)
+
+
+def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
+    """Run a function decorated with `hydra.main` and exit.
+
+    The exit code is 0 after success; the attribute `exit_code` of the exception where it has one; 2 for what the user
+    gave (`UsageError`, and the errors of Hydra and OmegaConf); 130 after an interrupt; 1 for anything else. The
+    traceback is shown only where `hydra.verbose=true` stands on the command line.
+    """
+    # Hydra would print a message of several lines and exit with 1; with this it lets the exception through.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
+    JobReturn.return_value = property(_return_value, setter)  # type: ignore[method-assign, assignment]
+    try:
+        hydra_main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED_EXIT_CODE)
+    except Exception as error:
+        if _is_verbose(sys.argv[1:]):
+            traceback.print_exc()
+        shown = _reported(error)
+        print(f"error: {_message(shown)}", file=sys.stderr)
+        sys.exit(_exit_code(shown))
+    sys.exit(0)
+
+
+def _return_value(job: JobReturn) -> Any:
+    # As Hydra's, without its second line on stderr, "Error executing job with overrides".
+    if job.status == JobStatus.FAILED:
+        raise job._return_value
+    return job._return_value
+
+
+def _is_verbose(arguments: Sequence[str]) -> bool:
+    return any(re.fullmatch(r"\+{0,2}hydra\.verbose=true", argument, re.IGNORECASE) for argument in arguments)
+
+
+def _reported(error: BaseException) -> BaseException:
+    """The exception to speak of: Hydra and OmegaConf wrap what a resolver or an instantiated class raises."""
+    inner: BaseException | None = error
+    while isinstance(inner, HydraException | OmegaConfBaseException):
+        inner = inner.__cause__ or inner.__context__
+    return inner if isinstance(inner, UsageError) else error
+
+
+def _exit_code(error: BaseException) -> int:
+    own = getattr(error, "exit_code", None)
+    if isinstance(own, int):
+        return own
+    return USAGE_EXIT_CODE if isinstance(error, UsageError | HydraException | OmegaConfBaseException) else 1
+
+
+def _message(error: BaseException) -> str:
+    """The message of `error` in one line."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return _hydra_message(error)
+    if hasattr(error, "exit_code"):
+        # Written for the terminal, a line for each of several causes.
+        return str(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, UsageError):
+        return text or type(error).__name__
+    return f"{type(error).__name__}: {text} (hydra.verbose=true shows the traceback)"
+
+
+def _hydra_message(error: BaseException) -> str:
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else None
+    text = str(error) if cause is None else f"{error}\n{cause}"
+    options: list[str] = []
+    if isinstance(error, MissingConfigException) and error.options:
+        options = list(error.options)
+        text = text.partition("Available options")[0]
+    if isinstance(error, OverrideParseException) and error.override not in text:
+        text = f"Cannot read '{error.override}'\n{text}"
+
+    lines = [line.strip() for line in text.splitlines()]
+    sentences = [line for line in lines if line and not line.startswith(_NOISE)]
+    message = " ".join(line if line.endswith((".", ":", "?", ",")) else f"{line}." for line in sentences)
+    if options:
+        message += f" Available: {', '.join(options)}."
+    full_key = re.search(r"full_key: (\S+)", text)
+    if full_key and full_key[1] not in message:
+        message += f" (key {full_key[1]})"
+    return message + _suggestion(error, cause, options)
+
+
+def _suggestion(error: BaseException, cause: OmegaConfBaseException | None, options: list[str]) -> str:
+    if isinstance(error, MissingConfigException) and options:
+        wrong, known = str(error.missing_cfg_file).rpartition("/")[2], options
+    else:
+        unknown = cause or error
+        parent = getattr(unknown, "parent_node", None)
+        if not isinstance(parent, DictConfig):
+            return ""
+        wrong, known = str(getattr(unknown, "key", "")), [str(key) for key in parent]
+    matches = difflib.get_close_matches(wrong, known, n=1)
+    return f" Did you mean '{matches[0]}'?" if matches and matches[0] != wrong else ""

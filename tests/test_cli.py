@@ -1,0 +1,163 @@
+"""ddrsa.cli, with a tiny Hydra application in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+APPLICATION = """
+import sys, time
+import hydra
+from omegaconf import OmegaConf
+from ddrsa.cli import run_cli
+from ddrsa.errors import ConfigError, UsageError
+
+class Busy(Exception):
+    exit_code = 7
+
+class Refused(UsageError):
+    exit_code = 4
+
+def refuse():
+    raise ConfigError("the resolver refuses")
+
+OmegaConf.register_new_resolver("refuse", refuse)
+
+@hydra.main(config_path="conf", config_name="config", version_base="1.3")
+def main(config):
+    match config["raises"]:
+        case "usage":
+            raise ConfigError("batch_size=-1: a positive integer\\nis expected")
+        case "value":
+            raise ValueError("two\\nlines")
+        case "busy":
+            raise Busy("all taken")
+        case "refused":
+            raise Refused("not now")
+        case "handled":
+            try:
+                refuse()
+            except ConfigError:
+                raise RuntimeError("while handling")
+        case "exit":
+            sys.exit(9)
+        case "sleep":
+            print("asleep", flush=True)
+            time.sleep(60)
+        case "resolver":
+            config.refused
+        case "missing":
+            config.needed
+        case "instantiate":
+            hydra.utils.instantiate({"_target_": "__main__.refuse"})
+    print("batch_size", config.batch_size)
+
+if __name__ == "__main__":
+    run_cli(main)
+"""
+
+CONFIG = """
+defaults: [{model: lstm}, _self_]
+batch_size: 64
+raises: nothing
+refused: ${refuse:}
+needed: ???
+hydra: {run: {dir: .}, output_subdir: null}
+"""
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("application")
+    (root / "conf" / "model").mkdir(parents=True)
+    (root / "conf" / "config.yaml").write_text(CONFIG)
+    (root / "conf" / "model" / "lstm.yaml").write_text("hidden_size: 128\n")
+    (root / "conf" / "model" / "gru.yaml").write_text("hidden_size: 64\n")
+    script = root / "application.py"
+    script.write_text(APPLICATION)
+    return script
+
+
+def start(script: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+    return subprocess.Popen(
+        [sys.executable, str(script), *arguments],
+        cwd=script.parent,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def run(script: Path, *arguments: str) -> tuple[int, str, str]:
+    process = start(script, *arguments)
+    stdout, stderr = process.communicate(timeout=60)
+    return process.returncode, stdout, stderr
+
+
+def test_success(application: Path) -> None:
+    assert run(application, "batch_size=3") == (0, "batch_size 3\n", "")
+
+
+@pytest.mark.parametrize(
+    ("argument", "exit_code", "line"),
+    [
+        (
+            "batchsize=3",
+            2,
+            "error: Could not override 'batchsize'. Key 'batchsize' is not in struct. Did you mean 'batch_size'?",
+        ),
+        (
+            "model.hidden_sise=3",
+            2,
+            "error: Could not override 'model.hidden_sise'. Key 'hidden_sise' is not in struct."
+            " Did you mean 'hidden_size'?",
+        ),
+        ("zzz=3", 2, "error: Could not override 'zzz'. Key 'zzz' is not in struct."),
+        (
+            "model=lstn",
+            2,
+            "error: In 'config': Could not find 'model/lstn'. Available: gru, lstm. Did you mean 'lstm'?",
+        ),
+        ("batch_size=[1", 2, "error: Cannot read 'batch_size=[1'. no viable alternative at input '[1'."),
+        ("raises=usage", 2, "error: batch_size=-1: a positive integer is expected"),
+        ("raises=missing", 2, "error: Missing mandatory value: needed."),
+        ("raises=resolver", 2, "error: the resolver refuses"),
+        ("raises=instantiate", 2, "error: the resolver refuses"),
+        ("raises=value", 1, "error: ValueError: two lines (hydra.verbose=true shows the traceback)"),
+        ("raises=handled", 1, "error: RuntimeError: while handling (hydra.verbose=true shows the traceback)"),
+        ("raises=busy", 7, "error: all taken"),
+        ("raises=refused", 4, "error: not now"),
+        ("raises=exit", 9, None),
+    ],
+)
+def test_one_line_and_exit_code(application: Path, argument: str, exit_code: int, line: str | None) -> None:
+    assert run(application, argument) == (exit_code, "", "" if line is None else f"{line}\n")
+
+
+def test_verbose_shows_the_traceback(application: Path) -> None:
+    exit_code, _, stderr = run(application, "raises=value", "hydra.verbose=true")
+    assert exit_code == 1
+    assert "Traceback (most recent call last)" in stderr
+    assert 'raise ValueError("two\\nlines")' in stderr
+    assert stderr.splitlines()[-1].startswith("error: ValueError: two lines")
+
+
+def test_interrupt(application: Path) -> None:
+    process = start(application, "raises=sleep")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asleep\n"
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "interrupted\n")
+
+
+def test_imports_neither_torch_nor_the_sweep() -> None:
+    code = "import sys, ddrsa.cli; print([name for name in sys.modules if name in ('torch', 'ddrsa.sweep')])"
+    assert subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout == "[]\n"
