@@ -49,4 +49,5 @@ class RecurrentDDRSA(nn.Module):
         context = self.dropout(states[:, -1])
         decoded, _ = self.decoder(context[:, None].expand(-1, self.horizon, -1))
         logits: Tensor = self.output(self.dropout(decoded)).squeeze(-1)
-        return logits
+        # A GRU's output lies step by step in memory, and the loss would jump from step to step.
+        return logits.contiguous()

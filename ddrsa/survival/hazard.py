@@ -32,14 +32,15 @@ def survival(logits: Tensor) -> Tensor:
 
 
 def log_event_probability(logits: Tensor) -> Tensor:
-    """log P(tau = k) = log h[k] + log S[k-1], shape (..., L), from hazard logits of shape (..., L).
+    """log P(tau = k), shape (..., L), from hazard logits of shape (..., L).
+
+    log h[k] + log S[k-1] = logits[k] + log S[k], because the logit is log h[k] - log(1 - h[k]).
 
     >>> import torch
     >>> log_event_probability(torch.zeros(3)).exp()
     tensor([0.5000, 0.2500, 0.1250])
     """
-    log_not_hazard = logsigmoid(-logits)
-    return logsigmoid(logits) + log_not_hazard.cumsum(-1) - log_not_hazard
+    return logits + log_survival(logits)
 
 
 def restricted_mean(logits: Tensor) -> Tensor:

@@ -40,11 +40,12 @@ def ddrsa_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor, la
     """
     horizon = logits.shape[-1]
     event = event_observed & (time_to_event < horizon)
-    log_event = log_event_probability(logits)
+    log_survivals = log_survival(logits)
+    log_event = logits + log_survivals  # log_event_probability, without a second cumulative sum
     time_of_event = -_at(log_event, time_to_event.long().clamp(max=horizon - 1))
     # log(1 - S[L-1]) as the log of the sum of all P(tau = k): no subtraction, so no cancellation.
     any_event = -torch.logsumexp(log_event, -1)
-    no_event = -_at(log_survival(logits), known_steps(time_to_event, event_observed, horizon) - 1)
+    no_event = -_at(log_survivals, known_steps(time_to_event, event_observed, horizon) - 1)
     loss = torch.where(
         event,
         lambda_param * time_of_event + (1 - lambda_param) * any_event,

@@ -88,7 +88,7 @@ def train(
     while progress.epoch < options.num_epochs and not _out_of_patience(progress, options.patience):
         start = time.perf_counter()
         progress.epoch += 1
-        train_loss = _train_epoch(model, training, options, optimizer, schedule, progress.epoch)
+        train_loss = train_epoch(model, training, options, optimizer, schedule, progress.epoch)
         validation_loss = _loss_of_split(model, validation, options)
         if not math.isfinite(validation_loss):
             raise TrainingDivergedError(
@@ -129,7 +129,7 @@ def train(
     return progress
 
 
-def _train_epoch(
+def train_epoch(
     model: nn.Module,
     training: Windows,
     options: TrainingOptions,
@@ -148,7 +148,7 @@ def _train_epoch(
         optimizer.zero_grad()
         loss.backward()
         if options.grad_clip > 0:
-            clip_grad_norm_(model.parameters(), options.grad_clip)
+            clip_grad_norm_(model.parameters(), options.grad_clip, foreach=True)
         optimizer.step()
         schedule.step()
         # Read only after the epoch: asking a GPU for each number would make it wait.

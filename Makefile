@@ -1,0 +1,46 @@
+# make demo and make test are all that a fresh machine needs.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+DEMO_DIR ?= multirun/demo
+
+.PHONY: help install demo test test-all lint format bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+install: $(BIN)/.installed  ## make .venv and install the package in it, with the tools for its development
+
+demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (minutes)
+	$(BIN)/python train.py -m model=lstm,gru,transformer batch_size=32,64,128 experiment=quick hydra.sweep.dir=$(DEMO_DIR)
+	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
+
+test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: install  ## the slow tests too
+	$(BIN)/python -m pytest
+
+lint: install  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: install  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install  ## every benchmark; docs/benchmarks.md explains them
+	$(BIN)/python benchmarks/training_throughput.py
+	$(BIN)/python benchmarks/transformer_step.py
+	$(BIN)/python benchmarks/peak_memory.py
+	$(BIN)/python benchmarks/survival_metrics.py
+
+clean:  ## remove the virtual environment and all caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

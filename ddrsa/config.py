@@ -1,0 +1,168 @@
+"""The schema of the config, the checks on its values, and what makes a run the run that it is."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ddrsa.data.options import DatasetOptions, check_dataset_options
+from ddrsa.errors import ConfigError
+from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.training.options import OPTION_NAMES, TrainingOptions
+
+DEVICES = ("auto", "cpu", "cuda")
+
+# Where and how a run is done, and not which run it is.
+NOT_IDENTITY = frozenset({"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"})
+
+
+@dataclass
+class Schema:
+    """The types of the top-level keys, for Hydra, which then refuses any other key and any value of another type."""
+
+    dataset: Any = MISSING
+    model: Any = MISSING
+    batch_size: int = MISSING
+    learning_rate: float = MISSING
+    lambda_param: float = MISSING
+    nasa_weight: float = MISSING
+    dropout: float = MISSING
+    num_epochs: int = MISSING
+    patience: int = MISSING
+    weight_decay: float = MISSING
+    grad_clip: float = MISSING
+    schedule: str = MISSING
+    warmup_epochs: float = MISSING
+    lookback: int = MISSING
+    horizon: int = MISSING
+    seed: int = MISSING
+    num_folds: int | None = None
+    fold: int = 0
+    device: str = "auto"
+    gpus: Any = "auto"
+    runs_per_gpu: int = 1
+    gpu_index: int | None = None
+    data_dir: str = MISSING
+    cache_dir: str = MISSING
+
+
+def register() -> None:
+    """Make the schema known to Hydra, as `schema` in the defaults list."""
+    ConfigStore.instance().store(name="schema", node=Schema, provider="ddrsa")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run's config, checked."""
+
+    dataset: DatasetOptions
+    model: ModelOptions
+    training: TrainingOptions
+    dropout: float
+    lookback: int
+    horizon: int
+    num_folds: int | None
+    fold: int
+    device: str
+    data_dir: str
+    cache_dir: str
+
+
+def parse_config(config: DictConfig) -> RunConfig:
+    """The checked config. Raises ConfigError naming the key, its value and what is allowed. Leases no GPU."""
+    values = _values(config, leave_out={"hydra", "gpu_index"})
+    _require(values, "dropout", 0 <= values["dropout"] < 1, "0 to below 1")
+    _require(values, "lookback", values["lookback"] >= 1, "1 or more")
+    _require(values, "horizon", values["horizon"] >= 1, "1 or more")
+    _require(values, "device", values["device"] in DEVICES, ", ".join(DEVICES))
+    _require(values, "runs_per_gpu", values["runs_per_gpu"] >= 1, "1 or more")
+    gpus = values["gpus"]
+    listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
+    _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
+    _check_fold(values)
+    return RunConfig(
+        dataset=check_dataset_options(_group(values, "dataset")),
+        model=_model_options(_group(values, "model")),
+        training=TrainingOptions(**{name: values[name] for name in OPTION_NAMES}),
+        dropout=values["dropout"],
+        lookback=values["lookback"],
+        horizon=values["horizon"],
+        num_folds=values["num_folds"],
+        fold=values["fold"],
+        device=values["device"],
+        data_dir=values["data_dir"],
+        cache_dir=values["cache_dir"],
+    )
+
+
+def check_config(config: DictConfig) -> None:
+    """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
+    parse_config(config)
+
+
+def identity(config: DictConfig) -> dict[str, Any]:
+    """The resolved config without what does not change the result: `hydra`, the device, paths."""
+    return _values(config, leave_out=NOT_IDENTITY)
+
+
+def run_id(config: DictConfig) -> str:
+    """A short name of `identity`, the same in any sweep and any order of keys: 8 hexadecimal digits."""
+    canonical = json.dumps(identity(config), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[str, Any]:
+    # A copy, because a key that is left out must not be resolved: gpu_index would lease a GPU.
+    kept = OmegaConf.masked_copy(config, [str(key) for key in config if key not in leave_out])
+    try:
+        return OmegaConf.to_container(kept, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except OmegaConfBaseException as error:
+        reason = " ".join(str(error).split("full_key")[0].split())
+        raise ConfigError(f"{error.full_key or 'the config'} has no usable value: {reason}") from error
+
+
+def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> None:
+    if not holds:
+        raise ConfigError(f"{key}={values[key]}: allowed is {allowed}")
+
+
+def _check_fold(values: Mapping[str, Any]) -> None:
+    num_folds = values["num_folds"]
+    if num_folds is None:
+        _require(values, "fold", values["fold"] == 0, "0 where num_folds is null (no cross-validation)")
+        return
+    _require(values, "num_folds", num_folds >= 2, "2 or more, or null for the paper's split")
+    if not 0 <= values["fold"] < num_folds:
+        raise ConfigError(f"fold={values['fold']}: allowed is 0 to {num_folds - 1}, since num_folds={num_folds}")
+
+
+def _group(values: Mapping[str, Any], key: str) -> dict[str, Any]:
+    group = values[key]
+    if not isinstance(group, dict):
+        raise ConfigError(f"{key}={group!r}: allowed is one of the files in conf/{key}/")
+    return group
+
+
+def _model_options(values: Mapping[str, Any]) -> ModelOptions:
+    """The options of the model `values["name"]`; types as annotated, nothing missing, nothing else."""
+    name = values.get("name")
+    if name not in OPTIONS:
+        raise ConfigError(f"model.name={name}: allowed are {', '.join(OPTIONS)}")
+    options = OPTIONS[name]
+    allowed = [field.name for field in fields(options)]
+    for key in values:
+        if key not in allowed:
+            raise ConfigError(f"model.{key}: model {name} has no such key, it has {', '.join(allowed)}")
+    for key in allowed:
+        if key not in values:
+            raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
+        if key != "name" and type(values[key]) is not int:
+            raise ConfigError(f"model.{key}={values[key]!r}: allowed is a whole number")
+    return options(**values)

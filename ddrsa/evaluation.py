@@ -1,0 +1,86 @@
+"""A model and a data split: how good the forecasts are."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ddrsa.data.sequences import Sequences
+from ddrsa.data.windows import Windows
+from ddrsa.models.forecast import forecast
+from ddrsa.survival import metrics
+from ddrsa.survival.hazard import restricted_mean, survival
+from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.policy import evaluate_policy
+
+# The costs of a missed failure, in cycles of useful life, at which the policy is reported.
+OTI_COSTS = (8, 16, 32, 64, 128, 256)
+# The official C-MAPSS protocol caps both the true and the predicted remaining useful life (Heimes, PHM 2008).
+OFFICIAL_CAP = 125
+FORECAST_BATCH_SIZE = 512
+
+
+def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, metrics.Bools]:
+    """The time of each window as survival metrics see it, min(tau, L), and whether the event is seen before L; (N,)."""
+    time = np.minimum(sequences.time_to_event.astype(np.float64), horizon)
+    return time, sequences.event_observed & (time < horizon)
+
+
+def evaluate(
+    model: nn.Module, test: Sequences, training: Sequences, lookback: int, horizon: int, device: torch.device
+) -> dict[str, Any]:
+    """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
+
+    Errors are in cycles and over the windows whose event is inside the horizon; concordance and Brier score over all
+    windows, with the censoring distribution of the `training` windows; the policy over whole units whose failure was
+    seen. NaN (null in the file) where a metric has nothing to count.
+    """
+    windows = Windows(test, lookback, device)
+    logits = forecast(model, (batch.windows for batch in windows.batches(FORECAST_BATCH_SIZE)))
+    predicted = restricted_mean(logits).double().cpu().numpy()
+    time, event = observed_times(test, horizon)
+    censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
+    nll = negative_log_likelihood(logits, windows.time_to_event, windows.event_observed)
+    failed = windows.event_observed
+    return {
+        "rul_mae": metrics.mean_absolute_error(predicted[event], time[event]),
+        "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
+        "nasa_score": metrics.nasa_score(predicted[event], time[event]),
+        "concordance_index": metrics.concordance_index(time, event, predicted),
+        "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
+        "integrated_brier_score": metrics.integrated_brier_score(
+            time, event, survival(logits).double().cpu().numpy(), censoring
+        ),
+        "nll": float(nll.double().mean()),
+        "oti": [
+            asdict(evaluate_policy(logits[failed], windows.unit[failed], windows.time_to_event[failed], cost))
+            for cost in OTI_COSTS
+        ]
+        if failed.any()
+        else [],
+        "num_units": test.num_units,
+        "num_censored_units": int((~test.unit_event_observed).sum()),
+        "num_windows": len(windows),
+        "num_event_windows": int(event.sum()),
+    }
+
+
+def evaluate_official(model: nn.Module, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:
+    """The official C-MAPSS protocol: the last window of each test engine against the RUL file, both capped at 125.
+
+    A forecast cannot exceed the horizon, so a horizon below 125 makes these worse than the model is.
+    """
+    windows = Windows(official, lookback, device)
+    last_rows = np.append(official.starts[1:], official.num_rows) - 1
+    batch = windows.gather(torch.from_numpy(last_rows).to(device))
+    logits = forecast(model, batch.windows.split(FORECAST_BATCH_SIZE))
+    predicted = np.minimum(restricted_mean(logits).double().cpu().numpy(), OFFICIAL_CAP)
+    true = np.minimum(np.asarray(official.time_to_event[last_rows], np.float64), OFFICIAL_CAP)
+    return {
+        "official_rmse": metrics.root_mean_squared_error(predicted, true),
+        "official_score": metrics.nasa_score(predicted, true),
+    }

@@ -1,0 +1,205 @@
+"""One run: config, data, model, training, evaluation, run directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from ddrsa.config import RunConfig, identity, parse_config, run_id
+from ddrsa.data.load import load_dataset
+from ddrsa.data.windows import Windows
+from ddrsa.errors import ConfigError, UsageError
+from ddrsa.evaluation import evaluate, evaluate_official
+from ddrsa.models.build import build_model
+from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.sweep.gpus import release_current
+from ddrsa.sweep.threads import concurrent_runs, threads_per_run
+from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.epoch_log import EpochRecord
+from ddrsa.training.trainer import train
+
+log = logging.getLogger(__name__)
+# Goes to run.log alone: epochs of a sweep's many runs would drown each other on the terminal, and so would tracebacks.
+file_log = logging.getLogger(f"{__name__}.file")
+
+
+def run(config: DictConfig) -> float:
+    """Do the run that `config` describes in Hydra's output directory, or what is left of it.
+
+    A completed run is not done again; a run that was interrupted goes on from its last checkpoint.
+
+    Returns:
+        the negative log-likelihood of the validation windows, which can be compared between runs that were trained
+        with other weights of the loss.
+
+    Raises:
+        UsageError: the config or the data cannot be used.
+        TrainingDivergedError: a loss was not finite.
+    """
+    checked = parse_config(config)
+    name = run_id(config)
+    directory = RunDirectory(HydraConfig.get().runtime.output_dir)
+    metrics = _earlier_result(directory, name)
+    if metrics is not None:
+        log.info("%s is complete already: %s", _shown(directory), _in_short(metrics))
+        return float(metrics["validation"]["nll"])
+    try:
+        gpu_index: int | None = config.gpu_index
+        device = choose_device(checked.device, gpu_index)
+        num_epochs = checked.training.num_epochs
+        directory.begin(name, device=str(device), gpu_index=gpu_index, num_epochs=num_epochs)
+        try:
+            metrics = _train_and_evaluate(checked, identity(config), directory, device)
+        except BaseException as error:
+            _record_failure(directory, error)
+            raise
+        write_json(directory.test_metrics, {"run_id": name, **metrics})
+        directory.end("completed")
+        log.info("%s completed: %s", _shown(directory), _in_short(metrics))
+        return float(metrics["validation"]["nll"])
+    finally:
+        release_current()
+
+
+def choose_device(requested: str, gpu_index: int | None) -> torch.device:
+    """The torch device of a run: the leased GPU where there is one and `requested` (auto, cpu, cuda) admits it.
+
+    Raises ConfigError for cuda without a GPU that torch can use.
+    """
+    if requested != "cpu" and gpu_index is not None and torch.cuda.is_available():
+        device = torch.device("cuda", gpu_index)
+        torch.cuda.set_device(device)
+        return device
+    if requested == "cuda":
+        reason = "no GPU was found" if gpu_index is None else "this build of torch cannot use a GPU"
+        raise ConfigError(f"device=cuda: {reason}; allowed here are auto and cpu")
+    return torch.device("cpu")
+
+
+def _train_and_evaluate(
+    checked: RunConfig, config: dict[str, Any], directory: RunDirectory, device: torch.device
+) -> dict[str, Any]:
+    torch.set_num_threads(threads_per_run(concurrent_runs(HydraConfig.get())))
+    keep_freed_memory()
+    dataset = load_dataset(
+        asdict(checked.dataset),
+        data_dir=checked.data_dir,
+        cache_dir=checked.cache_dir,
+        seed=checked.training.seed,
+        num_folds=checked.num_folds,
+        fold=checked.fold,
+    )
+    seed_everything(checked.training.seed)
+    feature_names = dataset.training.feature_names
+    model = build_model(
+        checked.model, num_features=len(feature_names), horizon=checked.horizon, dropout=checked.dropout
+    ).to(device)
+    log.info(
+        "%s: %d training, %d validation, %d test units of %s, %d features, on %s",
+        _shown(directory),
+        dataset.training.num_units,
+        dataset.validation.num_units,
+        dataset.test.num_units,
+        dataset.name,
+        len(feature_names),
+        device,
+    )
+    single_run = HydraConfig.get().mode == RunMode.RUN
+    epochs_log = log if single_run else file_log
+
+    def on_epoch(record: EpochRecord) -> None:
+        directory.update(
+            epoch=record.epoch,
+            validation_loss=record.validation_loss,
+            best_validation_loss=record.best_validation_loss,
+        )
+        epochs_log.info(
+            "epoch %d of %d: training loss %.4f, validation loss %.4f (best %.4f), %.1f s",
+            record.epoch,
+            checked.training.num_epochs,
+            record.train_loss,
+            record.validation_loss,
+            record.best_validation_loss,
+            record.seconds,
+        )
+
+    progress = train(
+        model,
+        Windows(dataset.training, checked.lookback, device),
+        Windows(dataset.validation, checked.lookback, device),
+        checked.training,
+        directory,
+        describe={
+            "config": config,
+            "feature_names": list(feature_names),
+            "scaler": dataset.scaler.to_dict(),
+        },
+        on_epoch=on_epoch,
+    )
+    start = time.perf_counter()
+    sizes = (checked.lookback, checked.horizon, device)
+    metrics = evaluate(model, dataset.test, dataset.training, *sizes)
+    if dataset.official is not None:
+        metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
+    metrics |= {
+        "validation": evaluate(model, dataset.validation, dataset.training, *sizes),
+        "training_time_seconds": round(progress.seconds, 3),
+        "epochs_run": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "best_validation_loss": progress.best_validation_loss,
+        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+    file_log.info("evaluated in %.1f s", time.perf_counter() - start)
+    return metrics
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, numpy's and torch's random generators, on all devices."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002  (libraries use the global generator)
+    torch.manual_seed(seed)
+
+
+def _earlier_result(directory: RunDirectory, name: str) -> dict[str, Any] | None:
+    """The metrics of this run where it has completed. Raises ConfigError where another run lies in its directory."""
+    try:
+        status = directory.read_status()
+        metrics = directory.read_test_metrics()
+    except ValueError as error:
+        log.warning("%s; the run is done again", error)
+        return None
+    other = (status or {}).get("run_id", name)
+    if other != name:
+        raise ConfigError(
+            f"{directory.path} holds run {other}, and this config is run {name}: choose another directory"
+        )
+    return metrics
+
+
+def _record_failure(directory: RunDirectory, error: BaseException) -> None:
+    if isinstance(error, UsageError):
+        file_log.error("%s", error)
+    else:
+        file_log.error("the run ends here", exc_info=error)
+    interrupted = isinstance(error, KeyboardInterrupt)
+    directory.end("interrupted" if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+def _shown(directory: RunDirectory) -> str:
+    return os.path.relpath(directory.path)
+
+
+def _in_short(metrics: dict[str, Any]) -> str:
+    shown = {"MAE": "rul_mae", "RMSE": "rul_rmse", "concordance": "concordance_index"}
+    values = ((label, metrics[key]) for label, key in shown.items())
+    return ", ".join(f"{label} {'none' if value is None else format(value, '.3f')}" for label, value in values)

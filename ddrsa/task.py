@@ -1,0 +1,41 @@
+"""What Hydra runs. Importing this module makes the project's plugins, resolvers and schema known to Hydra.
+
+Worker processes unpickle `run_task` by name, so they import this module too before they resolve a config.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from ddrsa import config as run_config
+from ddrsa import resolvers
+from ddrsa.errors import ConfigError
+from ddrsa.sweep import plugins
+
+resolvers.register()
+run_config.register()
+plugins.register()
+
+
+def run_task(config: DictConfig) -> float:
+    """One run; returns its validation objective (lower is better)."""
+    # Here, because a process that only launches runs does not need torch.
+    from ddrsa.run import run
+
+    return run(config)
+
+
+class CheckConfig(Callback):
+    """Checks the config of a single run before Hydra makes its directory. A sweep checks its jobs in its sweeper."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        try:
+            run_config.check_config(config)
+        except ConfigError as error:
+            # Hydra turns any other exception of a callback into a warning.
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from error

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+import ddrsa.task  # noqa: F401  (registers resolvers, schema and plugins)
+from ddrsa.config import identity, parse_config, run_id
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.gpus import current_lease
+
+CONF = Path(__file__).parent.parent / "conf"
+
+
+@pytest.fixture(autouse=True)
+def _hydra() -> Iterator[None]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        yield
+
+
+def config(*overrides: str) -> DictConfig:
+    return compose("config", overrides=list(overrides))
+
+
+@pytest.mark.parametrize("model", [path.stem for path in sorted((CONF / "model").glob("*.yaml"))])
+@pytest.mark.parametrize("dataset", [path.stem for path in sorted((CONF / "dataset").glob("*.yaml"))])
+def test_every_model_and_data_set_composes(model: str, dataset: str) -> None:
+    checked = parse_config(config(f"model={model}", f"dataset={dataset}"))
+    assert (checked.model.name, checked.dataset.name) == (model, dataset)
+
+
+@pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "hparams").glob("*.yaml"))])
+def test_every_hparams_preset_composes(preset: str) -> None:
+    parse_config(config(f"hparams={preset}"))
+
+
+@pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))])
+def test_every_experiment_composes(preset: str) -> None:
+    parse_config(config(f"experiment={preset}"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("batch_size=0", "batch_size=0: allowed is 1 or more"),
+        ("lambda_param=1.5", "lambda_param=1.5: allowed is 0 to 1"),
+        ("num_folds=5 fold=7", "fold=7: allowed is 0 to 4, since num_folds=5"),
+        ("fold=1", "fold=1: allowed is 0 where num_folds is null"),
+        ("num_folds=1", "num_folds=1: allowed is 2 or more"),
+        ("learning_rate=0", "learning_rate=0.0: allowed is above 0"),
+        ("learning_rate=nan", "learning_rate=nan: allowed is above 0"),
+        ("nasa_weight=-1", "nasa_weight=-1.0: allowed is 0 or more"),
+        ("dropout=1", "dropout=1.0: allowed is 0 to below 1"),
+        ("lookback=0", "lookback=0: allowed is 1 or more"),
+        ("horizon=0", "horizon=0: allowed is 1 or more"),
+        ("schedule=linear", "schedule=linear: allowed is constant, cosine, plateau"),
+        ("device=tpu", "device=tpu: allowed is auto, cpu, cuda"),
+        ("runs_per_gpu=0", "runs_per_gpu=0: allowed is 1 or more"),
+        ("gpus=[a]", "gpus=.*: allowed is auto or a list"),
+        ("gpus=[]", "gpus=.*: allowed is auto or a list"),
+        ("model.hidden_size=0", "model.hidden_size=0: 1 or more"),
+        ("model.hidden_size=big", "model.hidden_size='big': allowed is a whole number"),
+        ("model=transformer model.num_heads=5", "model.num_heads=5: it must divide model.d_model=64"),
+        ("model.name=cnn", "model.name=cnn: allowed are lstm, gru, transformer"),
+        ("+model.width=3", "model.width: model lstm has no such key"),
+        ("~model.num_layers", "model.num_layers is missing"),
+        ("dataset=turbofan dataset.subset=FD005", "dataset.subset is 'FD005', allowed: FD001"),
+        ("dataset.num_units=2", "dataset.num_units is 2"),
+        ("batch_size=???", "batch_size has no usable value"),
+        ("data_dir=${oc.env:DDRSA_SUCH_A_VARIABLE}", "data_dir has no usable value"),
+    ],
+)
+def test_value_that_is_not_allowed(overrides: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(config(*overrides.split()))
+
+
+def test_same_run_whatever_the_order_device_and_paths() -> None:
+    name = run_id(config("seed=3", "batch_size=32"))
+    assert name == run_id(config("batch_size=32", "seed=3"))
+    assert name == run_id(config("seed=3", "batch_size=32", "device=cpu", "gpus=[0,1]", "runs_per_gpu=2"))
+    assert name == run_id(config("seed=3", "batch_size=32", "data_dir=/elsewhere", "cache_dir=/elsewhere"))
+    assert name == run_id(config("seed=3", "batch_size=32", "learning_rate=3e-3"))
+
+
+@pytest.mark.parametrize("override", ["seed=4", "model=gru", "dataset.noise=2", "num_folds=5", "weight_decay=0"])
+def test_another_run(override: str) -> None:
+    assert run_id(config(override)) != run_id(config())
+
+
+def test_checking_and_naming_lease_no_gpu() -> None:
+    composed = config("gpus=[0,1]")
+    parse_config(composed)
+    run_id(composed)
+    assert "gpu_index" not in identity(composed)
+    assert current_lease() is None

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ddrsa.data.load import load_dataset
+from ddrsa.data.sequences import Sequences
+from ddrsa.data.windows import Windows
+from ddrsa.evaluation import evaluate, evaluate_official
+from ddrsa.models.build import build_model
+from ddrsa.models.options import RecurrentOptions
+from ddrsa.rundir import RunDirectory
+from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.training.epoch_log import EpochRecord
+from ddrsa.training.options import TrainingOptions
+from ddrsa.training.trainer import train
+
+CPU = torch.device("cpu")
+
+
+class Clairvoyant(nn.Module):
+    """Reads the time to event from the first feature and is sure of it, or off by `error` cycles."""
+
+    def __init__(self, horizon: int, error: int = 0) -> None:
+        super().__init__()
+        self.horizon, self.error = horizon, error
+
+    def forward(self, windows: Tensor) -> Tensor:
+        tau = windows[:, -1, 0] + self.error
+        steps = torch.arange(self.horizon)
+        return torch.where(steps >= tau[:, None], 40.0, -40.0)
+
+
+def with_answer(sequences: Sequences) -> Sequences:
+    return sequences.with_features(sequences.time_to_event[:, None], ("time_to_event",))
+
+
+def test_clairvoyant_model_is_perfect(fleet: Sequences) -> None:
+    fleet = fleet.select_units([u for u in fleet.unit_ids if u not in (3, 8)])
+    data = with_answer(fleet)
+    result = evaluate(Clairvoyant(12), data, data, lookback=4, horizon=12, device=CPU)
+    assert result["rul_mae"] == pytest.approx(0, abs=1e-5)
+    assert result["nasa_score"] == pytest.approx(0, abs=1e-4)
+    assert result["concordance_index"] == result["concordance_index_ipcw"] == 1.0
+    assert result["integrated_brier_score"] == pytest.approx(0, abs=1e-6)
+    assert result["num_units"] == 10
+    assert result["num_windows"] == fleet.num_rows
+    assert result["num_event_windows"] == (fleet.time_to_event < 12).sum()
+
+
+def test_policy_of_a_sure_forecast_stops_at_the_forecast_failure(fleet: Sequences) -> None:
+    data = with_answer(fleet.select_units([1, 2, 4]))
+    for error, expected in ((-1, (0.0, 1.0)), (-4, (0.0, 4.0)), (0, (1.0, None)), (2, (1.0, None))):
+        # Sure that nothing fails before, it waits; one cycle early is in time, the row of the failure is too late.
+        result = evaluate(Clairvoyant(60, error), data, data, lookback=4, horizon=60, device=CPU)
+        assert {(outcome["miss_rate"], outcome["mean_time_to_event"]) for outcome in result["oti"]} == {expected}
+
+
+def test_known_error_gives_known_scores(fleet: Sequences) -> None:
+    fleet = fleet.select_units([1, 2, 4])
+    data = with_answer(fleet)
+    result = evaluate(Clairvoyant(200, error=5), data, data, lookback=1, horizon=200, device=CPU)
+    assert result["rul_mae"] == pytest.approx(5)
+    assert result["rul_rmse"] == pytest.approx(5)
+    assert result["nasa_score"] == pytest.approx(fleet.num_rows * (np.exp(0.5) - 1), rel=1e-5)
+
+
+def test_censored_units_are_no_events_and_not_in_the_policy(fleet: Sequences) -> None:
+    data = with_answer(fleet)
+    result = evaluate(Clairvoyant(12), data, data, lookback=4, horizon=12, device=CPU)
+    seen = fleet.event_observed & (fleet.time_to_event < 12)
+    assert result["num_censored_units"] == 2
+    assert result["num_event_windows"] == seen.sum()
+    only_censored = with_answer(fleet.select_units([3, 8]))
+    result = evaluate(Clairvoyant(12), only_censored, data, lookback=4, horizon=12, device=CPU)
+    assert result["oti"] == []
+    assert np.isnan(result["rul_mae"])
+
+
+def test_nll_is_the_mean_over_windows(fleet: Sequences) -> None:
+    torch.manual_seed(0)
+    model = build_model(RecurrentOptions("gru", 4, 1), num_features=2, horizon=9, dropout=0.0)
+    windows = Windows(fleet, 5)
+    batch = windows.gather(torch.arange(len(windows)))
+    expected = negative_log_likelihood(model(batch.windows), batch.time_to_event, batch.event_observed).mean()
+    result = evaluate(model, fleet, fleet, lookback=5, horizon=9, device=CPU)
+    assert result["nll"] == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_official_protocol_is_the_last_window_capped_at_125() -> None:
+    rul = np.array([10.0, 124.0, 130.0, 200.0])
+    lengths = np.array([3, 5, 2, 4])
+    time_to_event = np.concatenate([r + np.arange(n)[::-1] for r, n in zip(rul, lengths, strict=True)])
+    official = Sequences(
+        time_to_event[:, None].astype(np.float32),
+        np.repeat(np.arange(4), lengths),
+        time_to_event.astype(np.float32),
+        np.ones(14, bool),
+        ("time_to_event",),
+    )
+    result = evaluate_official(Clairvoyant(300, error=7), official, lookback=3, device=CPU)
+    errors = np.array([7.0, 1.0, 0.0, 0.0])  # 131 and 137 are capped, as is the truth
+    assert result["official_rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-5)
+    assert result["official_score"] == pytest.approx(np.expm1(errors / 10).sum(), rel=1e-4)
+
+
+def test_trained_lstm_is_far_ahead_of_the_mean(tmp_path: Path) -> None:
+    dataset = load_dataset({"name": "simulated", "num_units": 50}, data_dir=".", cache_dir=None, seed=0)
+    torch.manual_seed(0)
+    horizon, lookback = 64, 32
+    model = build_model(
+        RecurrentOptions("lstm", 16, 1), num_features=len(dataset.training.feature_names), horizon=horizon, dropout=0.0
+    )
+    options = TrainingOptions(128, 0.01, 0.75, 0.0, 8, 0, 1e-4, 1.0, "cosine", 1.0, seed=0)
+    train(
+        model,
+        Windows(dataset.training, lookback),
+        Windows(dataset.validation, lookback),
+        options,
+        RunDirectory(tmp_path),
+        {},
+        list[EpochRecord]().append,
+    )
+    result = evaluate(model, dataset.test, dataset.training, lookback, horizon, CPU)
+    # Predicting the mean of 0 .. 63 for every window inside the horizon.
+    event = dataset.test.time_to_event < horizon
+    of_the_mean = np.std(dataset.test.time_to_event[event])
+    assert result["rul_rmse"] < 0.6 * of_the_mean
+    assert result["concordance_index"] > 0.9

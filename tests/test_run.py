@@ -1,0 +1,220 @@
+"""Real runs by the command line, on a tiny fleet."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from ddrsa.rundir import RunDirectory, find_runs
+
+ROOT = Path(__file__).parent.parent
+TINY = [
+    "dataset.num_units=10",
+    "lookback=6",
+    "horizon=20",
+    "num_epochs=3",
+    "batch_size=256",
+    "model.hidden_size=4",
+    "device=cpu",
+]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DDRSA_CACHE_DIR": str(tmp_path / "cache"),
+        "DDRSA_LEASE_DIR": str(tmp_path / "leases"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+def train(
+    tmp_path: Path, environment: dict[str, str], *overrides: str, sweep: str = "sweep", tiny: list[str] = TINY
+) -> subprocess.CompletedProcess[str]:
+    # -m has to stand before the overrides: Hydra's parser does not take it between them.
+    flags = [override for override in overrides if override == "-m"]
+    others = [override for override in overrides if override != "-m"]
+    arguments = [sys.executable, str(ROOT / "train.py"), *flags, *tiny, f"hydra.sweep.dir={sweep}", *others]
+    return subprocess.run(
+        arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def only_run(sweep: Path) -> RunDirectory:
+    (run,) = find_runs(sweep)
+    return run
+
+
+def test_one_run(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = train(tmp_path, environment)
+    assert done.returncode == 0, done.stderr
+    run = only_run(tmp_path / "sweep")
+    assert run.path.parent == tmp_path / "sweep" / "logs" / "simulated" / "lstm"
+    assert run.path.name.startswith("bs256_lr0.003_lam0.75_nasa0.0_drop0.1_s0_")
+
+    status = run.read_status()
+    assert status is not None
+    assert (status["state"], status["epoch"], status["num_epochs"], status["attempt"]) == ("completed", 3, 3, 1)
+    assert status["device"] == "cpu"
+    assert status["gpu_index"] is None
+    assert run.path.name.endswith(status["run_id"])
+
+    metrics = run.read_test_metrics()
+    assert metrics is not None
+    for split in (metrics, metrics["validation"]):
+        assert 0 < split["rul_mae"] <= split["rul_rmse"]
+        assert 0 <= split["concordance_index"] <= 1
+        assert [outcome["cost"] for outcome in split["oti"]] == [8, 16, 32, 64, 128, 256]
+    assert metrics["epochs_run"] == 3
+    with run.training_log.open(newline="") as stream:
+        assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2", "3"]
+    assert "epoch 3 of 3" in run.log.read_text()
+    best = torch.load(run.checkpoint_best, weights_only=True)
+    assert best["config"]["model"]["name"] == "lstm"
+    assert len(best["feature_names"]) == metrics_features(best)
+
+    # Done once is done: the same command again changes nothing.
+    before = run.test_metrics.stat().st_mtime_ns, run.status.stat().st_mtime_ns
+    again = train(tmp_path, environment)
+    assert again.returncode == 0
+    assert "complete already" in again.stdout
+    assert (run.test_metrics.stat().st_mtime_ns, run.status.stat().st_mtime_ns) == before
+
+
+def metrics_features(checkpoint: dict[str, Any]) -> int:
+    """The features that the first layer reads: its width without the channel that marks padding."""
+    return int(checkpoint["model"]["encoder.weight_ih_l0"].shape[1]) - 1
+
+
+def test_killed_run_goes_on_to_the_same_result(tmp_path: Path, environment: dict[str, str]) -> None:
+    overrides = ["num_epochs=20"]
+    assert train(tmp_path, environment, *overrides, sweep="whole").returncode == 0
+
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *TINY, *overrides, "hydra.sweep.dir=killed"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not any(run.checkpoint_last.exists() for run in find_runs(tmp_path / "killed")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = only_run(tmp_path / "killed")
+    assert killed.read_test_metrics() is None
+    assert killed.read_status()["state"] == "running"
+
+    assert train(tmp_path, environment, *overrides, sweep="killed").returncode == 0
+    assert "goes on after epoch" in killed.log.read_text()
+    assert killed.read_status()["attempt"] == 2
+    whole = only_run(tmp_path / "whole").read_test_metrics()
+    resumed = killed.read_test_metrics()
+    for metrics in (whole, resumed):
+        metrics.pop("training_time_seconds")
+    assert resumed == whole
+
+
+def test_interrupt_is_recorded(tmp_path: Path, environment: dict[str, str]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *TINY, "num_epochs=10000", "patience=0", "hydra.sweep.dir=sweep"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not any(run.checkpoint_last.exists() for run in find_runs(tmp_path / "sweep")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert only_run(tmp_path / "sweep").read_status()["state"] == "interrupted"
+
+
+def test_sweep_leases_each_run_another_gpu(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = train(tmp_path, environment, "-m", "model=lstm,gru", "seed=0,1", "gpus=[0,1]", "hydra.launcher.n_jobs=2")
+    assert done.returncode == 0, done.stderr
+    statuses = [run.read_status() for run in find_runs(tmp_path / "sweep")]
+    assert [status["state"] for status in statuses] == ["completed"] * 4
+    assert {status["gpu_index"] for status in statuses} == {0, 1}
+    # Runs at the same time never share a GPU.
+    for index in (0, 1):
+        times = sorted(
+            (status["started_at"], status["ended_at"]) for status in statuses if status["gpu_index"] == index
+        )
+        assert all(earlier[1] <= later[0] for earlier, later in itertools.pairwise(times))
+
+
+def test_failed_run_does_not_stop_the_others(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = train(tmp_path, environment, "-m", "learning_rate=1e30,0.01", "grad_clip=0", "hydra.launcher.n_jobs=1")
+    assert done.returncode == 1
+    assert "1 of 2 runs failed" in done.stderr
+    assert "loss is" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    completed, failed = (run.read_status() for run in find_runs(tmp_path / "sweep"))
+    assert (failed["state"], completed["state"]) == ("failed", "completed")
+    assert "TrainingDivergedError" in failed["error"]
+    log = next(run.log for run in find_runs(tmp_path / "sweep") if "lr1e+30" in run.path.name)
+    assert "Traceback" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["batch_size=0"], "batch_size=0: allowed is 1 or more"),
+        (["-m", "batch_size=64,0"], "batch_size=0: allowed is 1 or more"),
+        (["-m", "num_folds=5", "fold=range(8)"], "fold=5: allowed is 0 to 4"),
+        (["batchsize=3"], "Did you mean 'batch_size'?"),
+        (["model=lstn"], "lstn"),
+        (["dataset=turbofans"], "turbofan"),
+        (["batch_size=many"], "batch_size"),
+        (["hydra.run.dir=here", "lambda_param=2"], "lambda_param=2.0"),
+    ],
+)
+def test_wrong_config_is_one_line_and_leaves_nothing(
+    tmp_path: Path, environment: dict[str, str], overrides: list[str], message: str
+) -> None:
+    done = train(tmp_path, environment, *overrides)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_data_is_one_line_and_a_failed_run(tmp_path: Path, environment: dict[str, str]) -> None:
+    tiny = [override for override in TINY if not override.startswith("dataset.")]
+    done = train(tmp_path, environment, "dataset=turbofan", "data_dir=nowhere", tiny=tiny)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+    assert "train_FD001.txt" in done.stderr
+    assert "dataset=simulated" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert only_run(tmp_path / "sweep").read_status()["state"] == "failed"
+
+
+def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
+    assert train(tmp_path, environment, "hydra.run.dir=here").returncode == 0
+    metrics = (tmp_path / "here" / "test_metrics.json").read_text()
+    done = train(tmp_path, environment, "hydra.run.dir=here", "seed=1")
+    assert done.returncode == 2
+    assert "holds run" in done.stderr
+    assert (tmp_path / "here" / "test_metrics.json").read_text() == metrics
+    assert json.loads((tmp_path / "here" / "status.json").read_text())["state"] == "completed"

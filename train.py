@@ -1,0 +1,16 @@
+"""Train one model, or sweep many with -m: python train.py -m model=lstm,gru batch_size=32,64"""
+
+import hydra
+from omegaconf import DictConfig
+
+from ddrsa.cli import run_cli
+from ddrsa.task import run_task
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(config: DictConfig) -> float:
+    return run_task(config)
+
+
+if __name__ == "__main__":
+    run_cli(main)
