@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
-from ddrsa.models.forecast import forecast
+from ddrsa.models.base import DDRSAModel
+from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.survival import metrics
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.losses import negative_log_likelihood
@@ -21,7 +21,6 @@ from ddrsa.survival.policy import evaluate_policy
 OTI_COSTS = (8, 16, 32, 64, 128, 256)
 # The official C-MAPSS protocol caps both the true and the predicted remaining useful life (Heimes, PHM 2008).
 OFFICIAL_CAP = 125
-FORECAST_BATCH_SIZE = 512
 
 
 def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, metrics.Bools]:
@@ -31,7 +30,7 @@ def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, 
 
 
 def evaluate(
-    model: nn.Module, test: Sequences, training: Sequences, lookback: int, horizon: int, device: torch.device
+    model: DDRSAModel, test: Sequences, training: Sequences, lookback: int, horizon: int, device: torch.device
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
@@ -40,7 +39,7 @@ def evaluate(
     seen. NaN (null in the file) where a metric has nothing to count.
     """
     windows = Windows(test, lookback, device)
-    logits = forecast(model, (batch.windows for batch in windows.batches(FORECAST_BATCH_SIZE)))
+    logits = forecast(model, (batch.windows for batch in windows.batches(forecast_batch_size(model, lookback, device))))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
     censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
@@ -69,7 +68,7 @@ def evaluate(
     }
 
 
-def evaluate_official(model: nn.Module, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:
+def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:
     """The official C-MAPSS protocol: the last window of each test engine against the RUL file, both capped at 125.
 
     A forecast cannot exceed the horizon, so a horizon below 125 makes these worse than the model is.
@@ -77,7 +76,7 @@ def evaluate_official(model: nn.Module, official: Sequences, lookback: int, devi
     windows = Windows(official, lookback, device)
     last_rows = np.append(official.starts[1:], official.num_rows) - 1
     batch = windows.gather(torch.from_numpy(last_rows).to(device))
-    logits = forecast(model, batch.windows.split(FORECAST_BATCH_SIZE))
+    logits = forecast(model, batch.windows.split(forecast_batch_size(model, lookback, device)))
     predicted = np.minimum(restricted_mean(logits).double().cpu().numpy(), OFFICIAL_CAP)
     true = np.minimum(np.asarray(official.time_to_event[last_rows], np.float64), OFFICIAL_CAP)
     return {

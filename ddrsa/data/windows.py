@@ -55,6 +55,11 @@ class Windows:
         self.time_to_event = torch.from_numpy(np.array(sequences.time_to_event)).to(device)
         self.event_observed = torch.from_numpy(np.array(sequences.event_observed)).to(device)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the rows and the batches lie."""
+        return self._rows.device
+
     def __len__(self) -> int:
         return len(self._first_row)
 
@@ -67,8 +72,12 @@ class Windows:
             self.event_observed[index],
         )
 
-    def batches(self, batch_size: int, generator: torch.Generator | None = None) -> Iterator[Batch]:
-        """All windows once: in random order where there is a `generator` (a CPU one), else in the order of the rows."""
+    def order(self, generator: torch.Generator | None = None) -> Tensor:
+        """The index of every window once, (N,): shuffled by a (CPU) `generator`, else in the order of the rows."""
         order = torch.arange(len(self)) if generator is None else torch.randperm(len(self), generator=generator)
-        for index in order.to(self._rows.device).split(batch_size):
+        return order.to(self.device)
+
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        """All windows once, in the order of the rows."""
+        for index in self.order().split(batch_size):
             yield self.gather(index)

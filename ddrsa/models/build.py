@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from torch import nn
-
+from ddrsa.models.base import DDRSAModel
 from ddrsa.models.options import ModelOptions, RecurrentOptions
 from ddrsa.models.rnn import RecurrentDDRSA
 from ddrsa.models.transformer import TransformerDDRSA
 
 
-def build_model(options: ModelOptions, *, num_features: int, horizon: int, dropout: float) -> nn.Module:
+def build_model(options: ModelOptions, *, num_features: int, horizon: int, dropout: float) -> DDRSAModel:
     """The model that `options` describe, with fresh weights from torch's random generator.
 
     Args:

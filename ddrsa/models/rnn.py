@@ -6,10 +6,12 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from ddrsa.models.base import DDRSAModel
+
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
-class RecurrentDDRSA(nn.Module):
+class RecurrentDDRSA(DDRSAModel):
     """An RNN reads the window; another RNN, fed the encoder's last state at every step, emits L hazard logits.
 
     The encoder has no biases: its state then stays exactly zero while it reads the zeros of the padding, whatever
@@ -35,6 +37,8 @@ class RecurrentDDRSA(nn.Module):
     ) -> None:
         super().__init__()
         self.horizon = horizon
+        # oneDNN runs an LSTM whole, and faster in cache; a GRU goes step by step, and small steps cost more.
+        self.steps_at_once = 24_576 if cell == "lstm" else 61_440
         between_layers = dropout if num_layers > 1 else 0.0
         self.encoder = CELLS[cell](
             num_features + 1, hidden_size, num_layers, bias=False, batch_first=True, dropout=between_layers

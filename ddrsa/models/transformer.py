@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from ddrsa.models.base import DDRSAModel
 
-class TransformerDDRSA(nn.Module):
+
+class TransformerDDRSA(DDRSAModel):
     """Hazard logits from a window by attention.
 
     What it says does not depend on the padding before a window: positions count backwards from the last row, and
@@ -47,6 +49,8 @@ class TransformerDDRSA(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        self.horizon = horizon
+        self.steps_at_once = 7_680
         self.rows_per_token = rows_per_token
         self.embedding = nn.Linear((num_features + 1) * rows_per_token, d_model)
         sizes = (d_model, num_heads, feedforward_size, dropout)

@@ -16,6 +16,11 @@ from ddrsa.survival.hazard import log_event_probability, log_survival, restricte
 NASA_PENALTY_LIMIT = 100.0
 
 
+def event_inside(time_to_event: Tensor, event_observed: Tensor, horizon: int) -> Tensor:
+    """Whether a window's event is seen inside the horizon, bool, (B,)."""
+    return event_observed & (time_to_event < horizon)
+
+
 def known_steps(time_to_event: Tensor, event_observed: Tensor, horizon: int) -> Tensor:
     """c', the number of steps that a window without an event inside the horizon is known to survive, shape (B,), int64.
 
@@ -25,8 +30,8 @@ def known_steps(time_to_event: Tensor, event_observed: Tensor, horizon: int) -> 
     return torch.where(event_observed, horizon, censored).long()
 
 
-def ddrsa_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor, lambda_param: float) -> Tensor:
-    """The DDRSA loss, equation 12 of Damera Venkata and Bhattacharyya, NeurIPS 2022; the mean over the batch.
+def ddrsa_losses(logits: Tensor, time_to_event: Tensor, event_observed: Tensor, lambda_param: float) -> Tensor:
+    """The DDRSA loss of each window, (B,): equation 12 of Damera Venkata and Bhattacharyya, NeurIPS 2022.
 
     For a window whose event is seen inside the horizon (tau < L):
     `lambda_param` * (-log P(tau)) + (1 - `lambda_param`) * (-log (1 - S[L-1])).
@@ -39,27 +44,24 @@ def ddrsa_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor, la
         lambda_param: the weight of the time of the event against whether there is one, in [0, 1].
     """
     horizon = logits.shape[-1]
-    event = event_observed & (time_to_event < horizon)
     log_survivals = log_survival(logits)
     log_event = logits + log_survivals  # log_event_probability, without a second cumulative sum
     time_of_event = -_at(log_event, time_to_event.long().clamp(max=horizon - 1))
     # log(1 - S[L-1]) as the log of the sum of all P(tau = k): no subtraction, so no cancellation.
     any_event = -torch.logsumexp(log_event, -1)
     no_event = -_at(log_survivals, known_steps(time_to_event, event_observed, horizon) - 1)
-    loss = torch.where(
-        event,
+    return torch.where(
+        event_inside(time_to_event, event_observed, horizon),
         lambda_param * time_of_event + (1 - lambda_param) * any_event,
         (1 - lambda_param) * no_event,
     )
-    return loss.mean()
 
 
 def negative_log_likelihood(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
-    """-log P(tau) for events inside the horizon and -log S[c'-1] for the others, (B,); arguments as in `ddrsa_loss`."""
+    """-log P(tau) for events inside the horizon, -log S[c'-1] for the others, (B,); arguments as in `ddrsa_losses`."""
     horizon = logits.shape[-1]
-    event = event_observed & (time_to_event < horizon)
     return -torch.where(
-        event,
+        event_inside(time_to_event, event_observed, horizon),
         _at(log_event_probability(logits), time_to_event.long().clamp(max=horizon - 1)),
         _at(log_survival(logits), known_steps(time_to_event, event_observed, horizon) - 1),
     )
@@ -85,22 +87,36 @@ def nasa_penalty(error: Tensor) -> Tensor:
     return torch.expm1(torch.where(clipped < 0, -clipped / 13, clipped / 10))
 
 
-def nasa_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
-    """The mean NASA penalty of E[min(tau, L)] - tau over the windows whose event is inside the horizon; 0 without any.
+def nasa_penalties(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
+    """The NASA penalty of E[min(tau, L)] - tau of each window, (B,); 0 without an event inside the horizon.
 
-    Args as in `ddrsa_loss`.
+    Args as in `ddrsa_losses`.
     """
-    event = event_observed & (time_to_event < logits.shape[-1])
+    event = event_inside(time_to_event, event_observed, logits.shape[-1])
     # Windows that do not count get error 0, whose penalty is 0; a boolean index would make a GPU wait for the count.
-    error = torch.where(event, restricted_mean(logits) - time_to_event, 0.0)
-    return nasa_penalty(error).sum() / event.sum().clamp(min=1)
+    return nasa_penalty(torch.where(event, restricted_mean(logits) - time_to_event, 0.0))
 
 
 def training_loss(
-    logits: Tensor, time_to_event: Tensor, event_observed: Tensor, lambda_param: float, nasa_weight: float
+    logits: Tensor,
+    time_to_event: Tensor,
+    event_observed: Tensor,
+    lambda_param: float,
+    nasa_weight: float,
+    num_windows: int,
+    num_events: Tensor,
 ) -> Tensor:
-    """`ddrsa_loss` + `nasa_weight` * `nasa_loss`."""
-    loss = ddrsa_loss(logits, time_to_event, event_observed, lambda_param)
+    """The mean of `ddrsa_losses` + `nasa_weight` * the mean of `nasa_penalties` over windows with an event.
+
+    The means are those of a batch of which these windows may be a part: the losses of its parts add up to its loss.
+
+    Args as in `ddrsa_losses`, and:
+        nasa_weight: 0 for no penalty.
+        num_windows: of the whole batch.
+        num_events: the windows of the whole batch whose event is inside the horizon, a number, ().
+    """
+    loss = ddrsa_losses(logits, time_to_event, event_observed, lambda_param).sum() / num_windows
     if nasa_weight > 0:
-        loss = loss + nasa_weight * nasa_loss(logits, time_to_event, event_observed)
+        penalties = nasa_penalties(logits, time_to_event, event_observed)
+        loss = loss + nasa_weight * penalties.sum() / num_events.clamp(min=1)
     return loss

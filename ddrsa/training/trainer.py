@@ -10,22 +10,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from ddrsa.data.windows import Windows
-from ddrsa.models.forecast import forecast
+from ddrsa.models.base import DDRSAModel
+from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir import RunDirectory
-from ddrsa.survival.losses import training_loss
+from ddrsa.survival.losses import event_inside, training_loss
 from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.options import TrainingOptions
 from ddrsa.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
-
-# Windows at a time where no gradient is kept: enough to fill a core, little enough to stay out of memory's way.
-FORECAST_BATCH_SIZE = 512
 
 
 class TrainingDivergedError(Exception):
@@ -43,7 +41,7 @@ class Progress:
 
 
 def train(
-    model: nn.Module,
+    model: DDRSAModel,
     training: Windows,
     validation: Windows,
     options: TrainingOptions,
@@ -130,7 +128,7 @@ def train(
 
 
 def train_epoch(
-    model: nn.Module,
+    model: DDRSAModel,
     training: Windows,
     options: TrainingOptions,
     optimizer: torch.optim.Optimizer,
@@ -143,17 +141,16 @@ def train_epoch(
     generator = torch.Generator().manual_seed(options.seed * 1_000_003 + epoch)
     losses: list[Tensor] = []
     counts: list[int] = []
-    for windows, time_to_event, event_observed in training.batches(options.batch_size, generator):
-        loss = training_loss(model(windows), time_to_event, event_observed, options.lambda_param, options.nasa_weight)
+    for index in training.order(generator).split(options.batch_size):
         optimizer.zero_grad()
-        loss.backward()
+        loss = _add_gradient(model, training, index, options)
         if options.grad_clip > 0:
             clip_grad_norm_(model.parameters(), options.grad_clip, foreach=True)
         optimizer.step()
         schedule.step()
         # Read only after the epoch: asking a GPU for each number would make it wait.
-        losses.append(loss.detach())
-        counts.append(len(time_to_event))
+        losses.append(loss)
+        counts.append(len(index))
     per_step = torch.stack(losses).double().cpu()
     if not per_step.isfinite().all():
         step = int((~per_step.isfinite()).nonzero()[0]) + 1
@@ -165,10 +162,41 @@ def train_epoch(
     return float((per_step * weights).sum() / weights.sum())
 
 
-def _loss_of_split(model: nn.Module, split: Windows, options: TrainingOptions) -> float:
-    logits = forecast(model, (batch.windows for batch in split.batches(FORECAST_BATCH_SIZE)))
+def _add_gradient(model: DDRSAModel, training: Windows, index: Tensor, options: TrainingOptions) -> Tensor:
+    """The loss of the batch `index`, (); its gradient is added to that of the parameters. A CPU works in parts."""
+    num_events = event_inside(training.time_to_event[index], training.event_observed[index], model.horizon).sum()
+    loss = torch.zeros((), device=index.device)
+    num_parts = math.ceil(len(index) / model.windows_at_once(training.lookback)) if index.device.type == "cpu" else 1
+    for part in index.chunk(num_parts):
+        windows, time_to_event, event_observed = training.gather(part)
+        loss_of_part = training_loss(
+            model(windows),
+            time_to_event,
+            event_observed,
+            options.lambda_param,
+            options.nasa_weight,
+            num_windows=len(index),
+            num_events=num_events,
+        )
+        loss_of_part.backward()
+        loss += loss_of_part.detach()
+    return loss
+
+
+def _loss_of_split(model: DDRSAModel, split: Windows, options: TrainingOptions) -> float:
+    logits = forecast(
+        model, (batch.windows for batch in split.batches(forecast_batch_size(model, split.lookback, split.device)))
+    )
     return float(
-        training_loss(logits, split.time_to_event, split.event_observed, options.lambda_param, options.nasa_weight)
+        training_loss(
+            logits,
+            split.time_to_event,
+            split.event_observed,
+            options.lambda_param,
+            options.nasa_weight,
+            num_windows=len(split),
+            num_events=event_inside(split.time_to_event, split.event_observed, model.horizon).sum(),
+        )
     )
 
 

@@ -21,16 +21,17 @@ def test_windows_are_the_last_rows_of_their_unit(fleet: Sequences, lookback: int
     np.testing.assert_array_equal(batch.event_observed, fleet.event_observed)
 
 
-def test_random_batches_hold_each_window_once(fleet: Sequences) -> None:
+def test_order_holds_each_window_once(fleet: Sequences) -> None:
     windows = Windows(fleet, 3)
 
-    def epoch(seed: int) -> torch.Tensor:
-        return torch.cat([b.windows for b in windows.batches(16, torch.Generator().manual_seed(seed))])
+    def shuffled(seed: int) -> torch.Tensor:
+        return windows.order(torch.Generator().manual_seed(seed))
 
-    in_order = torch.cat([batch.windows for batch in windows.batches(16)])
-    assert torch.equal(epoch(1), epoch(1))
-    assert not torch.equal(epoch(1), epoch(2))
-    assert torch.equal(epoch(1).flatten(1).sum(1).sort()[0], in_order.flatten(1).sum(1).sort()[0])
+    assert torch.equal(shuffled(1), shuffled(1))
+    assert not torch.equal(shuffled(1), shuffled(2))
+    assert torch.equal(shuffled(1).sort()[0], torch.arange(fleet.num_rows))
+    in_order = torch.cat([batch.time_to_event for batch in windows.batches(16)])
+    np.testing.assert_array_equal(in_order, fleet.time_to_event)
 
 
 def test_no_window_is_materialised(fleet: Sequences) -> None:

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
 from ddrsa.models.forecast import forecast
 from ddrsa.models.options import ModelOptions, RecurrentOptions, TransformerOptions
@@ -17,7 +18,7 @@ MODELS = {
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
 
 
-def build(options: ModelOptions, num_features: int = 3, horizon: int = 7) -> nn.Module:
+def build(options: ModelOptions, num_features: int = 3, horizon: int = 7) -> DDRSAModel:
     torch.manual_seed(0)
     return build_model(options, num_features=num_features, horizon=horizon, dropout=0.2)
 

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from ddrsa.survival.losses import (
     NASA_PENALTY_LIMIT,
-    ddrsa_loss,
-    nasa_loss,
+    ddrsa_losses,
+    event_inside,
+    nasa_penalties,
     nasa_penalty,
     negative_log_likelihood,
     training_loss,
@@ -41,8 +42,8 @@ def test_loss_is_the_formula(rows: list[tuple[list[float], int, bool]], lambda_p
     tau = torch.tensor([float(row[1]) for row in rows])
     observed = torch.tensor([row[2] for row in rows])
     hazard = 1 / (1 + np.exp(-logits.numpy()))
-    expected = np.mean([loss_by_the_formula(hazard[i], rows[i][1], rows[i][2], lambda_param) for i in range(len(rows))])
-    assert float(ddrsa_loss(logits, tau, observed, lambda_param)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    expected = [loss_by_the_formula(hazard[i], rows[i][1], rows[i][2], lambda_param) for i in range(len(rows))]
+    np.testing.assert_allclose(ddrsa_losses(logits, tau, observed, lambda_param), expected, rtol=1e-9, atol=1e-12)
 
 
 @given(windows)
@@ -60,7 +61,7 @@ def test_likelihood_is_that_of_the_observation(rows: list[tuple[list[float], int
 
 def test_censored_window_says_nothing_of_later_steps() -> None:
     logits = torch.zeros(1, HORIZON, requires_grad=True)
-    ddrsa_loss(logits, torch.tensor([2.0]), torch.tensor([False]), 0.75).backward()
+    ddrsa_losses(logits, torch.tensor([2.0]), torch.tensor([False]), 0.75).sum().backward()
     assert (logits.grad[0, :3] > 0).all()
     assert (logits.grad[0, 3:] == 0).all()
 
@@ -75,25 +76,46 @@ def test_nasa_penalty_is_asymmetric_and_its_gradient_finite() -> None:
     assert error.grad.isfinite().all()
 
 
-def test_nasa_loss_counts_event_windows_alone() -> None:
+def test_nasa_penalties_count_event_windows_alone() -> None:
     logits = torch.full((3, HORIZON), -100.0)  # predicts 6 cycles for all
     tau = torch.tensor([1.0, 100.0, 2.0])
     observed = torch.tensor([True, True, False])
-    assert float(nasa_loss(logits, tau, observed)) == pytest.approx(np.exp(5 / 10) - 1, rel=1e-6)
-    none = torch.tensor([False, False, False])
-    assert float(nasa_loss(logits, tau, none)) == 0.0
+    penalties = nasa_penalties(logits, tau, observed)
+    np.testing.assert_allclose(penalties, [np.exp(5 / 10) - 1, 0, 0], rtol=1e-6)
 
 
-def test_training_loss_adds_the_weighted_penalty() -> None:
+def whole_loss(logits: torch.Tensor, tau: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
+    num_events = event_inside(tau, observed, HORIZON).sum()
+    return training_loss(logits, tau, observed, 0.6, 0.3, num_windows=len(tau), num_events=num_events)
+
+
+def test_training_loss_is_the_mean_loss_and_the_mean_penalty_of_events() -> None:
     logits = torch.randn(4, HORIZON, generator=torch.Generator().manual_seed(0))
     tau, observed = torch.tensor([0.0, 3.0, 9.0, 2.0]), torch.tensor([True, True, True, False])
-    base, penalty = ddrsa_loss(logits, tau, observed, 0.6), nasa_loss(logits, tau, observed)
-    assert float(training_loss(logits, tau, observed, 0.6, 0.3)) == pytest.approx(float(base + 0.3 * penalty))
+    expected = ddrsa_losses(logits, tau, observed, 0.6).mean() + 0.3 * nasa_penalties(logits, tau, observed)[:2].mean()
+    assert float(whole_loss(logits, tau, observed)) == pytest.approx(float(expected))
+    without_event = whole_loss(logits, tau, torch.tensor([False] * 4))
+    assert float(without_event) == pytest.approx(
+        float(ddrsa_losses(logits, tau, torch.tensor([False] * 4), 0.6).mean())
+    )
+
+
+def test_losses_of_the_parts_of_a_batch_add_up() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(7, HORIZON, generator=generator)
+    tau = torch.randint(0, 10, (7,), generator=generator).float()
+    observed = torch.tensor([True, False, True, True, True, False, True])
+    num_events = event_inside(tau, observed, HORIZON).sum()
+    parts = sum(
+        float(training_loss(*part, 0.6, 0.3, num_windows=7, num_events=num_events))
+        for part in zip(logits.split(3), tau.split(3), observed.split(3), strict=True)
+    )
+    assert parts == pytest.approx(float(whole_loss(logits, tau, observed)), rel=1e-6)
 
 
 @pytest.mark.parametrize("scale", [50.0, 500.0])
 def test_gradient_is_finite_for_extreme_logits(scale: float) -> None:
     logits = (torch.randn(8, HORIZON, generator=torch.Generator().manual_seed(1)) * scale).requires_grad_()
     tau = torch.arange(8.0)
-    training_loss(logits, tau, torch.tensor([True, False] * 4), 0.75, 0.1).backward()
+    whole_loss(logits, tau, torch.tensor([True, False] * 4)).backward()
     assert logits.grad.isfinite().all()

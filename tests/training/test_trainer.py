@@ -132,3 +132,20 @@ def test_learning_rate_warms_up_and_decays(fleet: Sequences, tmp_path: Path) -> 
     assert max(rates) == pytest.approx(0.01, rel=0.01)
     assert rates[1:] == sorted(rates[1:], reverse=True)
     assert rates[-1] == pytest.approx(0.0001, rel=0.01)
+
+
+def test_batch_done_in_parts_gives_the_same_training(
+    fleet: Sequences, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dataclasses.replace(OPTIONS, num_epochs=2)
+    ends: dict[str, dict[str, torch.Tensor]] = {}
+    for name, steps_at_once in (("whole", 1_000_000), ("parts", 5 * 16)):
+        path = tmp_path / name
+        path.mkdir()
+        torch.manual_seed(0)
+        model = build_model(LSTM, num_features=2, horizon=10, dropout=0.0)
+        monkeypatch.setattr(model, "steps_at_once", steps_at_once)
+        train(model, Windows(fleet, 6), Windows(fleet, 6), options, RunDirectory(path), {}, list[EpochRecord]().append)
+        ends[name] = model.state_dict()
+    for name, value in ends["whole"].items():
+        torch.testing.assert_close(ends["parts"][name], value, rtol=1e-3, atol=1e-4)
