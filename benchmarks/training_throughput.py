@@ -50,7 +50,13 @@ def measure(name: str, rounds: int) -> None:
 
     def fresh() -> tuple[torch.nn.Module, torch.optim.Optimizer]:
         torch.manual_seed(0)
-        model = build_model(config.model, num_features=num_features, horizon=config.horizon, dropout=config.dropout)
+        model = build_model(
+            config.model,
+            num_features=num_features,
+            lookback=config.lookback,
+            horizon=config.horizon,
+            dropout=config.dropout,
+        )
         return model, torch.optim.AdamW(model.parameters(), lr=options.learning_rate, fused=True)
 
     model, optimizer = fresh()

@@ -57,7 +57,9 @@ def run(config: DictConfig) -> float:
         gpu_index: int | None = config.gpu_index
         device = choose_device(checked.device, gpu_index)
         num_epochs = checked.training.num_epochs
-        directory.begin(name, device=str(device), gpu_index=gpu_index, num_epochs=num_epochs)
+        threads = threads_per_run(concurrent_runs(HydraConfig.get()))
+        torch.set_num_threads(threads)
+        directory.begin(name, device=str(device), gpu_index=gpu_index, cpu_threads=threads, num_epochs=num_epochs)
         try:
             metrics = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
@@ -89,7 +91,6 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
 def _train_and_evaluate(
     checked: RunConfig, config: dict[str, Any], directory: RunDirectory, device: torch.device
 ) -> dict[str, Any]:
-    torch.set_num_threads(threads_per_run(concurrent_runs(HydraConfig.get())))
     keep_freed_memory()
     dataset = load_dataset(
         asdict(checked.dataset),
@@ -102,7 +103,11 @@ def _train_and_evaluate(
     seed_everything(checked.training.seed)
     feature_names = dataset.training.feature_names
     model = build_model(
-        checked.model, num_features=len(feature_names), horizon=checked.horizon, dropout=checked.dropout
+        checked.model,
+        num_features=len(feature_names),
+        lookback=checked.lookback,
+        horizon=checked.horizon,
+        dropout=checked.dropout,
     ).to(device)
     log.info(
         "%s: %d training, %d validation, %d test units of %s, %d features, on %s",

@@ -84,7 +84,7 @@ def test_censored_units_are_no_events_and_not_in_the_policy(fleet: Sequences) ->
 
 def test_nll_is_the_mean_over_windows(fleet: Sequences) -> None:
     torch.manual_seed(0)
-    model = build_model(RecurrentOptions("gru", 4, 1), num_features=2, horizon=9, dropout=0.0)
+    model = build_model(RecurrentOptions("gru", 4, 1), num_features=2, lookback=5, horizon=9, dropout=0.0)
     windows = Windows(fleet, 5)
     batch = windows.gather(torch.arange(len(windows)))
     expected = negative_log_likelihood(model(batch.windows), batch.time_to_event, batch.event_observed).mean()
@@ -114,7 +114,11 @@ def test_trained_lstm_is_far_ahead_of_the_mean(tmp_path: Path) -> None:
     torch.manual_seed(0)
     horizon, lookback = 64, 32
     model = build_model(
-        RecurrentOptions("lstm", 16, 1), num_features=len(dataset.training.feature_names), horizon=horizon, dropout=0.0
+        RecurrentOptions("lstm", 16, 1),
+        num_features=len(dataset.training.feature_names),
+        lookback=lookback,
+        horizon=horizon,
+        dropout=0.0,
     )
     options = TrainingOptions(128, 0.01, 0.75, 0.0, 8, 0, 1e-4, 1.0, "cosine", 1.0, seed=0)
     train(

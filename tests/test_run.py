@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 import torch
 
@@ -155,6 +156,8 @@ def test_sweep_leases_each_run_another_gpu(tmp_path: Path, environment: dict[str
     statuses = [run.read_status() for run in find_runs(tmp_path / "sweep")]
     assert [status["state"] for status in statuses] == ["completed"] * 4
     assert {status["gpu_index"] for status in statuses} == {0, 1}
+    # Two runs at once share the cores.
+    assert {status["cpu_threads"] for status in statuses} == {max(1, joblib.cpu_count() // 2)}
     # Runs at the same time never share a GPU.
     for index in (0, 1):
         times = sorted(

@@ -8,12 +8,13 @@ from ddrsa.models.rnn import RecurrentDDRSA
 from ddrsa.models.transformer import TransformerDDRSA
 
 
-def build_model(options: ModelOptions, *, num_features: int, horizon: int, dropout: float) -> DDRSAModel:
+def build_model(options: ModelOptions, *, num_features: int, lookback: int, horizon: int, dropout: float) -> DDRSAModel:
     """The model that `options` describe, with fresh weights from torch's random generator.
 
     Args:
         options: the config group `model`.
         num_features: F, the features of a row.
+        lookback: K, the rows of a window.
         horizon: L, the number of hazard logits.
         dropout: the share that is dropped, in [0, 1).
     """
@@ -21,6 +22,7 @@ def build_model(options: ModelOptions, *, num_features: int, horizon: int, dropo
         return RecurrentDDRSA(
             cell="gru" if options.name == "gru" else "lstm",
             num_features=num_features,
+            lookback=lookback,
             horizon=horizon,
             hidden_size=options.hidden_size,
             num_layers=options.num_layers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from ddrsa.models.base import DDRSAModel
@@ -17,9 +18,14 @@ class RecurrentDDRSA(DDRSAModel):
     The encoder has no biases: its state then stays exactly zero while it reads the zeros of the padding, whatever
     their number, and the last channel, which is 1 on real rows, gives each gate of the first layer its bias.
 
+    At first the encoder's units forget over times that are spread from 2 to K rows ("chrono initialisation"; Tallec and
+    Ollivier, ICLR 2018): with PyTorch's own start they forget half of what they know at every row, and some seeds then
+    never learn to look back far.
+
     Args:
         cell: lstm or gru.
         num_features: F, without the channel that marks the padding.
+        lookback: K, the longest time that the encoder should remember at first.
         horizon: L.
         hidden_size: width of the encoder's and the decoder's state.
         num_layers: layers of each.
@@ -30,6 +36,7 @@ class RecurrentDDRSA(DDRSAModel):
         self,
         cell: Literal["lstm", "gru"],
         num_features: int,
+        lookback: int,
         horizon: int,
         hidden_size: int,
         num_layers: int,
@@ -43,6 +50,7 @@ class RecurrentDDRSA(DDRSAModel):
         self.encoder = CELLS[cell](
             num_features + 1, hidden_size, num_layers, bias=False, batch_first=True, dropout=between_layers
         )
+        self._remember_up_to(lookback)
         self.decoder = CELLS[cell](hidden_size, hidden_size, num_layers, batch_first=True, dropout=between_layers)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, 1)
@@ -55,3 +63,16 @@ class RecurrentDDRSA(DDRSAModel):
         logits: Tensor = self.output(self.dropout(decoded)).squeeze(-1)
         # A GRU's output lies step by step in memory, and the loss would jump from step to step.
         return logits.contiguous()
+
+    @torch.no_grad()
+    def _remember_up_to(self, lookback: int) -> None:
+        """Draw the encoder's first forgetting times from 2 to `lookback` rows, by the weights that act as biases."""
+        hidden_size = self.encoder.hidden_size
+        # A gate of sigmoid(log u) = 1 - 1 / (1 + u) keeps what a unit knows for about 1 + u rows.
+        bias = torch.empty(hidden_size).uniform_(1, max(2, lookback - 1)).log()
+        first_layer: Tensor = self.encoder.get_parameter("weight_ih_l0")
+        gates = first_layer.view(-1, hidden_size, self.encoder.input_size)
+        if isinstance(self.encoder, nn.LSTM):
+            gates[0, :, -1], gates[1, :, -1] = -bias, bias  # PyTorch's order: input, forget, cell, output
+        else:
+            gates[1, :, -1] = bias  # reset, update, new

@@ -20,7 +20,7 @@ every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.key
 
 def build(options: ModelOptions, num_features: int = 3, horizon: int = 7) -> DDRSAModel:
     torch.manual_seed(0)
-    return build_model(options, num_features=num_features, horizon=horizon, dropout=0.2)
+    return build_model(options, num_features=num_features, lookback=20, horizon=horizon, dropout=0.2)
 
 
 def padded(rows: Tensor, lookback: int) -> Tensor:
@@ -87,3 +87,18 @@ def test_forecast_is_without_dropout_and_leaves_the_mode(options: ModelOptions) 
     assert not logits.requires_grad
     assert model.training
     assert not torch.equal(model(windows), logits)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+def test_untrained_encoder_remembers_over_the_lookback(name: str) -> None:
+    lookback = 100
+    torch.manual_seed(0)
+    options = RecurrentOptions(name, hidden_size=64, num_layers=1)
+    model = build_model(options, num_features=1, lookback=lookback, horizon=2, dropout=0.0)
+    encoder = model.encoder
+    assert isinstance(encoder, nn.LSTM | nn.GRU)
+    # What the gates keep of a state after a row of zeros, and so for how many rows.
+    gate = encoder.weight_ih_l0.view(-1, 64, 2)[1, :, -1].detach().sigmoid()
+    times = 1 / (1 - gate)
+    assert times.min() >= 2 - 1e-4
+    assert lookback / 2 < times.max() <= lookback

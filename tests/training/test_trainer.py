@@ -49,7 +49,7 @@ def run(
 ) -> tuple[nn.Module, Progress]:
     path.mkdir(exist_ok=True)
     torch.manual_seed(options.seed)
-    model = build_model(model_options, num_features=2, horizon=10, dropout=0.3)
+    model = build_model(model_options, num_features=2, lookback=6, horizon=10, dropout=0.3)
 
     def on_epoch(record: EpochRecord) -> None:
         if record.epoch == kill_after:
@@ -97,7 +97,7 @@ def test_training_learns(fleet: Sequences, tmp_path: Path) -> None:
 
 def test_model_ends_with_its_best_weights(fleet: Sequences, tmp_path: Path) -> None:
     # A rate this high overshoots: the last epoch is not the best.
-    model, progress = run(fleet, tmp_path, dataclasses.replace(OPTIONS, learning_rate=0.2, schedule="constant"))
+    model, progress = run(fleet, tmp_path, dataclasses.replace(OPTIONS, learning_rate=1.0, schedule="constant"))
     losses = [float(row["validation_loss"]) for row in log_rows(tmp_path)]
     assert progress.best_validation_loss == min(losses)
     assert losses[progress.best_epoch - 1] == min(losses) < losses[-1]
@@ -143,7 +143,7 @@ def test_batch_done_in_parts_gives_the_same_training(
         path = tmp_path / name
         path.mkdir()
         torch.manual_seed(0)
-        model = build_model(LSTM, num_features=2, horizon=10, dropout=0.0)
+        model = build_model(LSTM, num_features=2, lookback=6, horizon=10, dropout=0.0)
         monkeypatch.setattr(model, "steps_at_once", steps_at_once)
         train(model, Windows(fleet, 6), Windows(fleet, 6), options, RunDirectory(path), {}, list[EpochRecord]().append)
         ends[name] = model.state_dict()
