@@ -85,6 +85,10 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
     if requested == "cuda":
         reason = "no GPU was found" if gpu_index is None else "this build of torch cannot use a GPU"
         raise ConfigError(f"device=cuda: {reason}; allowed here are auto and cpu")
+    if requested == "auto" and gpu_index is not None:
+        log.warning(
+            "GPU %d is leased, but torch %s cannot use one: this run is on the CPU", gpu_index, torch.__version__
+        )
     return torch.device("cpu")
 
 

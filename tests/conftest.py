@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,17 @@ from ddrsa.data.sequences import Sequences
 def _one_thread() -> None:
     # Concurrent threads of tiny models only get in each other's way.
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def nasa_dir() -> Path:
+    """The data_dir with NASA's files."""
+    data_dir = os.environ.get("DDRSA_DATA_DIR")
+    if not data_dir:
+        pytest.skip("DDRSA_DATA_DIR is not set: no NASA files")
+    if not (Path(data_dir) / "turbofan" / "train_FD001.txt.gz").is_file():
+        pytest.skip(f"DDRSA_DATA_DIR={data_dir} has no turbofan/train_FD001.txt.gz")
+    return Path(data_dir)
 
 
 @pytest.fixture

@@ -213,6 +213,17 @@ def test_missing_data_is_one_line_and_a_failed_run(tmp_path: Path, environment: 
     assert only_run(tmp_path / "sweep").read_status()["state"] == "failed"
 
 
+def test_nasa_data_with_the_official_protocol(tmp_path: Path, environment: dict[str, str], nasa_dir: Path) -> None:
+    tiny = [override for override in TINY if not override.startswith("dataset.")]
+    done = train(tmp_path, environment, "dataset=turbofan", f"data_dir={nasa_dir.resolve()}", tiny=tiny)
+    assert done.returncode == 0, done.stderr
+    metrics = only_run(tmp_path / "sweep").read_test_metrics()
+    assert metrics["num_units"] == 30
+    # With a horizon of 20 no prediction exceeds 20, and most engines have more than that left.
+    assert 60 < metrics["official_rmse"] < 105
+    assert metrics["official_score"] > 0
+
+
 def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
     assert train(tmp_path, environment, "hydra.run.dir=here").returncode == 0
     metrics = (tmp_path / "here" / "test_metrics.json").read_text()

@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ddrsa.data.sequences import Sequences
-
-
-@pytest.fixture(scope="session")
-def nasa_dir() -> Path:
-    """The data_dir with NASA's files."""
-    data_dir = os.environ.get("DDRSA_DATA_DIR")
-    if not data_dir:
-        pytest.skip("DDRSA_DATA_DIR is not set: no NASA files")
-    if not (Path(data_dir) / "turbofan" / "train_FD001.txt.gz").is_file():
-        pytest.skip(f"DDRSA_DATA_DIR={data_dir} has no turbofan/train_FD001.txt.gz")
-    return Path(data_dir)
 
 
 @pytest.fixture
