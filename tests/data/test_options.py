@@ -20,10 +20,10 @@ def test_every_data_set_has_options_a_source_and_a_file():
 
 @pytest.mark.parametrize("name", sorted(DATASET_OPTIONS))
 def test_the_config_file_has_every_key_and_allowed_values(name):
-    config = OmegaConf.create({"seed": 5, "dataset": OmegaConf.load(CONF / f"{name}.yaml")})
-    options = check_dataset_options(config.dataset)
-    assert options.split_seed == 5
-    assert set(config.dataset) == set(vars(options))
+    config = OmegaConf.load(CONF / f"{name}.yaml")
+    options = check_dataset_options(config)
+    assert options == DATASET_OPTIONS[name]()
+    assert set(config) == set(vars(options))
 
 
 @pytest.mark.parametrize("kind", DATASET_OPTIONS.values())
