@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
@@ -23,6 +24,10 @@ class CheckedSweeperConf:
         default_factory=dict
     )  # overrides to sweep over, besides those of the command line
     check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
+    only: str | None = None  # run only the jobs for which this expression over their config holds
+    exclude: str | None = None  # and not those for which this one does
+    zip: list[Any] = field(default_factory=list)  # keys whose values are paired, or lists of such keys
+    dry_run: bool = False  # print what would be run, and write nothing
 
 
 def register() -> None:
