@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import HydraContext
 from hydra.utils import get_method
-from joblib.externals import cloudpickle
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -47,13 +47,19 @@ class PlannedRun:
 
 
 def plan_runs(
-    config: DictConfig, context: HydraContext, jobs: Sequence[Sequence[str]], first_number: int = 0
+    config: DictConfig,
+    context: HydraContext,
+    jobs: Sequence[Sequence[str]],
+    first_number: int = 0,
+    wanted: Callable[[DictConfig, Sequence[str]], bool] | None = None,
 ) -> list[PlannedRun]:
     """Compose each job's config once, as its task would get it. Writes nothing and leases nothing.
 
     config: of the sweep, with `hydra`. Of `hydra.launcher` it reads `identity` (dotted path of a function from a job's
         config to its run id) and `not_identity` (the keys that do not change what the run is), where there are any.
     jobs: the overrides of each job.
+    wanted: told of each job's config, without `hydra`, and its overrides; a job for which it is false is left out, and
+        has no number. What it raises ends the planning.
 
     Raises ConfigError and Hydra's errors where a job's config cannot be composed.
     """
@@ -62,10 +68,12 @@ def plan_runs(
     path = OmegaConf.select(launcher, "identity")
     identity = _find_function(path) if path else None
     swept = _swept(jobs)
-    runs = []
-    for offset, overrides in enumerate(jobs):
-        number = first_number + offset
+    runs: list[PlannedRun] = []
+    for overrides in jobs:
+        number = first_number + len(runs)
         with composed_job(config, context, overrides, number) as (whole, job):
+            if wanted is not None and not wanted(job, overrides):
+                continue
             plain = plain_config(job, not_identity)
             name = identity(job) if identity is not None else hash_of(plain, not_identity)
             directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.errors import ConfigError
 
@@ -20,9 +21,6 @@ _ALLOWED = (
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Compare, ast.cmpop),
 )
 _ALLOWED_IN_WORDS = "comparisons, and, or, not, in, + - * / // %, constants and the keys of the config"
-
-# Resolvers that do something when they are asked, and must not be asked before the run starts.
-_AT_START = ("${gpu_index:",)
 
 
 class Expression:
@@ -129,9 +127,12 @@ def _value(config: DictConfig, key: str, shown: str, job: str) -> Any:
     if isinstance(raw, dict):
         inside = ", ".join(f"{key}.{name}" for name in raw)
         raise ConfigError(f"{shown}: {key} is a group of keys; name one of {inside}")
-    if isinstance(raw, str) and raw.startswith(_AT_START):
-        raise ConfigError(f"{shown}: {key} is known only when the run starts")
-    found = OmegaConf.select(config, key)
+    try:
+        found = OmegaConf.select(config, key)
+    except OmegaConfBaseException as error:
+        # A GPU, for one, is leased by the run itself.
+        reason = str(error).partition("\n")[0]
+        raise ConfigError(f"{shown}: {key}={raw} has no value before {job} starts: {reason}") from error
     return OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
 
 

@@ -68,7 +68,7 @@ def test_only_and_exclude_together() -> None:
         ("model.nam == 'gru'", ": model.nam is no key of the config of the job seed=1. Did you mean 'model.name'?"),
         ("zzz == 1", ": zzz is no key of the config of the job seed=1"),
         ("model == 'gru'", ": model is a group of keys; name one of model.name, model.hidden_size"),
-        ("gpu_index == 0", ": gpu_index is known only when the run starts"),
+        ("gpu_index == 0", ": gpu_index=${gpu_index:} has no value before the job seed=1 starts"),
         ("batch_size", " is 64 for the job seed=1: it must be true or false"),
         ("batch_size > 'a'", " cannot be evaluated for the job seed=1: '>' not supported between instances of"),
         ("1 / seed > 2", " cannot be evaluated for the job seed=1: division by zero"),
