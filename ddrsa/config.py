@@ -22,7 +22,7 @@ DEVICES = ("auto", "cpu", "cuda")
 # Where and how a run is done, and not which run it is.
 NOT_IDENTITY = frozenset(
     {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
 )
 
 
@@ -54,6 +54,9 @@ class Schema:
     gpu_index: int | None = None
     data_dir: str = MISSING
     cache_dir: str = MISSING
+    retries: int = 0
+    timeout: float | None = None
+    max_failures: int | None = None
     only: str | None = None
     exclude: str | None = None
     zip: list[Any] = field(default_factory=list)

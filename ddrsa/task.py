@@ -15,10 +15,11 @@ from ddrsa import config as run_config
 from ddrsa import resolvers
 from ddrsa.errors import ConfigError
 from ddrsa.sweep import plugins
+from ddrsa.sweep.dry_run import print_run
 
 resolvers.register()
 run_config.register()
-plugins.register()
+plugins.register(launcher="supervised_defaults")  # conf/hydra/launcher/supervised.yaml extends it
 
 
 def run_task(config: DictConfig) -> float:
@@ -30,7 +31,10 @@ def run_task(config: DictConfig) -> float:
 
 
 class CheckConfig(Callback):
-    """Checks the config of a single run before Hydra makes its directory. A sweep checks its jobs in its sweeper."""
+    """Checks the config of a single run before Hydra makes its directory, and ends there with `dry_run=true`.
+
+    A sweep does both in its sweeper.
+    """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         try:
@@ -39,3 +43,6 @@ class CheckConfig(Callback):
             # Hydra turns any other exception of a callback into a warning.
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(2) from error
+        if config.dry_run:
+            print_run(config)
+            raise SystemExit(0)

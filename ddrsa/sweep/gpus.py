@@ -36,6 +36,9 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+# Indices, separated by commas, of the GPUs on which earlier attempts at this run failed.
+AVOID_VARIABLE = "DDRSA_AVOID_GPUS"
+
 
 @dataclass(frozen=True)
 class GpuLease:
@@ -116,6 +119,8 @@ def lease_gpu(
     run: the name that the lease shows to others.
     environ: os.environ by default. {"CUDA_VISIBLE_DEVICES": ""} leases without regard to the machine's GPUs.
 
+    The GPUs of the environment variable DDRSA_AVOID_GPUS are leased only where there is no other among `gpus`.
+
     Returns None where `gpus` is "auto" and no GPU is visible.
     Raises ConfigError on values that are not allowed, RuntimeError where this process already holds a lease
     and within `without_leases`.
@@ -134,6 +139,8 @@ def lease_gpu(
     wanted = requested_gpus(gpus, environ)
     if not wanted:
         return None
+    avoid = os.environ.get(AVOID_VARIABLE, "").split(",")
+    wanted = [gpu for gpu in wanted if str(gpu.index) not in avoid] or wanted
     directory = lock_directory(lease_dir)
     try:
         _current = _Request(directory, wanted, runs_per_gpu, run).wait(poll_seconds)

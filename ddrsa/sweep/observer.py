@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ddrsa.sweep.plan import PlannedRun
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class SweepOutcome:
 
 
 class SweepObserver(Protocol):
-    """Called from the supervisor's thread. What an observer raises ends the sweep as an interrupt does."""
+    """Called from the supervisor's thread. One that raises is not called again: the sweep goes on without it."""
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
         """Before the first attempt. runs: all of the plan, those with a result too. n_jobs: the most at once."""
@@ -60,3 +63,19 @@ class SweepObserver(Protocol):
 
     def ended(self, outcome: SweepOutcome) -> None:
         """After the last attempt, also after an interrupt."""
+
+
+class Observers:
+    """Those who observe a sweep."""
+
+    def __init__(self, observers: Sequence[SweepObserver] = ()) -> None:
+        self._observers = list(observers)
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Call the method `event` of each."""
+        for observer in list(self._observers):
+            try:
+                getattr(observer, event)(*arguments)
+            except Exception:
+                log.exception("the display of the sweep failed; the sweep goes on without it")
+                self._observers.remove(observer)
