@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -106,8 +106,9 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self.console = console
         # No thread: the supervisor calls often enough, and it starts processes.
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._handlers: list[tuple[logging.StreamHandler, object]] = []  # type: ignore[type-arg]
+        # What goes into a file stays there.
+        self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty())
+        self._handlers: list[tuple[logging.StreamHandler[Any], Any]] = []
 
     def update(self, view: SweepView) -> None:
         """Draw it."""
@@ -129,14 +130,20 @@ class LiveDisplay:
         self._live.stop()
 
     def _open(self) -> None:
-        terminals = {id(sys.stdout): "stdout", id(sys.stderr): "stderr"}
+        handlers = console_handlers()
         self._live.start()
         atexit.register(self.close)
-        for handler in logging.getLogger().handlers:
-            # Exactly these: a handler that writes into a file has another stream.
-            if isinstance(handler, logging.StreamHandler) and (name := terminals.get(id(handler.stream))):
-                self._handlers.append((handler, handler.stream))
-                handler.setStream(getattr(sys, name))
+        for handler in handlers:
+            # Rich has put its own in the place of both, which print above the block.
+            stream = sys.stderr if handler.stream is sys.__stderr__ else sys.stdout
+            self._handlers.append((handler, handler.stream))
+            handler.setStream(stream)
+
+
+def console_handlers() -> list[logging.StreamHandler[Any]]:
+    """The handlers of the root logger that write to stdout or stderr."""
+    handlers = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    return [handler for handler in handlers if handler.stream in (sys.stdout, sys.stderr)]
 
 
 def _drawn(view: SweepView, most_lines: int) -> RenderableType:

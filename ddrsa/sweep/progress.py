@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
-from ddrsa.sweep.display import Display, SweepView, open_display
+from ddrsa.sweep.display import Display, SweepView, console_handlers, open_display
 from ddrsa.sweep.observer import SweepOutcome
 from ddrsa.sweep.plan import PlannedRun
 from ddrsa.sweep.run_view import DONE, RunView, kind_of, name_of, run_seconds
@@ -26,6 +27,8 @@ class TerminalProgress:
             run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
         }
         self._view = SweepView(list(self._runs.values()), n_jobs)
+        for handler in console_handlers():
+            handler.addFilter(_not_observed)
         self.display.update(self._view)
 
     @property
@@ -63,4 +66,11 @@ class TerminalProgress:
             view.state, view.reason = result.state, result.reason
             values[view.directory] = result.value
         self.display.close()
+        for handler in console_handlers():
+            handler.removeFilter(_not_observed)
         print_summary(self.display.console, self._view.runs, values)
+
+
+def _not_observed(record: logging.LogRecord) -> bool:
+    """Keeps from the terminal what is shown there anyhow: log lines with `extra={"observed": True}`."""
+    return not getattr(record, "observed", False)

@@ -30,6 +30,7 @@ class RunView:
     name: what sets it apart from the others of the sweep.
     kind: runs of one kind take about as long as each other.
     since: when this attempt started (seconds since 1970), None before. A status file older than that is not of it.
+    until: when it ended.
     first: the first epoch of this attempt that was seen, and when.
     """
 
@@ -40,6 +41,7 @@ class RunView:
     attempt: int = 0
     reason: str | None = None
     since: float | None = None
+    until: float | None = None
     changed: float = 0.0
     status: dict[str, Any] = field(default_factory=dict)
     first: tuple[int, float] | None = None
@@ -47,12 +49,13 @@ class RunView:
     def start(self, attempt: int) -> None:
         """An attempt starts now; what an earlier one wrote counts no more."""
         self.state, self.attempt, self.reason = "running", attempt, None
-        self.since, self.changed, self.status, self.first = time.time(), 0.0, {}, None
+        self.since, self.until = time.time(), None
+        self.changed, self.status, self.first = 0.0, {}, None
 
     def end(self, state: str, reason: str | None) -> None:
         """An attempt ended."""
         self.refresh()
-        self.state, self.reason = state, reason
+        self.state, self.reason, self.until = state, reason, time.time()
 
     def refresh(self) -> bool:
         """Read the status file if it has changed, and say whether it had. A damaged file says nothing new."""
@@ -90,7 +93,8 @@ class RunView:
         """How long this attempt has taken, until it ended."""
         if self.started is None:
             return None
-        return (timestamp(self.status.get("ended_at")) or time.time()) - self.started
+        until = self.until or timestamp(self.status.get("ended_at")) or time.time()
+        return max(until - self.started, 0.0)
 
     @property
     def is_lost(self) -> bool:

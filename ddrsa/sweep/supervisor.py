@@ -241,7 +241,9 @@ class Supervisor:
             gpu_index = _read_status(run).get("gpu_index")
             if isinstance(gpu_index, int):
                 task.gpus_to_avoid.append(gpu_index)
-            log.warning("run %d, attempt %d: %s (%s)", run.number, task.attempts, outcome.reason, run.directory)
+            # The observers show it as well, so it need not stand on the terminal twice.
+            values = (run.number, task.attempts, outcome.reason, run.directory)
+            log.warning("run %d, attempt %d: %s (%s)", *values, extra={"observed": True})
             again = task.attempts <= self.retries and not self.stopping and not isinstance(outcome.error, UsageError)
             if again:
                 self.observers.tell("attempt_ended", run, outcome.state, outcome.reason)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
@@ -17,12 +16,16 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import get_method
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.dry_run import print_sweep
 from ddrsa.sweep.failures import FailedRun, SweepFailed, failed_runs
 from ddrsa.sweep.grid import grid
+from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.plan import PlannedRun, plan_runs
 from ddrsa.sweep.selection import Selection
+from ddrsa.sweep.threads import concurrent_runs
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +79,22 @@ class CheckedSweeper(Sweeper):
         """
         assert self.config is not None
         assert self.launcher is not None
-        jobs = self._selected(self._grid(arguments))
-
+        assert self.hydra_context is not None
+        runs = self._plan(self._grid(arguments))
         sweep_dir = Path(self.config.hydra.sweep.dir)
+        if self.dry_run:
+            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra))
+            return []
+        if isinstance(self.launcher, SupervisedLauncher):
+            self.launcher.planned = {run.overrides: run for run in runs}
+
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
 
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []
         launched = 0
+        jobs = [list(run.overrides) for run in runs]
         for batch in BasicSweeper.split_overrides_to_chunks(jobs, self.max_batch_size):
             results = self.launcher.launch(batch, initial_job_idx=launched)
             launched += len(batch)
@@ -103,43 +113,30 @@ class CheckedSweeper(Sweeper):
         params = [f"{key}={value}" for key, value in self.params.items()]
         return grid(parser.parse_overrides([*params, *arguments]), self.zip)
 
-    def _selected(self, jobs: Sequence[list[str]]) -> list[list[str]]:
+    def _plan(self, jobs: Sequence[list[str]]) -> list[PlannedRun]:
         """Compose each job's config once, leave out what is not wanted, and hand the others to the check."""
+        assert self.config is not None
+        assert self.hydra_context is not None
         started = time.perf_counter()
         selection = Selection(self.only, self.exclude)
         check = None if self.check is None else _find_check(self.check)
-        hydra_config = HydraConfig.instance()
-        previous = hydra_config.cfg
-        selected: list[list[str]] = []
         shared = set(jobs[0]).intersection(*jobs) if jobs else set()
-        try:
-            for overrides in jobs:
-                config = self._compose(len(selected), overrides)
-                if selection.wants(config, [override for override in overrides if override not in shared]):
-                    if check is not None:
-                        check(config)
-                    selected.append(overrides)
-        finally:
-            hydra_config.cfg = previous
+
+        def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:
+            if not selection.wants(config, [override for override in overrides if override not in shared]):
+                return False
+            if check is not None:
+                check(config)
+            return True
+
+        runs = plan_runs(self.config, self.hydra_context, jobs, wanted=wanted)
         selection.check_keys()
-        if not selected:
+        if not runs:
             raise ConfigError(f"{selection} leaves none of {len(jobs)} runs" if jobs else "a list of values is empty")
         if selection:
-            log.info("%d of %d runs selected by %s", len(selected), len(jobs), selection)
-        log.debug("composed %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
-        return selected
-
-    def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
-        """A job's config as its task would get it: without `hydra`, which `HydraConfig` and ${hydra:...} then show."""
-        assert self.config is not None
-        assert self.hydra_context is not None
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        with read_write(config), open_dict(config):
-            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-            config.hydra.job.num = number
-            HydraConfig.instance().set_config(config)
-            del config["hydra"]
-        return config
+            log.info("%d of %d runs selected by %s", len(runs), len(jobs), selection)
+        log.debug("planned %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
+        return runs
 
 
 def _find_check(path: str) -> Callable[[DictConfig], Any]:
