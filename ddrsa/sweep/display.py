@@ -21,6 +21,7 @@ from ddrsa.sweep.estimate import Durations, remaining_seconds, shown_duration
 from ddrsa.sweep.run_view import ENDED, FAILED, LOST, RunView, shown_counts
 
 PLAIN_INTERVAL_SECONDS = 30.0
+LIVE_INTERVAL_SECONDS = 0.2
 PLAIN_WIDTH = 80
 
 
@@ -106,12 +107,16 @@ class LiveDisplay:
     def __init__(self, console: Console) -> None:
         self.console = console
         # No thread: the supervisor calls often enough, and it starts processes.
+        self._last = 0.0
         # What goes into a file stays there.
         self._live = Live(console=console, auto_refresh=False, transient=True, redirect_stderr=sys.stderr.isatty())
         self._handlers: list[tuple[logging.StreamHandler[Any], Any]] = []
 
     def update(self, view: SweepView) -> None:
-        """Draw it."""
+        """Draw it, unless it was drawn a moment ago: many short runs must not wait for it."""
+        if time.monotonic() - self._last < LIVE_INTERVAL_SECONDS:
+            return
+        self._last = time.monotonic()
         if not self._live.is_started:
             self._open()
         self._live.update(_drawn(view, max(self.console.height - 4, 3)), refresh=True)

@@ -81,6 +81,9 @@ def plan_runs(
             runs.append(
                 PlannedRun(number, tuple(overrides), directory, name, plain, values, composed=cloudpickle.dumps(whole))
             )
+    if "identity" not in launcher:
+        # Hydra's other launchers know no identities: theirs is the directory that the config names.
+        return runs
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
     places = place_runs(sweep_dir, [(run.identity, run.directory) for run in runs])
     return [
