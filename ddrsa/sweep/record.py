@@ -52,6 +52,7 @@ class SweepRecord:
                 "command": sys.argv,
                 "working_dir": str(Path.cwd()),
                 "hostname": socket.gethostname(),
+                "pid": os.getpid(),
                 "git": _git_state(),
                 "versions": _versions(),
                 "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import UsageError
-from ddrsa.rundir import find_runs, read_json
+from ddrsa.rundir import find_runs, is_alive, read_json
 from ddrsa.sweep.display import Display, SweepView, open_display
 from ddrsa.sweep.estimate import durations_of
 from ddrsa.sweep.placement import MANIFEST
@@ -21,10 +21,10 @@ SETTLED_SECONDS = 3.0
 
 
 def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
-    """Show the sweep until all its runs have ended; KeyboardInterrupt leaves it as it is.
+    """Show the sweep until all its runs have ended, or its launcher has; KeyboardInterrupt leaves it as it is.
 
-    Returns the exit code that the sweep has: 0 where all runs completed or were pruned, else 1. Raises UsageError where
-    `sweep_dir` is no sweep, or its manifest is damaged.
+    Returns the exit code that the sweep has: 0 where all runs completed or were pruned, 130 where it was interrupted,
+    else 1. Raises UsageError where `sweep_dir` is no sweep, or its manifest is damaged.
     """
     sweep_dir = Path(sweep_dir).absolute()
     runs = planned_runs(sweep_dir)
@@ -33,7 +33,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     view = SweepView(runs, 1, durations_of(runs))
     display = open_display() if display is None else display
     try:
-        while view.ended < len(runs) or time.time() - max(run.changed for run in runs) < SETTLED_SECONDS:
+        while not _has_ended(sweep_dir, view):
             for run in runs:
                 if run.state not in DONE:
                     _look(run, view, display)
@@ -43,7 +43,30 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     finally:
         display.close()
     print_summary(display.console, runs)
-    return int(any(run.state not in DONE for run in runs))
+    if view.ended < len(runs):
+        print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
+    if all(run.state in DONE for run in runs):
+        return 0
+    return 130 if any(run.state == "interrupted" for run in runs) else 1
+
+
+def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
+    if view.active or time.time() - max(run.changed for run in view.runs) < SETTLED_SECONDS:
+        return False
+    return view.ended == len(view.runs) or _launcher_is_gone(sweep_dir)
+
+
+def _launcher_is_gone(sweep_dir: Path) -> bool:
+    """Whether it is known that the process which wrote the manifest no longer runs."""
+    manifest = _manifest(sweep_dir)
+    return manifest is not None and is_alive({**manifest, "started_at": manifest["created_at"]}) is False
+
+
+def _manifest(sweep_dir: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(sweep_dir / MANIFEST)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{sweep_dir} cannot be watched: {error}") from error
 
 
 def planned_runs(sweep_dir: Path) -> list[RunView]:
@@ -51,10 +74,7 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
 
     Raises UsageError where there is neither, or the manifest is damaged.
     """
-    try:
-        manifest = read_json(sweep_dir / MANIFEST)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{sweep_dir} cannot be watched: {error}") from error
+    manifest = _manifest(sweep_dir)
     if manifest is None:
         runs = [RunView(str(run.path.relative_to(sweep_dir)), run.path) for run in find_runs(sweep_dir)]
     else:

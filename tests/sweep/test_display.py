@@ -269,3 +269,23 @@ def test_watch_tells_of_a_run_whose_process_is_gone(tmp_path: Path) -> None:
     rest, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     assert "[1/1] completed" in rest
+
+
+def test_watch_ends_when_the_launcher_was_killed(folder: Path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "app.py", "-m", "size=1,2,4,5,6,7"],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert running.stdout is not None
+    while "completed" not in running.stdout.readline():
+        assert running.poll() is None
+    running.kill()
+    running.communicate()
+    done = watch(folder, "sweep")
+    assert done.returncode == 1, done.stderr
+    assert re.search(r"the launcher has gone, and \d runs have not ended: its command goes on with them", done.stdout)
+    assert re.search(r"^6 runs: \d completed, .*\d pending$", done.stdout, re.MULTILINE)
