@@ -16,7 +16,7 @@ from typing import Any
 
 import cloudpickle
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus, run_job
+from hydra.core.utils import JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from omegaconf.basecontainer import BaseContainer
@@ -53,14 +53,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What an attempt tells its launcher. working_dir and task_name are what Hydra's JobReturn has."""
+    """What an attempt tells its launcher: see `ddrsa.sweep.observer.Outcome`."""
 
     state: str
     reason: str | None = None
     value: Any = None
     error: Exception | None = None
-    working_dir: str | None = None
-    task_name: str | None = None
 
 
 class ReportedError(Exception):
@@ -128,16 +126,17 @@ def _do(job: Job, context: Context) -> Report:
         run.begin(job.identity, launcher="supervised")
         attempt = (run.read_status() or {})["attempt"]
         say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
-        job_return, error = _run_job(job, context)
+        value, error = _run_job(job, context)
         faulthandler.unregister(signal.SIGTERM)
         faulthandler.disable()
-    return _settle(run, job_return, error)
+    return _settle(run, value, error)
 
 
-def _run_job(job: Job, context: Context) -> tuple[JobReturn, BaseException | None]:
+def _run_job(job: Job, context: Context) -> tuple[Any, BaseException | None]:
+    """What the task returned, or what it raised."""
     config: DictConfig = cloudpickle.loads(job.composed)
     try:
-        job_return = run_job(
+        result = run_job(
             hydra_context=context.hydra_context,
             task_function=context.task_function,
             config=config,
@@ -145,30 +144,31 @@ def _run_job(job: Job, context: Context) -> tuple[JobReturn, BaseException | Non
             job_subdir_key="hydra.sweep.subdir",
         )
     except SystemExit as error:
-        return JobReturn(), None if error.code in (None, 0) else error
+        return None, None if error.code in (None, 0) else error
     except KeyboardInterrupt as error:
-        return JobReturn(), error
-    return job_return, job_return._return_value if job_return.status == JobStatus.FAILED else None
+        return None, error
+    # The public `return_value` of a failed job prints to stderr and raises.
+    return (None, result._return_value) if result.status == JobStatus.FAILED else (result._return_value, None)
 
 
-def _settle(run: RunDirectory, job_return: JobReturn, error: BaseException | None) -> Report:
+def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Report:
     """Write the final state, unless the task wrote it itself, and the traceback."""
     written = run.read_status() or {}
     by_task = written.get("state") != "running"
     if error is None:
         state = written["state"] if by_task else "completed"
-        value = job_return._return_value
         run.update(state=state, ended_at=written.get("ended_at") or now(), **_stored_value(value))
-        return Report(
-            state, written.get("error"), value, None, working_dir=job_return.working_dir, task_name=job_return.task_name
-        )
-    reason = reason_of_exception(error)
+        return Report(state, written.get("error"), value)
     state = _state_after(error)
+    if state == "pruned":
+        run.end(state)
+        return Report(state)
+    reason = reason_of_exception(error)
     if not by_task:
         say_in_log(run.log, "ERROR", "the run ends here\n" + "".join(traceback.format_exception(error)).rstrip())
     if not by_task or state != "failed" or reason.startswith((OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY)):
-        run.end(state, None if state == "pruned" else reason)
-    return Report(state, reason, None, _portable(error), job_return.working_dir, job_return.task_name)
+        run.end(state, reason)
+    return Report(state, reason, error=_portable(error))
 
 
 def _state_after(error: BaseException) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 import cloudpickle
 import joblib
 import psutil
+from hydra import version
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -177,12 +178,14 @@ def _job_return(run: PlannedRun, outcome: Outcome) -> JobReturn:
         del job["hydra"]
     completed = outcome.state in ("completed", "pruned")
     chdir = whole.hydra.job.chdir
+    if chdir is None:  # as `hydra.core.utils.run_job` reads it
+        chdir = not version.base_at_least("1.2")
     return JobReturn(
         overrides=list(run.overrides),
         cfg=job,
         hydra_cfg=OmegaConf.masked_copy(whole, "hydra"),
         working_dir=str(run.directory) if chdir else str(Path.cwd()),
-        task_name=str(whole.hydra.job.name),
+        task_name=JobRuntime.instance().get("name"),
         status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
         _return_value=outcome.value if completed else outcome.error or ReportedError(outcome.reason),
     )
