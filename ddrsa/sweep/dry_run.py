@@ -9,10 +9,10 @@ from pathlib import Path
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
-from ddrsa.rundir import RunDirectory, find_runs
+from ddrsa.rundir import RunDirectory, find_runs, is_alive
 from ddrsa.sweep.estimate import Durations, durations_of, remaining_seconds, shown_duration
 from ddrsa.sweep.plan import PlannedRun
-from ddrsa.sweep.run_view import DONE, RunView, kind_of, name_of, short_name
+from ddrsa.sweep.run_view import DONE, LOST, RunView, kind_of, name_of, short_name
 
 
 def print_sweep(runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int) -> None:
@@ -23,14 +23,20 @@ def print_sweep(runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int) -> Non
     views = [_view(run.directory, name_of(run.values, run.directory), kind_of(run.config)) for run in runs]
     # Two jobs with one config are one run.
     unique = {view.directory: view for view in views}
-    to_start = [view for view in unique.values() if view.state not in DONE]
+    to_start = [view for view in unique.values() if _would_start(view)]
+    done = sum(view.state in DONE for view in unique.values())
+    others = len(unique) - len(to_start) - done
     widths = [max(len(view.state) for view in views), max(len(view.name) for view in views)]
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
     for run, view in zip(runs, views, strict=True):
         place = os.path.relpath(run.directory, sweep_dir)
         print(f"{run.number:>5}  {view.state:<{widths[0]}}  {view.name:<{widths[1]}}  {place}")
-    twice = f", {len(views) - len(unique)} are the same as another" if len(unique) < len(views) else ""
-    print(f"{len(to_start)} of {len(views)} runs would start, {len(unique) - len(to_start)} are done{twice}")
+    parts = [f"{len(to_start)} of {len(views)} runs would start", f"{done} are done"]
+    if others:
+        parts.append(f"{others} are under way in another process")
+    if len(unique) < len(views):
+        parts.append(f"{len(views) - len(unique)} are the same as another")
+    print(", ".join(parts))
     if to_start:
         durations = durations_of(_done_runs(sweep_dir, list(unique.values())))
         print(_estimate(to_start, durations, n_jobs))
@@ -42,14 +48,21 @@ def print_run(config: DictConfig) -> None:
     view = _view(directory, short_name(config.hydra.overrides.task) or "no overrides", "")
     print("dry run: nothing is started, nothing is written")
     print(f"{view.state}  {view.name}  {os.path.relpath(directory)}")
-    print(f"{int(view.state not in DONE)} of 1 run would start")
+    print(f"{int(_would_start(view))} of 1 run would start")
 
 
 def _view(directory: Path, name: str, kind: str) -> RunView:
     view = RunView(name, directory, kind)
     view.refresh()
     view.state = str(view.status.get("state", "damaged" if RunDirectory(directory).status.exists() else "new"))
+    if view.is_lost:
+        view.state = LOST
     return view
+
+
+def _would_start(view: RunView) -> bool:
+    # As the launchers see it: a run that another process is at is left to it.
+    return view.state not in DONE and not (view.state == "running" and is_alive(view.status))
 
 
 def _done_runs(sweep_dir: Path, planned: Sequence[RunView]) -> list[RunView]:

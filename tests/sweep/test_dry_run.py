@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ddrsa.rundir import find_runs, write_json
+from ddrsa.rundir import find_runs, now, write_json
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = [
@@ -87,6 +88,17 @@ def test_states_count_and_time_of_a_sweep_that_grows(tmp_path: Path) -> None:
     other = train(tmp_path, "-m", "seed=5,6,7", "hydra.launcher.n_jobs=1", "dry_run=true")
     assert other.stdout.splitlines()[-1] == "about 30 min with 1 at once, by the 2 runs that have completed there"
     assert content(tmp_path) == before
+
+    # One is under way, in this process; another was, in a process that is gone.
+    process = {"pid": os.getpid(), "hostname": socket.gethostname(), "started_at": now()}
+    write_json(first.status, {**status, "state": "running", **process})
+    busy = train(tmp_path, "-m", "seed=0,1", "dry_run=true").stdout
+    assert "0 of 2 runs would start, 1 are done, 1 are under way in another process" in busy
+    write_json(first.status, {**status, "state": "running", **process, "started_at": "2020-01-01T00:00:00+00:00"})
+    lost = train(tmp_path, "-m", "seed=0,1", "dry_run=true").stdout
+    assert re.search(r"0  lost  +seed=0", lost)
+    assert "1 of 2 runs would start, 1 are done\n" in lost
+    before = content(tmp_path)
 
     single = train(tmp_path, "seed=1", "dry_run=true")
     assert single.returncode == 0, single.stderr
