@@ -29,6 +29,9 @@ from ddrsa.sweep.threads import concurrent_runs
 
 log = logging.getLogger(__name__)
 
+# Hydra takes about a tenth of a second for each: so many are worth a word.
+MANY_JOBS = 100
+
 
 class CheckedSweeper(Sweeper):
     """Hydra's basic sweeper (the product of all comma-separated values), with these changes.
@@ -120,6 +123,8 @@ class CheckedSweeper(Sweeper):
         started = time.perf_counter()
         selection = Selection(self.only, self.exclude)
         check = None if self.check is None else _find_check(self.check)
+        if len(jobs) > MANY_JOBS:
+            log.info("composing and checking the configs of %d runs", len(jobs))
         shared = set(jobs[0]).intersection(*jobs) if jobs else set()
 
         def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:
