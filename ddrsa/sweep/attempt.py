@@ -18,7 +18,7 @@ import cloudpickle
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, read_write
 from omegaconf.basecontainer import BaseContainer
 
 from ddrsa.rundir import RunDirectory, now
@@ -135,6 +135,9 @@ def _do(job: Job, context: Context) -> Report:
 def _run_job(job: Job, context: Context) -> tuple[Any, BaseException | None]:
     """What the task returned, or what it raised."""
     config: DictConfig = cloudpickle.loads(job.composed)
+    with read_write(config.hydra.sweep):
+        # The plan may have found the run elsewhere than the config says.
+        config.hydra.sweep.subdir = os.path.relpath(job.directory, str(config.hydra.sweep.dir))
     try:
         result = run_job(
             hydra_context=context.hydra_context,
