@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.sweep.plugins import register
+from ddrsa.sweep.resume import resumable
 
 register()
 
@@ -101,4 +102,4 @@ def main(config: DictConfig) -> object:
 
 
 if __name__ == "__main__":
-    run_cli(main)
+    run_cli(resumable(main))
