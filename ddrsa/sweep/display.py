@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -119,7 +120,9 @@ class LiveDisplay:
         self._last = time.monotonic()
         if not self._live.is_started:
             self._open()
-        self._live.update(_drawn(view, max(self.console.height - 4, 3)), refresh=True)
+        drawn = _drawn(view, max(self.console.height - 4, 3))
+        # Not to the last column: the terminal's echo of Ctrl+C would begin a line that rich does not know of.
+        self._live.update(Constrain(drawn, self.console.width - 3), refresh=True)
 
     def ended(self, view: SweepView, run: RunView) -> None:
         """Print a failure above."""
