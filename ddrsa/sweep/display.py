@@ -21,6 +21,8 @@ from rich.text import Text
 from ddrsa.sweep.estimate import Durations, remaining_seconds, shown_duration
 from ddrsa.sweep.run_view import ENDED, FAILED, LOST, RunView, shown_counts
 
+log = logging.getLogger(__name__)
+
 PLAIN_INTERVAL_SECONDS = 30.0
 LIVE_INTERVAL_SECONDS = 0.2
 PLAIN_WIDTH = 80
@@ -67,18 +69,28 @@ class Display(Protocol):
 
 def open_display() -> Display:
     """The live display where stdout is a terminal that can show it and CI is not set, else the plain one."""
-    console = Console(file=sys.stdout)
+    console = _Console(file=sys.stdout)
     dumb = os.environ.get("TERM", "dumb") in ("dumb", "unknown")
     if sys.stdout.isatty() and not dumb and os.environ.get("CI", "").lower() in ("", "0", "false"):
         return LiveDisplay(console)
     return PlainDisplay()
 
 
+class _Console(Console):
+    """One whose reader may go away (`| head`): the sweep goes on."""
+
+    def on_broken_pipe(self) -> None:
+        """Write nothing more; rich would end the process."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        log.warning("nobody reads the output any more; the sweep goes on without a display")
+
+
 class PlainDisplay:
     """Lines without control codes: a summary at intervals."""
 
     def __init__(self, interval: float = PLAIN_INTERVAL_SECONDS) -> None:
-        self.console = Console(file=sys.stdout, width=PLAIN_WIDTH, force_terminal=False, no_color=True)
+        self.console: Console = _Console(file=sys.stdout, width=PLAIN_WIDTH, force_terminal=False, no_color=True)
         self.interval = interval
         self._last = time.monotonic()
 
@@ -96,7 +108,7 @@ class PlainDisplay:
         self._print(_end_of_attempt(view, run))
 
     def _print(self, text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+        self.console.print(Text(f"{time.strftime('%H:%M:%S')} {text}"), soft_wrap=True)
 
     def close(self) -> None:
         """Nothing to do."""

@@ -174,18 +174,22 @@ def test_ci_has_plain_lines_on_a_terminal_too(folder: Path, monkeypatch: pytest.
 
 
 def test_a_closed_pipe_does_not_end_the_sweep(folder: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "app.py", "-m", "size=1,2,4"],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    process.wait(60)
+    with (folder / "stderr").open("w") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, "app.py", "-m", "size=1,2,4"],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(60) == 0
     states = [(RunDirectory(folder / "sweep" / f"size_{size}").read_status() or {})["state"] for size in (1, 2, 4)]
     assert states == ["completed"] * 3
+    assert (folder / "stderr").read_text() == ""
+    assert "nobody reads the output any more" in (folder / "sweep" / "sweep.log").read_text()
 
 
 def test_watch_shows_a_sweep_that_runs_elsewhere(folder: Path) -> None:
