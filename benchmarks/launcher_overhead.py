@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 JOBS = 64
-ROUNDS = 3
+ROUNDS = 1
 LAUNCHERS = {
     "basic": ["hydra/launcher=basic"],
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
@@ -39,7 +39,8 @@ if __name__ == "__main__":
 
 def seconds(directory: Path, launcher: str, jobs: int, name: str) -> float:
     values = ",".join(map(str, range(jobs)))
-    command = [sys.executable, "application.py", "-m", f"x={values}", f"hydra.sweep.dir={name}", *LAUNCHERS[launcher]]
+    arguments = [f"x={values}", f"hydra.sweep.dir={name}", "hydra/sweeper=checked", *LAUNCHERS[launcher]]
+    command = [sys.executable, "application.py", "-m", *arguments]
     start = time.perf_counter()
     subprocess.run(command, cwd=directory, check=True, capture_output=True)
     elapsed = time.perf_counter() - start

@@ -11,15 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import joblib
 import psutil
-from hydra import version
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, JobRuntime, JobStatus
+from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.attempt import Context, ReportedError, pickle_context
@@ -29,6 +27,7 @@ from ddrsa.sweep.plan import PlannedRun, plan_runs
 from ddrsa.sweep.processes import ProcessServer
 from ddrsa.sweep.progress import TerminalProgress
 from ddrsa.sweep.record import SweepRecord, sweep_log
+from ddrsa.sweep.run_return import RunReturn
 from ddrsa.sweep.supervisor import Supervisor
 from ddrsa.sweep.threads import job_count
 
@@ -76,6 +75,14 @@ class SupervisedLauncher(Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
 
+    def warm_up(self) -> None:
+        """Start the process that starts the runs: it imports what they need while they are planned."""
+        assert self.hydra_context is not None
+        if self.server is None:
+            context = Context(self.hydra_context, self.task_function, Singleton.get_state())
+            self.server = ProcessServer(pickle_context(context), self.preload)
+        self.server.warm_up()
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Do the jobs; the results are in their order, and those that have completed before are among them.
 
@@ -84,17 +91,13 @@ class SupervisedLauncher(Launcher):
         """
         assert self.config is not None
         assert self.hydra_context is not None
-        if self.server is None:
-            context = Context(self.hydra_context, self.task_function, Singleton.get_state())
-            self.server = ProcessServer(pickle_context(context), self.preload)
-        # It imports while the runs are planned.
-        self.server.warm_up()
+        self.warm_up()
         runs = self._plan(job_overrides, initial_job_idx)
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         sweep_dir.mkdir(parents=True, exist_ok=True)
         with sweep_log(sweep_dir):
             outcomes, stopped = self._supervise(sweep_dir, runs)
-        returns = [_job_return(run, outcome) for run, outcome in zip(runs, outcomes, strict=True)]
+        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, outcomes, strict=True)]
         if isinstance(stopped, SweepInterrupted):
             raise stopped
         if stopped is not None:
@@ -167,28 +170,6 @@ def received_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def _job_return(run: PlannedRun, outcome: Outcome) -> JobReturn:
-    whole: DictConfig = cloudpickle.loads(run.composed)
-    with read_write(whole.hydra.runtime), open_dict(whole.hydra.runtime):
-        whole.hydra.runtime.output_dir = str(run.directory)
-    job = whole.copy()
-    with read_write(job), open_dict(job):
-        del job["hydra"]
-    completed = outcome.state in ("completed", "pruned")
-    chdir = whole.hydra.job.chdir
-    if chdir is None:  # as `hydra.core.utils.run_job` reads it
-        chdir = not version.base_at_least("1.2")
-    return JobReturn(
-        overrides=list(run.overrides),
-        cfg=job,
-        hydra_cfg=OmegaConf.masked_copy(whole, "hydra"),
-        working_dir=str(run.directory) if chdir else str(Path.cwd()),
-        task_name=JobRuntime.instance().get("name"),
-        status=JobStatus.COMPLETED if completed else JobStatus.FAILED,
-        _return_value=outcome.value if completed else outcome.error or ReportedError(outcome.reason),
-    )
 
 
 def _checked(key: str, value: Any, holds: bool, allowed: str) -> Any:
