@@ -39,6 +39,7 @@ class CheckConfig(Callback):
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         try:
             run_config.check_config(config)
+            _check_not_for_sweeps(config)
         except ConfigError as error:
             # Hydra turns any other exception of a callback into a warning.
             print(f"error: {error}", file=sys.stderr)
@@ -46,3 +47,9 @@ class CheckConfig(Callback):
         if config.dry_run:
             print_run(config)
             raise SystemExit(0)
+
+
+def _check_not_for_sweeps(config: DictConfig) -> None:
+    for key in ("only", "exclude", "zip"):
+        if config[key]:
+            raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")

@@ -144,3 +144,11 @@ def test_a_selection_that_leaves_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == 'error: only="seed > 1" leaves none of 2 runs\n'
     assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize("override", ["only=seed > 1", "exclude=seed > 1", "zip=[seed,fold]"])
+def test_a_single_run_has_nothing_to_choose_from(tmp_path: Path, override: str) -> None:
+    done = train(tmp_path, override)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("it chooses among the runs of a sweep, which needs -m\n")
+    assert content(tmp_path) == {}
