@@ -1,9 +1,13 @@
-"""Train one model, or sweep many with -m: python train.py -m model=lstm,gru batch_size=32,64"""
+"""Train one model, or sweep many with -m: python train.py -m model=lstm,gru batch_size=32,64
+
+python train.py resume=DIR goes on with the sweep in DIR.
+"""
 
 import hydra
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.sweep.resume import resumable
 from ddrsa.task import run_task
 
 
@@ -13,4 +17,4 @@ def main(config: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    run_cli(main)
+    run_cli(resumable(main))

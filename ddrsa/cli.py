@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
@@ -19,6 +21,9 @@ from ddrsa.errors import UsageError
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
+
+# Keys whose values are expressions, which Hydra reads only in quotes.
+_EXPRESSIONS = ("only", "exclude", "hydra.sweeper.only", "hydra.sweeper.exclude")
 
 # Lines of Hydra and OmegaConf messages that tell the user nothing about what was mistyped.
 _NOISE = (
@@ -38,7 +43,10 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     The exit code is 0 after success; the attribute `exit_code` of the exception where it has one; 2 for what the user
     gave (`UsageError`, and the errors of Hydra and OmegaConf); 130 after an interrupt; 1 for anything else. The
     traceback is shown only where `hydra.verbose=true` stands on the command line.
+
+    Expressions need no quotes of Hydra's own: `only="seed > 3"` in a shell is enough.
     """
+    sys.argv[1:] = [_with_quotes(argument) for argument in sys.argv[1:]]
     # Hydra would print a message of several lines and exit with 1; with this it lets the exception through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
@@ -55,6 +63,18 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
         print(f"error: {_message(shown)}", file=sys.stderr)
         sys.exit(_exit_code(shown))
     sys.exit(0)
+
+
+def _with_quotes(argument: str) -> str:
+    """`argument`, with its value in quotes if it is an expression that has none."""
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") not in _EXPRESSIONS or value in ("", "null"):
+        return argument
+    try:
+        parsed = OverridesParser.create().parse_override(argument).value()
+    except HydraException:
+        parsed = None
+    return argument if isinstance(parsed, str) else f"{key}={QuotedString(value, Quote.double).with_quotes()}"
 
 
 def _return_value(job: JobReturn) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -20,7 +20,10 @@ from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 DEVICES = ("auto", "cpu", "cuda")
 
 # Where and how a run is done, and not which run it is.
-NOT_IDENTITY = frozenset({"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"})
+NOT_IDENTITY = frozenset(
+    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
+)
 
 
 @dataclass
@@ -51,6 +54,13 @@ class Schema:
     gpu_index: int | None = None
     data_dir: str = MISSING
     cache_dir: str = MISSING
+    retries: int = 0
+    timeout: float | None = None
+    max_failures: int | None = None
+    only: str | None = None
+    exclude: str | None = None
+    zip: list[Any] = field(default_factory=list)
+    dry_run: bool = False
 
 
 def register() -> None:

@@ -66,9 +66,10 @@ def run(config: DictConfig) -> float:
             _record_failure(directory, error)
             raise
         write_json(directory.test_metrics, {"run_id": name, **metrics})
-        directory.end("completed")
+        objective = float(metrics["validation"]["nll"])
+        directory.end("completed", return_value=objective)
         log.info("%s completed: %s", _shown(directory), _in_short(metrics))
-        return float(metrics["validation"]["nll"])
+        return objective
     finally:
         release_current()
 

@@ -24,6 +24,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 SCHEMA_VERSION = 1
 
 STATES = (
@@ -124,16 +126,27 @@ class RunDirectory:
         return read_json(self.test_metrics)
 
     def begin(self, run_id: str, **fields: Any) -> None:
-        """Start an attempt: state running, this process and host, one attempt more than before."""
+        """Start an attempt: state running, this process and host, one attempt more than before.
+
+        Called again by the process that is at it already, it adds `fields` to the same attempt.
+        """
+        # A status file that an earlier process damaged must not keep the run from starting again.
+        try:
+            previous = self.read_status() or {}
+        except ValueError:
+            previous = {}
+        process = {"pid": os.getpid(), "hostname": socket.gethostname()}
+        if previous.get("state") == "running" and all(previous.get(key) == value for key, value in process.items()):
+            write_json(self.status, {**previous, "run_id": run_id, **fields, "updated_at": now()})
+            return
         write_json(
             self.status,
             {
                 "run_id": run_id,
                 "state": "running",
-                "attempt": self._previous_attempt() + 1,
+                "attempt": int(previous.get("attempt", 0)) + 1,
                 "epoch": 0,
-                "pid": os.getpid(),
-                "hostname": socket.gethostname(),
+                **process,
                 "started_at": now(),
                 "updated_at": now(),
                 "ended_at": None,
@@ -147,22 +160,32 @@ class RunDirectory:
         status = self.read_status() or {}
         write_json(self.status, {**status, **fields, "updated_at": now()})
 
-    def end(self, state: str, error: str | None = None) -> None:
-        """Write the final state, with the reason where it is not `completed`."""
+    def end(self, state: str, error: str | None = None, **fields: Any) -> None:
+        """Write the final state, with the reason where it is not `completed`. Raises ValueError for another state."""
         if state not in STATES:
             raise ValueError(f"state {state!r} is not one of {', '.join(STATES)}")
-        self.update(state=state, error=error, ended_at=now())
-
-    def _previous_attempt(self) -> int:
-        # A status file that an earlier process damaged must not keep the run from starting again.
-        try:
-            status = self.read_status()
-        except ValueError:
-            return 0
-        return int(status.get("attempt", 0)) if status else 0
+        self.update(state=state, error=error, ended_at=now(), **fields)
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
     """Every run directory beneath `sweep_dir`, in the order of their paths: each that has a `.hydra/config.yaml`."""
     root = Path(sweep_dir)
     return [RunDirectory(config.parent.parent) for config in sorted(root.rglob(".hydra/config.yaml"))]
+
+
+def is_alive(status: dict[str, Any]) -> bool | None:
+    """Whether the process of a status.json still runs; None where it is another host's, or cannot be known."""
+    if status.get("hostname") != socket.gethostname():
+        return None
+    try:
+        process = psutil.Process(int(status["pid"]))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        born = process.create_time()
+        started = datetime.fromisoformat(status["started_at"]).timestamp()
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.AccessDenied, KeyError, TypeError, ValueError):
+        return None
+    # A process that is younger than the run has only inherited its number. The file counts in whole seconds.
+    return born <= started + 2

@@ -15,10 +15,11 @@ from ddrsa import config as run_config
 from ddrsa import resolvers
 from ddrsa.errors import ConfigError
 from ddrsa.sweep import plugins
+from ddrsa.sweep.dry_run import print_run
 
 resolvers.register()
 run_config.register()
-plugins.register()
+plugins.register(launcher="supervised_defaults")  # conf/hydra/launcher/supervised.yaml extends it
 
 
 def run_task(config: DictConfig) -> float:
@@ -30,12 +31,25 @@ def run_task(config: DictConfig) -> float:
 
 
 class CheckConfig(Callback):
-    """Checks the config of a single run before Hydra makes its directory. A sweep checks its jobs in its sweeper."""
+    """Checks the config of a single run before Hydra makes its directory, and ends there with `dry_run=true`.
+
+    A sweep does both in its sweeper.
+    """
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         try:
             run_config.check_config(config)
+            _check_not_for_sweeps(config)
         except ConfigError as error:
             # Hydra turns any other exception of a callback into a warning.
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(2) from error
+        if config.dry_run:
+            print_run(config)
+            raise SystemExit(0)
+
+
+def _check_not_for_sweeps(config: DictConfig) -> None:
+    for key in ("only", "exclude", "zip"):
+        if config[key]:
+            raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")

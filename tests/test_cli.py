@@ -56,6 +56,8 @@ def main(config):
         case "instantiate":
             hydra.utils.instantiate({"_target_": "__main__.refuse"})
     print("batch_size", config.batch_size)
+    if config.only is not None:
+        print(repr(config.only))
 
 if __name__ == "__main__":
     run_cli(main)
@@ -65,6 +67,7 @@ CONFIG = """
 defaults: [{model: lstm}, _self_]
 batch_size: 64
 raises: nothing
+only: null
 refused: ${refuse:}
 needed: ???
 hydra: {run: {dir: .}, output_subdir: null}
@@ -139,6 +142,23 @@ def test_success(application: Path) -> None:
 )
 def test_one_line_and_exit_code(application: Path, argument: str, exit_code: int, line: str | None) -> None:
     assert run(application, argument) == (exit_code, "", "" if line is None else f"{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("only=model.name == 'gru' and seed in [1, 2]", "model.name == 'gru' and seed in [1, 2]"),
+        ('only="seed > 3"', "seed > 3"),
+        ("only='seed > 3'", "seed > 3"),
+        ("only='gru' == \"gru\"", "'gru' == \"gru\""),
+        ("only=true", "true"),
+        ("only=seed", "seed"),
+        ("only=null", None),
+    ],
+)
+def test_an_expression_needs_no_quotes_of_hydra(application: Path, argument: str, value: str | None) -> None:
+    printed = "batch_size 64\n" + ("" if value is None else f"{value!r}\n")
+    assert run(application, argument) == (0, printed, "")
 
 
 def test_verbose_shows_the_traceback(application: Path) -> None:

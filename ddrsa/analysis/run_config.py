@@ -10,8 +10,11 @@ import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-# Where a run happened and what it read, which is no part of what was tried.
-NOT_HYPERPARAMETERS = frozenset({"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"})
+# Where a run happened, what it read and how its sweep was done, which is no part of what was tried.
+NOT_HYPERPARAMETERS = frozenset(
+    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
+)
 
 _RESOLVER_CALL = re.compile(r"\$\{[^}]*:")
 

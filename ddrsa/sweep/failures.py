@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from hydra.core.utils import JobReturn, JobStatus
 
-from ddrsa.errors import UsageError
-
 
 @dataclass(frozen=True)
 class FailedRun:
@@ -26,25 +24,44 @@ class FailedRun:
 class SweepFailed(Exception):  # noqa: N818 - it says what happened, and nothing else in the sweep is an error
     """Some runs of a sweep failed; the others ended well and their results stand."""
 
-    def __init__(self, failures: Sequence[FailedRun], total: int) -> None:
-        """failures: at least one run; total: the number of runs of the sweep, with those that ended well."""
-        super().__init__(failures, total)
+    exit_code = 1  # of the command
+
+    def __init__(self, failures: Sequence[FailedRun], total: int, stopped: str | None = None) -> None:
+        """failures: at least one run.
+
+        total: the number of runs of the sweep, with those that ended well.
+        stopped: why the sweep ended before all had started, where it did.
+        """
+        super().__init__(failures, total, stopped)
         self.failures = tuple(failures)
         self.total = total
+        self.stopped = stopped
 
     def __str__(self) -> str:
         lines = [f"{len(self.failures)} of {self.total} runs failed:", *(f"  {failure}" for failure in self.failures)]
+        if self.stopped is not None:
+            lines.append(f"the others were not started: {self.stopped}")
         return "\n".join(lines)
-
-    @property
-    def exit_code(self) -> int:
-        """Of the command: 2 where the user's input alone was the reason, else 1."""
-        return 2 if all(isinstance(error, UsageError) for error in self.errors) else 1
 
     @property
     def errors(self) -> list[Exception]:
         """What the failed runs raised."""
         return [failure.error for failure in self.failures]
+
+
+class SweepInterrupted(Exception):  # noqa: N818 - as above
+    """A signal ended a sweep; the results of the runs that have ended stand, and the same command goes on."""
+
+    exit_code = 130
+
+    def __init__(self, total: int, completed: int) -> None:
+        """total: the number of runs of the sweep; completed: those that are done."""
+        super().__init__(total, completed)
+        self.total = total
+        self.completed = completed
+
+    def __str__(self) -> str:
+        return f"interrupted with {self.completed} of {self.total} runs completed; the same command goes on from here"
 
 
 def failed_runs(returns: Sequence[JobReturn]) -> list[FailedRun]:

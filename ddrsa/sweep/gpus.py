@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,9 +23,21 @@ from ddrsa.rundir import now
 from ddrsa.sweep.locked_files import LockedFile, lock_directory, read_held
 from ddrsa.sweep.visible_gpus import Gpu, memory_in_use, requested_gpus, visible_gpus
 
-__all__ = ["Gpu", "GpuLease", "current_lease", "lease_gpu", "release_current", "requested_gpus", "visible_gpus"]
+__all__ = [
+    "Gpu",
+    "GpuLease",
+    "current_lease",
+    "lease_gpu",
+    "release_current",
+    "requested_gpus",
+    "visible_gpus",
+    "without_leases",
+]
 
 log = logging.getLogger(__name__)
+
+# Indices, separated by commas, of the GPUs on which earlier attempts at this run failed.
+AVOID_VARIABLE = "DDRSA_AVOID_GPUS"
 
 
 @dataclass(frozen=True)
@@ -71,6 +84,20 @@ def release_current() -> None:
         lease.release()
 
 
+_leases_allowed = True
+
+
+@contextmanager
+def without_leases() -> Iterator[None]:
+    """In this block `lease_gpu` raises RuntimeError: for whoever looks at a config without being the run."""
+    global _leases_allowed
+    before, _leases_allowed = _leases_allowed, False
+    try:
+        yield
+    finally:
+        _leases_allowed = before
+
+
 def lease_gpu(
     gpus: str | Sequence[int] = "auto",
     runs_per_gpu: int = 1,
@@ -92,10 +119,15 @@ def lease_gpu(
     run: the name that the lease shows to others.
     environ: os.environ by default. {"CUDA_VISIBLE_DEVICES": ""} leases without regard to the machine's GPUs.
 
+    The GPUs of the environment variable DDRSA_AVOID_GPUS are leased only where there is no other among `gpus`.
+
     Returns None where `gpus` is "auto" and no GPU is visible.
-    Raises ConfigError on values that are not allowed, RuntimeError where this process already holds a lease.
+    Raises ConfigError on values that are not allowed, RuntimeError where this process already holds a lease
+    and within `without_leases`.
     """
     global _current
+    if not _leases_allowed:
+        raise RuntimeError("a GPU is leased by the process of a run, and not where runs are planned")
     if isinstance(runs_per_gpu, bool) or not isinstance(runs_per_gpu, int) or runs_per_gpu < 1:
         raise ConfigError(f"runs_per_gpu is {runs_per_gpu!r}: it must be a whole number, at least 1")
     if (held := current_lease()) is not None:
@@ -107,6 +139,8 @@ def lease_gpu(
     wanted = requested_gpus(gpus, environ)
     if not wanted:
         return None
+    avoid = os.environ.get(AVOID_VARIABLE, "").split(",")
+    wanted = [gpu for gpu in wanted if str(gpu.index) not in avoid] or wanted
     directory = lock_directory(lease_dir)
     try:
         _current = _Request(directory, wanted, runs_per_gpu, run).wait(poll_seconds)

@@ -51,6 +51,13 @@ class LockedFile:
         """Whether this process still holds the file."""
         return self._descriptor is not None
 
+    @property
+    def descriptor(self) -> int:
+        """Of the open file: a process that gets it holds the file too. Raises ValueError after `release`."""
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is not held")
+        return self._descriptor
+
     def release(self) -> None:
         """Let the file go; it stays on disk, and counts for nothing. May be called again."""
         descriptor, self._descriptor = self._descriptor, None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
+from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.sweeper import CheckedSweeper
 
 # Hydra instantiates plugins only by names that begin with hydra_plugins.
 SWEEPER_TARGET = "hydra_plugins.ddrsa.CheckedSweeper"
+LAUNCHER_TARGET = "hydra_plugins.ddrsa.SupervisedLauncher"
 
 
 @dataclass
@@ -23,11 +26,36 @@ class CheckedSweeperConf:
         default_factory=dict
     )  # overrides to sweep over, besides those of the command line
     check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
+    only: str | None = None  # run only the jobs for which this expression over their config holds
+    exclude: str | None = None  # and not those for which this one does
+    zip: list[Any] = field(default_factory=list)  # keys whose values are paired, or lists of such keys
+    dry_run: bool = False  # print what would be run, and write nothing
 
 
-def register() -> None:
-    """Make `hydra/sweeper: checked` known to Hydra. May be called again."""
+@dataclass
+class SupervisedLauncherConf:
+    """The config of `hydra/launcher: supervised`."""
+
+    _target_: str = LAUNCHER_TARGET
+    n_jobs: int | None = -1  # runs at once; -1: one per core, -2: one per core but one
+    retries: int = 0  # attempts after the first at a run that failed or was killed
+    timeout: float | None = None  # minutes for a run, all its attempts together; then it and its children are killed
+    max_failures: int | None = None  # no new run starts when so many have failed
+    preload: list[str] = field(default_factory=list)  # modules that are imported once, for all runs
+    identity: str | None = None  # dotted path of a function(config) that gives a run's id, else a hash of the config
+    not_identity: list[str] = field(default_factory=list)  # top-level keys that do not change which run it is
+
+
+def register(launcher: str = "supervised") -> None:
+    """Make `hydra/sweeper: checked` and `hydra/launcher: supervised` known to Hydra. May be called again.
+
+    launcher: another name, for a project that has a file hydra/launcher/supervised.yaml to extend it.
+    """
     plugins = Plugins.instance()
+    store = ConfigStore.instance()
     plugins.register(CheckedSweeper)
     plugins.class_name_to_class[SWEEPER_TARGET] = CheckedSweeper
-    ConfigStore.instance().store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
+    store.store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
+    plugins.register(SupervisedLauncher)
+    plugins.class_name_to_class[LAUNCHER_TARGET] = SupervisedLauncher
+    store.store(group="hydra/launcher", name=launcher, node=SupervisedLauncherConf, provider="ddrsa")

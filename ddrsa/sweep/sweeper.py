@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
@@ -17,31 +16,52 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import get_method
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.dry_run import print_sweep
 from ddrsa.sweep.failures import FailedRun, SweepFailed, failed_runs
+from ddrsa.sweep.grid import grid
+from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.plan import PlannedRun, plan_runs
+from ddrsa.sweep.selection import Selection
+from ddrsa.sweep.threads import concurrent_runs
 
 log = logging.getLogger(__name__)
 
+# Hydra takes about a tenth of a second for each: so many are worth a word.
+MANY_JOBS = 100
+
 
 class CheckedSweeper(Sweeper):
-    """Hydra's basic sweeper (the product of all comma-separated values), with two changes.
+    """Hydra's basic sweeper (the product of all comma-separated values), with these changes.
 
-    Every job's config is composed and checked before a directory is made or a job is started. And a failed job does not
-    keep the jobs after it from running: all that failed are named at the end.
+    Every job's config is composed and checked before a directory is made or a job is started. A failed job does not
+    keep the jobs after it from running: all that failed are named at the end. Values can be paired (`zip`), jobs be
+    selected by their config (`only`, `exclude`), and all of it be shown before it is done (`dry_run`).
     """
 
     # It cannot extend BasicSweeper: Hydra's search for plugins runs that module a second time, and the class that was
     # imported before is then no longer the one that its own `super(BasicSweeper, self)` means.
 
     def __init__(
-        self, max_batch_size: int | None, params: Mapping[str, str] | None = None, check: str | None = None
+        self,
+        max_batch_size: int | None,
+        params: Mapping[str, str] | None = None,
+        check: str | None = None,
+        only: str | None = None,
+        exclude: str | None = None,
+        zip: Sequence[Any] = (),  # the name of the key in the config
+        dry_run: bool = False,
     ) -> None:
         """See `ddrsa.sweep.plugins.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
         self.params = params or {}
         self.check = check
+        self.only = only
+        self.exclude = exclude
+        self.zip: Any = OmegaConf.to_container(zip) if isinstance(zip, ListConfig) else zip
+        self.dry_run = dry_run
         self.hydra_context: HydraContext | None = None
         self.config: DictConfig | None = None
         self.launcher: Launcher | None = None
@@ -62,17 +82,23 @@ class CheckedSweeper(Sweeper):
         """
         assert self.config is not None
         assert self.launcher is not None
-        batches = self._batches(arguments)
-        self._check_jobs([job for batch in batches for job in batch])
-
+        assert self.hydra_context is not None
+        runs = self._plan(self._grid(arguments))
         sweep_dir = Path(self.config.hydra.sweep.dir)
+        if self.dry_run:
+            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra))
+            return []
+        if isinstance(self.launcher, SupervisedLauncher):
+            self.launcher.planned = {run.overrides: run for run in runs}
+
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
 
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []
         launched = 0
-        for batch in batches:
+        jobs = [list(run.overrides) for run in runs]
+        for batch in BasicSweeper.split_overrides_to_chunks(jobs, self.max_batch_size):
             results = self.launcher.launch(batch, initial_job_idx=launched)
             launched += len(batch)
             returns.append(results)
@@ -81,40 +107,41 @@ class CheckedSweeper(Sweeper):
             raise SweepFailed(failures, launched) from failures[0].error
         return returns
 
-    def _batches(self, arguments: list[str]) -> list[list[list[str]]]:
+    def _grid(self, arguments: list[str]) -> list[list[str]]:
+        """The overrides of each job."""
         assert self.hydra_context is not None
         if self.max_batch_size is not None and self.max_batch_size < 1:
             raise ConfigError(f"hydra.sweeper.max_batch_size is {self.max_batch_size}: it must be null or at least 1")
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         params = [f"{key}={value}" for key, value in self.params.items()]
-        return BasicSweeper.split_arguments(parser.parse_overrides([*params, *arguments]), self.max_batch_size)
+        return grid(parser.parse_overrides([*params, *arguments]), self.zip)
 
-    def _check_jobs(self, jobs: Sequence[Sequence[str]]) -> None:
-        """Compose each job's config once and hand it to the check; without a check, see that it can be composed."""
-        started = time.perf_counter()
-        check = None if self.check is None else _find_check(self.check)
-        hydra_config = HydraConfig.instance()
-        previous = hydra_config.cfg
-        try:
-            for number, overrides in enumerate(jobs):
-                config = self._compose(number, overrides)
-                if check is not None:
-                    check(config)
-        finally:
-            hydra_config.cfg = previous
-        log.debug("checked %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
-
-    def _compose(self, number: int, overrides: Sequence[str]) -> DictConfig:
-        """A job's config as its task would get it: without `hydra`, which `HydraConfig` and ${hydra:...} then show."""
+    def _plan(self, jobs: Sequence[list[str]]) -> list[PlannedRun]:
+        """Compose each job's config once, leave out what is not wanted, and hand the others to the check."""
         assert self.config is not None
         assert self.hydra_context is not None
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
-        with read_write(config), open_dict(config):
-            config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-            config.hydra.job.num = number
-            HydraConfig.instance().set_config(config)
-            del config["hydra"]
-        return config
+        started = time.perf_counter()
+        selection = Selection(self.only, self.exclude)
+        check = None if self.check is None else _find_check(self.check)
+        if len(jobs) > MANY_JOBS:
+            log.info("composing and checking the configs of %d runs", len(jobs))
+        shared = set(jobs[0]).intersection(*jobs) if jobs else set()
+
+        def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:
+            if not selection.wants(config, [override for override in overrides if override not in shared]):
+                return False
+            if check is not None:
+                check(config)
+            return True
+
+        runs = plan_runs(self.config, self.hydra_context, jobs, wanted=wanted)
+        selection.check_keys()
+        if not runs:
+            raise ConfigError(f"{selection} leaves none of {len(jobs)} runs" if jobs else "a list of values is empty")
+        if selection:
+            log.info("%d of %d runs selected by %s", len(runs), len(jobs), selection)
+        log.debug("planned %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
+        return runs
 
 
 def _find_check(path: str) -> Callable[[DictConfig], Any]:

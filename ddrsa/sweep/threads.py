@@ -19,7 +19,7 @@ def threads_per_run(n_jobs: int | None, cores: int | None = None) -> int:
     Raises ConfigError where n_jobs is 0.
     """
     cores = joblib.cpu_count() if cores is None else cores
-    return max(cores // _job_count(n_jobs, cores), 1)
+    return max(cores // job_count(n_jobs, cores), 1)
 
 
 def concurrent_runs(hydra_config: Any) -> int:
@@ -29,10 +29,11 @@ def concurrent_runs(hydra_config: Any) -> int:
     """
     if hydra_config.mode != RunMode.MULTIRUN:
         return 1
-    return _job_count(hydra_config.launcher.get("n_jobs"), joblib.cpu_count())
+    return job_count(hydra_config.launcher.get("n_jobs"), joblib.cpu_count())
 
 
-def _job_count(n_jobs: int | None, cores: int) -> int:
+def job_count(n_jobs: int | None, cores: int) -> int:
+    """How many jobs at once `n_jobs` means on `cores` cores. Raises ConfigError where it is 0."""
     if n_jobs is None:
         return 1
     if n_jobs == 0:

@@ -11,7 +11,9 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+from supervised import Sweeps
 
 HERE = Path(__file__).parent
 
@@ -92,3 +94,15 @@ def hold_gpu(tmp_path):
             return Holder(process)
 
         yield start
+
+
+@pytest.fixture
+def sweeps(tmp_path):
+    """Sweeps of supervised_app.py; whatever still runs at the end is killed."""
+    made = Sweeps(tmp_path)
+    yield made
+    for process in [*made.processes(), *made.started]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    for process in made.started:
+        process.wait()

@@ -1,0 +1,30 @@
+"""python -m ddrsa.sweep watch DIR: the progress of a sweep that runs elsewhere."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ddrsa.errors import UsageError
+from ddrsa.sweep.watch import watch
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code: that of the sweep, 2 for a wrong directory, 130 after Ctrl+C."""
+    parser = argparse.ArgumentParser(prog="python -m ddrsa.sweep", description="look at a sweep")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("watch", help="show the progress of a sweep until all its runs have ended")
+    command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
+    options = parser.parse_args(arguments)
+    try:
+        return watch(options.directory)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""One attempt at a run, as its own process does it."""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobStatus, run_job
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, read_write
+from omegaconf.basecontainer import BaseContainer
+
+from ddrsa.rundir import RunDirectory, now
+from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
+from ddrsa.sweep.locked_files import LockedFile
+
+# What the process prints beside its log.
+OUTPUT_LOG = "output.log"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all runs of a sweep share."""
+
+    hydra_context: HydraContext
+    task_function: TaskFunction
+    singletons: dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one attempt needs to know. composed: of the `PlannedRun`. environ: added to the environment."""
+
+    directory: Path
+    identity: str
+    composed: bytes
+    attempt: int
+    attempts: int
+    working_dir: str
+    environ: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an attempt tells its launcher: see `ddrsa.sweep.observer.Outcome`."""
+
+    state: str
+    reason: str | None = None
+    value: Any = None
+    error: Exception | None = None
+
+
+class ReportedError(Exception):
+    """Stands for an exception that cannot be sent from one process to another."""
+
+
+def pickle_context(context: Context) -> bytes:
+    """For `restore_context`, in another process."""
+    return cloudpickle.dumps(context)
+
+
+def restore_context(pickled: bytes) -> Context:
+    """Unpickle, and give this process Hydra's global state of the process that pickled."""
+    context: Context = cloudpickle.loads(pickled)
+    # `Singleton.set_state` would also look for Hydra's plugins, a tenth of a second that no task needs.
+    Singleton._instances = context.singletons["instances"]
+    BaseContainer._resolvers = context.singletons["omegaconf_resolvers"]
+    return context
+
+
+class Attempt:
+    """An attempt in its forked process. The descriptors: the file with the job, then of the lock on the run."""
+
+    def __init__(self, job_descriptor: int, lock_descriptor: int) -> None:
+        self.file = os.fdopen(job_descriptor, "r+b")
+        self.lock_descriptor = lock_descriptor
+
+    def perform(self, context: Context) -> int:
+        """Do the run, record its end in its directory, report. Returns the exit code."""
+        self.file.seek(0)
+        job: Job = cloudpickle.load(self.file)
+        # Held until the process ends: a launcher may die before its attempts, and the run is still worked on.
+        lock = LockedFile(job.directory / ".lock", self.lock_descriptor)
+        os.environ.update(job.environ)
+        os.chdir(job.working_dir)
+        _offer_to_the_memory_killer()
+        try:
+            report = _do(job, context)
+        except BaseException as error:  # a full disk, say: there may be nowhere to write but to the launcher
+            traceback.print_exc()
+            report = Report("failed", reason_of_exception(error), error=_portable(error))
+        self.report(report)
+        assert lock.held
+        return 0 if report.state in ("completed", "pruned") else 1
+
+    def report(self, report: Report) -> None:
+        try:
+            content = cloudpickle.dumps(report)
+        except Exception as error:
+            reason = f"the returned value cannot be sent to the launcher: {reason_of_exception(error)}"
+            content = cloudpickle.dumps(Report("failed", reason, error=ReportedError(reason)))
+        self.file.seek(0)
+        self.file.truncate()
+        self.file.write(content)
+        self.file.flush()
+
+
+def _do(job: Job, context: Context) -> Report:
+    run = RunDirectory(job.directory)
+    _redirect_output(run.path / OUTPUT_LOG)
+    with run.log.open("a") as log:
+        faulthandler.enable(log)
+        # Where a run that took too long has hung, its log tells.
+        faulthandler.register(signal.SIGTERM, log, chain=True)
+        run.begin(job.identity, launcher="supervised")
+        attempt = (run.read_status() or {})["attempt"]
+        say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
+        value, error = _run_job(job, context)
+        faulthandler.unregister(signal.SIGTERM)
+        faulthandler.disable()
+    return _settle(run, value, error)
+
+
+def _run_job(job: Job, context: Context) -> tuple[Any, BaseException | None]:
+    """What the task returned, or what it raised."""
+    config: DictConfig = cloudpickle.loads(job.composed)
+    with read_write(config.hydra.sweep):
+        # The plan may have found the run elsewhere than the config says.
+        config.hydra.sweep.subdir = os.path.relpath(job.directory, str(config.hydra.sweep.dir))
+    try:
+        result = run_job(
+            hydra_context=context.hydra_context,
+            task_function=context.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    except SystemExit as error:
+        return None, None if error.code in (None, 0) else error
+    except KeyboardInterrupt as error:
+        return None, error
+    # The public `return_value` of a failed job prints to stderr and raises.
+    return (None, result._return_value) if result.status == JobStatus.FAILED else (result._return_value, None)
+
+
+def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Report:
+    """Write the final state, unless the task wrote it itself, and the traceback."""
+    written = run.read_status() or {}
+    by_task = written.get("state") != "running"
+    if error is None:
+        state = written["state"] if by_task else "completed"
+        run.update(state=state, ended_at=written.get("ended_at") or now(), **_stored_value(value))
+        return Report(state, written.get("error"), value)
+    state = _state_after(error)
+    if state == "pruned":
+        run.end(state)
+        return Report(state)
+    reason = reason_of_exception(error)
+    if not by_task:
+        say_in_log(run.log, "ERROR", "the run ends here\n" + "".join(traceback.format_exception(error)).rstrip())
+    if not by_task or state != "failed" or reason.startswith((OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY)):
+        run.end(state, reason)
+    return Report(state, reason, error=_portable(error))
+
+
+def _state_after(error: BaseException) -> str:
+    if type(error).__name__ == "TrialPruned":  # Optuna's, which is not imported for its name
+        return "pruned"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def _stored_value(value: Any) -> dict[str, Any]:
+    """For status.json, so that a sweeper gets the value of a run that is skipped; only what JSON can say."""
+    try:
+        return {"return_value": value} if json.loads(json.dumps(value)) == value else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _portable(error: BaseException) -> Exception:
+    """`error` where another process can have it, else its text."""
+    if isinstance(error, Exception):
+        try:
+            if type(cloudpickle.loads(cloudpickle.dumps(error))) is type(error):
+                return error
+        except Exception:
+            logging.getLogger(__name__).debug("a %s cannot be pickled", type(error).__name__, exc_info=True)
+    return ReportedError(reason_of_exception(error))
+
+
+def _redirect_output(path: Path) -> None:
+    # The launcher's terminal shows the sweep; the output of many runs would only disturb each other there.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with path.open("ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    for printed in (sys.stdout, sys.stderr):
+        if isinstance(printed, io.TextIOWrapper):
+            printed.reconfigure(line_buffering=True)  # so that a crash loses nothing
+
+
+def say_in_log(path: Path, level: str, message: str) -> None:
+    """Append a line, in the form of `hydra/job_logging: run`, whatever logging the task has set up."""
+    with path.open("a") as stream:
+        stream.write(f"{logging.Formatter().formatTime(logging.makeLogRecord({}))} {level} {message}\n")
+
+
+def _offer_to_the_memory_killer() -> None:
+    """Where memory runs out, the kernel shall kill a run, which can be tried again, and neither server nor launcher."""
+    path = Path("/proc/self/oom_score_adj")
+    try:
+        path.write_text(str(max(int(path.read_text()), 300)))
+    except OSError as error:
+        logging.getLogger(__name__).debug("%s cannot be written: %s", path, error)

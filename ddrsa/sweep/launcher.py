@@ -1,0 +1,200 @@
+"""`hydra/launcher=supervised`: Hydra's launcher plugin around the supervisor."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import joblib
+import psutil
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.attempt import Context, ReportedError, pickle_context
+from ddrsa.sweep.failures import SweepFailed, SweepInterrupted, failed_runs
+from ddrsa.sweep.observer import Observers, Outcome, SweepObserver, SweepOutcome
+from ddrsa.sweep.plan import PlannedRun, plan_runs
+from ddrsa.sweep.processes import ProcessServer
+from ddrsa.sweep.progress import TerminalProgress
+from ddrsa.sweep.record import SweepRecord, sweep_log
+from ddrsa.sweep.run_return import RunReturn
+from ddrsa.sweep.supervisor import Supervisor
+from ddrsa.sweep.threads import job_count
+
+log = logging.getLogger(__name__)
+
+# What a run takes at the least, where it is not known yet: a process with torch.
+MEMORY_OF_A_RUN = 400 * 2**20
+
+
+class SupervisedLauncher(Launcher):
+    """Runs the jobs of a sweep in processes of their own, and loses none of them."""
+
+    def __init__(
+        self,
+        n_jobs: int | None = -1,
+        retries: int = 0,
+        timeout: float | None = None,
+        max_failures: int | None = None,
+        preload: Sequence[str] = (),
+        identity: str | None = None,  # this and the next are read by `plan_runs`
+        not_identity: Sequence[str] = (),
+    ) -> None:
+        """See `ddrsa.sweep.plugins.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
+        self.max_jobs = job_count(n_jobs, joblib.cpu_count())
+        self.options: dict[str, Any] = {
+            "retries": _checked("retries", retries, retries >= 0, "0 or more"),
+            "timeout": None if timeout is None else 60 * _checked("timeout", timeout, timeout > 0, "above 0, or null"),
+            "max_failures": _checked(
+                "max_failures", max_failures, max_failures is None or max_failures >= 1, "1 or more, or null"
+            ),
+        }
+        self.preload = list(preload)
+        self.identity = identity
+        self.not_identity = list(not_identity)
+        self.planned: Mapping[tuple[str, ...], PlannedRun] = {}
+        self.observers: list[SweepObserver] = [TerminalProgress()]
+        self.config: DictConfig | None = None
+        self.hydra_context: HydraContext | None = None
+        self.server: ProcessServer | None = None
+        self.record: SweepRecord | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra, once, before `launch`."""
+        self.config = config
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+
+    def warm_up(self) -> None:
+        """Start the process that starts the runs: it imports what they need while they are planned."""
+        assert self.hydra_context is not None
+        if self.server is None:
+            context = Context(self.hydra_context, self.task_function, Singleton.get_state())
+            self.server = ProcessServer(pickle_context(context), self.preload)
+        self.server.warm_up()
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Do the jobs; the results are in their order, and those that have completed before are among them.
+
+        Raises SweepFailed where `max_failures` was reached and SweepInterrupted after a signal; the results of the
+        runs that have ended are on disk.
+        """
+        assert self.config is not None
+        assert self.hydra_context is not None
+        self.warm_up()
+        runs = self._plan(job_overrides, initial_job_idx)
+        sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
+        sweep_dir.mkdir(parents=True, exist_ok=True)
+        with sweep_log(sweep_dir):
+            outcomes, stopped = self._supervise(sweep_dir, runs)
+        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, outcomes, strict=True)]
+        if isinstance(stopped, SweepInterrupted):
+            raise stopped
+        if stopped is not None:
+            done = [result for result, outcome in zip(returns, outcomes, strict=True) if outcome.state != "pending"]
+            raise SweepFailed(failed_runs(done), len(runs), stopped=str(stopped))
+        return returns
+
+    def _plan(self, jobs: Sequence[Sequence[str]], first_number: int) -> list[PlannedRun]:
+        """The runs, from the sweeper where it has planned them already."""
+        planned = [self.planned.get(tuple(job)) for job in jobs]
+        known = [run for run in planned if run is not None]
+        if len(known) == len(jobs):
+            return known
+        assert self.config is not None
+        assert self.hydra_context is not None
+        return plan_runs(self.config, self.hydra_context, jobs, first_number)
+
+    def _supervise(self, sweep_dir: Path, runs: Sequence[PlannedRun]) -> tuple[list[Outcome], Exception | None]:
+        """The outcome of each run, and why some were not started."""
+        assert self.server is not None
+        if self.record is None or self.record.directory != sweep_dir:
+            self.record = SweepRecord(sweep_dir)
+        record = self.record
+        record.plan(runs)
+        n_jobs = max(min(self.max_jobs, len(runs)), 1)
+        _warn_of_too_many(n_jobs)
+        log.info("%d runs, at most %d at once, in %s", len(runs), n_jobs, sweep_dir)
+        began = time.monotonic()
+        observers = Observers(self.observers)
+        outcomes: dict[int, Outcome] = {}
+        with received_signals() as signals:
+            supervisor = Supervisor(self.server, observers, n_jobs=n_jobs, signals=signals, **self.options)
+            observers.tell("started", runs, n_jobs)
+            for run in runs:
+                supervisor.submit(run)
+            try:
+                for run, outcome in iter(supervisor.wait, None):
+                    outcomes[run.number] = outcome
+                    record.result(run, outcome)
+                    record.write()
+            except BaseException:
+                self.server.close()
+                raise
+            finally:
+                record.write(now_or_never=True)
+        ordered = [outcomes.get(run.number, Outcome("pending", supervisor.stopping)) for run in runs]
+        results = list(zip(runs, ordered, strict=True))
+        observers.tell("ended", SweepOutcome(sweep_dir, results, bool(signals), time.monotonic() - began))
+        _warn_of_memory(n_jobs, supervisor.peak_memory)
+        if signals:
+            return ordered, SweepInterrupted(len(runs), sum(outcome.state == "completed" for outcome in ordered))
+        reached = supervisor.max_failures is not None and supervisor.failures >= supervisor.max_failures
+        return ordered, ReportedError(supervisor.stopping) if reached else None
+
+
+@contextmanager
+def received_signals() -> Iterator[list[int]]:
+    """In this block the signals that ask this process to end are only appended to the list that it gives."""
+    received: list[int] = []
+    # Python lets only the main thread have handlers. What is ignored (nohup) stays ignored.
+    wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    if threading.current_thread() is not threading.main_thread():
+        wanted = []
+    previous = {number: signal.getsignal(number) for number in wanted}
+    for number, handler in previous.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: received.append(number))
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _checked(key: str, value: Any, holds: bool, allowed: str) -> Any:
+    if not holds:
+        raise ConfigError(f"hydra.launcher.{key}={value}: allowed is {allowed}")
+    return value
+
+
+def _warn_of_too_many(n_jobs: int) -> None:
+    cores, memory = joblib.cpu_count(), psutil.virtual_memory().available
+    if n_jobs > cores:
+        log.warning("n_jobs=%d is more than the %d cores: n_jobs=%d is as fast or faster", n_jobs, cores, cores)
+    if n_jobs * MEMORY_OF_A_RUN > memory:
+        fit = max(int(memory // MEMORY_OF_A_RUN), 1)
+        log.warning("%d runs at once may need more than the %.1f GiB free: try n_jobs=%d", n_jobs, memory / 2**30, fit)
+
+
+def _warn_of_memory(n_jobs: int, peak_memory: int) -> None:
+    total = psutil.virtual_memory().total
+    if n_jobs * peak_memory > total:
+        fit = max(int(total // peak_memory), 1)
+        log.warning(
+            "a run took up to %.1f GiB, and %d at once would need more than the machine's %.1f GiB: try n_jobs=%d",
+            peak_memory / 2**30,
+            n_jobs,
+            total / 2**30,
+            fit,
+        )

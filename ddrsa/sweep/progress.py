@@ -1,0 +1,76 @@
+"""What a launcher shows of its sweep while it works, and at its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from ddrsa.sweep.display import Display, SweepView, console_handlers, open_display
+from ddrsa.sweep.observer import SweepOutcome
+from ddrsa.sweep.plan import PlannedRun
+from ddrsa.sweep.run_view import DONE, RunView, kind_of, name_of, run_seconds
+from ddrsa.sweep.summary import print_summary
+
+
+class TerminalProgress:
+    """A `SweepObserver` that shows the sweep on stdout."""
+
+    def __init__(self, display: Display | None = None) -> None:
+        """display: `open_display()` by default, when the sweep starts."""
+        self._display = display
+        self._view = SweepView([], 1)
+        self._runs: dict[int, RunView] = {}
+
+    def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
+        """See `SweepObserver`."""
+        self._runs = {
+            run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
+        }
+        self._view = SweepView(list(self._runs.values()), n_jobs)
+        for handler in console_handlers():
+            handler.addFilter(_not_observed)
+        self.display.update(self._view)
+
+    @property
+    def display(self) -> Display:
+        """Where the sweep is shown."""
+        if self._display is None:
+            self._display = open_display()
+        return self._display
+
+    def attempt_started(self, run: PlannedRun, attempt: int) -> None:
+        """See `SweepObserver`."""
+        self._runs[run.number].start(attempt)
+
+    def attempt_ended(self, run: PlannedRun, state: str, reason: str | None) -> None:
+        """See `SweepObserver`."""
+        view = self._runs[run.number]
+        was_complete = view.since is None
+        view.end(state, reason)
+        if state in DONE and (seconds := run_seconds(view.directory)) is not None:
+            self._view.durations.add(view.kind, seconds)
+        if not was_complete:
+            self.display.ended(self._view, view)
+
+    def tick(self) -> None:
+        """See `SweepObserver`."""
+        for run in self._view.active:
+            run.refresh()
+        self.display.update(self._view)
+
+    def ended(self, outcome: SweepOutcome) -> None:
+        """See `SweepObserver`."""
+        values = {}
+        for planned, result in outcome.results:
+            view = self._runs[planned.number]
+            view.state, view.reason = result.state, result.reason
+            values[view.directory] = result.value
+        self.display.close()
+        for handler in console_handlers():
+            handler.removeFilter(_not_observed)
+        print_summary(self.display.console, self._view.runs, values)
+
+
+def _not_observed(record: logging.LogRecord) -> bool:
+    """Keeps from the terminal what is shown there anyhow: log lines with `extra={"observed": True}`."""
+    return not getattr(record, "observed", False)

@@ -1,0 +1,64 @@
+"""`resume=DIR`: the sweep in DIR once more, with the overrides that it was started with."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import yaml
+
+from ddrsa.errors import UsageError
+
+
+def resumable(hydra_main: Callable[[], None]) -> Callable[[], None]:
+    """The function decorated with `hydra.main`, which now understands `resume=DIR` on the command line.
+
+    The result raises UsageError where DIR is not the directory of a sweep.
+    """
+
+    def main() -> None:
+        sys.argv[1:] = resumed_arguments(sys.argv[1:])
+        hydra_main()
+
+    return main
+
+
+def resumed_arguments(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with `resume=DIR` replaced by what the sweep in DIR was started with.
+
+    What else stands there comes on top: another value of a key takes the place of the sweep's own.
+    Raises UsageError where DIR is not the directory of a sweep.
+    """
+    given = [argument for argument in arguments if argument.startswith("resume=")]
+    if not given:
+        return list(arguments)
+    if len(given) > 1:
+        raise UsageError(f"{' '.join(given)}: one sweep is resumed at a time")
+    directory = Path(given[0].removeprefix("resume="))
+    overrides = _overrides_of(directory)
+    others = [argument for argument in arguments if argument not in (given[0], "-m", "--multirun")]
+    ours = f"hydra.sweep.dir={_quoted(str(directory))}"
+    replaced = {_key(argument) for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
+    return ["-m", *(text for text in overrides if _key(text) not in replaced), ours, *others]
+
+
+def _overrides_of(directory: Path) -> list[str]:
+    file = directory / "multirun.yaml"
+    try:
+        overrides = yaml.safe_load(file.read_text())["hydra"]["overrides"]
+        return [*overrides["hydra"], *overrides["task"]]
+    except OSError as error:
+        raise UsageError(f"resume={directory}: the directory of a sweep is expected, with its multirun.yaml") from error
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise UsageError(f"resume={directory}: {file} does not say what the sweep was started with") from error
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+def _quoted(value: str) -> str:
+    """For Hydra's grammar of overrides, whatever characters the path has."""
+    escaped = value.replace("'", "\\'")
+    return f"'{escaped}'"

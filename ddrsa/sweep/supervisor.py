@@ -1,0 +1,310 @@
+"""The loop that starts the attempts of a sweep's runs, watches them, and decides what follows from how they end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ddrsa.errors import UsageError
+from ddrsa.rundir import RunDirectory, is_alive, now, write_json
+from ddrsa.sweep.attempt import Job, say_in_log
+from ddrsa.sweep.failure_reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
+from ddrsa.sweep.gpus import AVOID_VARIABLE
+from ddrsa.sweep.locked_files import LockedFile
+from ddrsa.sweep.observer import Observers, Outcome
+from ddrsa.sweep.plan import PlannedRun
+from ddrsa.sweep.processes import Ended, ProcessServer
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.25
+# Between SIGTERM, which a task may use to tidy up, and SIGKILL.
+GRACE_SECONDS = 3.0
+# How often to look whether another process has finished with a run.
+LOOK_SECONDS = 1.0
+
+
+@dataclass
+class _Task:
+    run: PlannedRun
+    attempts: int = 0
+    began: float = 0.0
+    lock: LockedFile | None = None
+    gpus_to_avoid: list[int] = field(default_factory=list)
+
+
+@dataclass
+class _Active:
+    task: _Task
+    began: float
+    memory_kills: int
+    state: str | None = None  # the final state, once this process has decided to end the attempt
+    reason: str | None = None
+    kill_at: float | None = None
+
+
+class Supervisor:
+    """Does the runs that it is given, `n_jobs` at a time, each attempt in a process of its own.
+
+    Use: `submit` runs at any time, and `wait` for the next result until it returns None.
+
+    n_jobs: the most runs at once.
+    retries: how many attempts a run that failed or was killed gets after the first.
+    timeout: seconds for all attempts at a run, None for no limit. Then the run and its children are killed.
+    max_failures: no new run starts when so many have failed; None for no limit.
+    signals: those that this process gets, appended as they come. One SIGINT is `stop`; any other, or two, `end_all`.
+    """
+
+    def __init__(
+        self,
+        server: ProcessServer,
+        observers: Observers,
+        *,
+        n_jobs: int,
+        retries: int = 0,
+        timeout: float | None = None,
+        max_failures: int | None = None,
+        signals: Sequence[int] = (),
+    ) -> None:
+        self.server = server
+        self.observers = observers
+        self.n_jobs = n_jobs
+        self.retries = retries
+        self.timeout = timeout
+        self.max_failures = max_failures
+        self.signals = signals
+        self.failures = 0
+        self.stopping: str | None = None  # why no new run starts
+        self._ending: tuple[str, str] | None = None  # the state and the reason of what is under way
+        self.peak_memory = 0
+        self._since = now()
+        self._pending: deque[_Task] = deque()
+        self._elsewhere: list[_Task] = []
+        self._next_look = 0.0
+        self._active: dict[int, _Active] = {}
+        self._results: deque[tuple[PlannedRun, Outcome]] = deque()
+        self._unwritten: dict[Path, tuple[PlannedRun, str, str | None]] = {}
+
+    def submit(self, run: PlannedRun) -> None:
+        """Queue a run."""
+        self._pending.append(_Task(run))
+
+    def wait(self) -> tuple[PlannedRun, Outcome] | None:
+        """The next run to end, and how; None when nothing more will end."""
+        while not self._results:
+            waiting = not self.stopping and (self._pending or self._elsewhere)
+            if not self._active and not waiting:
+                self._write_states()
+                return None
+            self._step()
+        return self._results.popleft()
+
+    def stop(self, reason: str) -> None:
+        """Start no new run and no new attempt; those under way finish."""
+        self.stopping = self.stopping or reason
+
+    def end_all(self, state: str, reason: str) -> None:
+        """Stop, and end what is under way, at once: SIGTERM, and SIGKILL after a few seconds."""
+        self.stop(reason)
+        self._ending = self._ending or (state, reason)
+
+    def _step(self) -> None:
+        self._obey_signals()
+        while self._pending and len(self._active) < self.n_jobs and not self.stopping:
+            self._start(self._pending.popleft())
+        if self._elsewhere and time.monotonic() >= self._next_look:
+            self._pending.extend(self._elsewhere)
+            self._elsewhere.clear()
+            self._next_look = time.monotonic() + LOOK_SECONDS
+        if not self._results:
+            for ended in self._wait_for_processes():
+                self._attempt_ended(ended)
+        self._enforce_deadlines()
+        self._write_states()
+        self.observers.tell("tick")
+
+    def _obey_signals(self) -> None:
+        signals = list(self.signals)
+        if signals and self._ending is None and (len(signals) > 1 or signals[0] != signal.SIGINT):
+            name = signal.Signals(signals[-1]).name
+            log.warning("%s: the runs under way are ended now", name)
+            self.end_all("interrupted", f"the sweep was ended by {name}")
+        elif signals and not self.stopping:
+            message = "interrupted: no new run starts, %d under way finish; Ctrl+C again ends them at once"
+            log.warning(message, len(self._active))
+            self.stop("the sweep was interrupted")
+
+    def _wait_for_processes(self) -> list[Ended]:
+        if self._active:
+            return self.server.events(TICK_SECONDS)
+        time.sleep(TICK_SECONDS)
+        return []
+
+    # How an attempt starts.
+
+    def _start(self, task: _Task) -> None:
+        run = task.run
+        try:
+            if task.lock is None and not self._take(task):
+                return
+        except OSError as error:
+            self._finish(task, Outcome("failed", reason_of_exception(error), error=error))
+            return
+        assert task.lock is not None
+        task.attempts += 1
+        task.began = task.began or time.monotonic()
+        avoid = ",".join(map(str, task.gpus_to_avoid))
+        job = Job(
+            run.directory,
+            run.identity,
+            run.composed,
+            task.attempts,
+            self.retries + 1,
+            str(Path.cwd()),
+            {AVOID_VARIABLE: avoid},
+        )
+        number = self.server.start(job, task.lock)
+        self._active[number] = _Active(task, time.monotonic(), kernel_memory_kills())
+        log.debug("run %d: attempt %d starts", run.number, task.attempts)
+        self.observers.tell("attempt_started", run, task.attempts)
+
+    def _take(self, task: _Task) -> bool:
+        """Lock the run for this launcher; False where it needs no attempt, or not now."""
+        run = task.run
+        if self._settled(task):
+            return False
+        run.directory.mkdir(parents=True, exist_ok=True)
+        lock = LockedFile.create(run.directory / ".lock", {"since": now()})
+        if lock is None:
+            self._leave_alone(task)
+            return False
+        # Another launcher may have ended the run after the first look; and Hydra's other launchers take no lock.
+        if self._settled(task):
+            lock.release()
+            return False
+        status = _read_status(run)
+        if status.get("state") == "running" and is_alive(status):
+            lock.release()
+            self._leave_alone(task)
+            return False
+        task.lock = lock
+        return True
+
+    def _leave_alone(self, task: _Task) -> None:
+        if task.began == 0:
+            log.info("run %d is being done by another process: left alone, %s", task.run.number, task.run.directory)
+            task.began = -1.0
+        self._elsewhere.append(task)
+        self._next_look = self._next_look or time.monotonic() + LOOK_SECONDS
+
+    def _settled(self, task: _Task) -> bool:
+        """Whether the run has its result already, from before or from another launcher since this one started."""
+        status = _read_status(task.run)
+        state = status.get("state")
+        others = state in ("failed", "timed_out") and (status.get("ended_at") or "") >= self._since
+        if state not in ("completed", "pruned") and not others:
+            return False
+        self._finish(task, Outcome(str(state), status.get("error"), status.get("return_value")))
+        return True
+
+    # How an attempt ends.
+
+    def _end(self, number: int, active: _Active, state: str, reason: str) -> None:
+        if active.state is None:
+            active.state, active.reason = state, reason
+            active.kill_at = time.monotonic() + GRACE_SECONDS
+            self.server.kill(number, signal.SIGTERM)
+
+    def _enforce_deadlines(self) -> None:
+        instant = time.monotonic()
+        for number, active in self._active.items():
+            if self._ending is not None:
+                self._end(number, active, *self._ending)
+            if self.timeout is not None and instant >= active.task.began + self.timeout:
+                self._end(number, active, "timed_out", f"it took longer than timeout={self.timeout / 60:g} minutes")
+            if active.kill_at is not None and instant >= active.kill_at:
+                self.server.kill(number, signal.SIGKILL)
+                active.kill_at = instant + 1
+
+    def _attempt_ended(self, ended: Ended) -> None:
+        active = self._active.pop(ended.number)
+        task, run = active.task, active.task.run
+        self.peak_memory = max(self.peak_memory, ended.peak_memory)
+        outcome = self._outcome(active, ended)
+        if outcome.state in ("failed", "killed"):
+            gpu_index = _read_status(run).get("gpu_index")
+            if isinstance(gpu_index, int):
+                task.gpus_to_avoid.append(gpu_index)
+            # The observers show it as well, so it need not stand on the terminal twice.
+            values = (run.number, task.attempts, outcome.reason, run.directory)
+            log.warning("run %d, attempt %d: %s (%s)", *values, extra={"observed": True})
+            again = task.attempts <= self.retries and not self.stopping and not isinstance(outcome.error, UsageError)
+            if again:
+                self.observers.tell("attempt_ended", run, outcome.state, outcome.reason)
+                self._pending.append(task)
+                return
+        self._finish(task, outcome)
+
+    def _outcome(self, active: _Active, ended: Ended) -> Outcome:
+        report, task = ended.report, active.task
+        known: dict[str, Any] = {"attempts": task.attempts, "seconds": time.monotonic() - active.began}
+        if report is not None and (active.state is None or report.state in ("completed", "pruned")):
+            if report.state not in ("completed", "pruned"):
+                self._record(task.run, report.state, report.reason)
+            return Outcome(report.state, report.reason, report.value, error=report.error, **known)
+        if active.state is not None:
+            state, reason = active.state, active.reason
+        else:
+            state = "killed" if ended.exit_code < 0 else "failed"
+            reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > active.memory_kills)
+        self._record(task.run, state, reason)
+        return Outcome(state, reason, **known)
+
+    def _finish(self, task: _Task, outcome: Outcome) -> None:
+        if task.lock is not None:
+            task.lock.release()
+            task.lock = None
+        self.observers.tell("attempt_ended", task.run, outcome.state, outcome.reason)
+        self._results.append((task.run, outcome))
+        if outcome.state not in ("completed", "pruned", "interrupted"):
+            self.failures += 1
+            if self.max_failures is not None and self.failures >= self.max_failures:
+                self.stop(f"{self.failures} runs have failed (max_failures={self.max_failures})")
+
+    # The states of runs whose processes did not write them.
+
+    def _record(self, run: PlannedRun, state: str, reason: str | None) -> None:
+        self._unwritten[run.directory] = (run, state, reason)
+        self._write_states()
+
+    def _write_states(self) -> None:
+        """Write what is to be written to status.json and the log; on a full disk, when there is room again."""
+        for directory, (run, state, reason) in list(self._unwritten.items()):
+            status = _read_status(run)
+            try:
+                if (status.get("state"), status.get("run_id")) == ("running", run.identity) or "state" not in status:
+                    write_json(
+                        RunDirectory(directory).status,
+                        {**status, "run_id": run.identity, "state": state, "error": reason, "ended_at": now()},
+                    )
+                    say_in_log(RunDirectory(directory).log, "ERROR", f"the attempt ended: {reason}")
+            except OSError as error:
+                log.debug("the state of %s cannot be written yet: %s", directory, error)
+                continue
+            del self._unwritten[directory]
+
+
+def _read_status(run: PlannedRun) -> dict[str, Any]:
+    """The status.json of `run`; empty where there is none, where it is damaged, or where it is another run's."""
+    try:
+        status = RunDirectory(run.directory).read_status() or {}
+    except ValueError as error:
+        log.warning("%s; the run is taken as one that has not ended", error)
+        return {}
+    return status if status.get("run_id") == run.identity else {}

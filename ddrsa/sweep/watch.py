@@ -1,0 +1,107 @@
+"""The progress of a sweep that runs elsewhere, read from its directory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ddrsa.errors import UsageError
+from ddrsa.rundir import find_runs, is_alive, read_json
+from ddrsa.sweep.display import Display, SweepView, open_display
+from ddrsa.sweep.estimate import durations_of
+from ddrsa.sweep.placement import MANIFEST
+from ddrsa.sweep.run_view import DONE, ENDED, LOST, RunView, kind_of, run_seconds, short_name
+from ddrsa.sweep.summary import print_summary
+
+POLL_SECONDS = 1.0
+# A run that failed may be tried again at once: the sweep has ended only when nothing has changed for so long.
+SETTLED_SECONDS = 3.0
+
+
+def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
+    """Show the sweep until all its runs have ended, or its launcher has; KeyboardInterrupt leaves it as it is.
+
+    Returns the exit code that the sweep has: 0 where all runs completed or were pruned, 130 where it was interrupted,
+    else 1. Raises UsageError where `sweep_dir` is no sweep, or its manifest is damaged.
+    """
+    sweep_dir = Path(sweep_dir).absolute()
+    runs = planned_runs(sweep_dir)
+    for run in runs:
+        run.follow()
+    view = SweepView(runs, 1, durations_of(runs))
+    display = open_display() if display is None else display
+    try:
+        while not _has_ended(sweep_dir, view):
+            for run in runs:
+                if run.state not in DONE:
+                    _look(run, view, display)
+            view.n_jobs = max(len(view.active), 1)
+            display.update(view)
+            time.sleep(POLL_SECONDS)
+    finally:
+        display.close()
+    print_summary(display.console, runs)
+    if view.ended < len(runs):
+        print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
+    if all(run.state in DONE for run in runs):
+        return 0
+    return 130 if any(run.state == "interrupted" for run in runs) else 1
+
+
+def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
+    if view.active or time.time() - max(run.changed for run in view.runs) < SETTLED_SECONDS:
+        return False
+    return view.ended == len(view.runs) or _launcher_is_gone(sweep_dir)
+
+
+def _launcher_is_gone(sweep_dir: Path) -> bool:
+    """Whether it is known that the process which wrote the manifest no longer runs."""
+    manifest = _manifest(sweep_dir)
+    return manifest is not None and is_alive({**manifest, "started_at": manifest["created_at"]}) is False
+
+
+def _manifest(sweep_dir: Path) -> dict[str, Any] | None:
+    try:
+        return read_json(sweep_dir / MANIFEST)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{sweep_dir} cannot be watched: {error}") from error
+
+
+def planned_runs(sweep_dir: Path) -> list[RunView]:
+    """The runs that the manifest of the sweep names; without a manifest, those that have a directory.
+
+    Raises UsageError where there is neither, or the manifest is damaged.
+    """
+    manifest = _manifest(sweep_dir)
+    if manifest is None:
+        runs = [RunView(str(run.path.relative_to(sweep_dir)), run.path) for run in find_runs(sweep_dir)]
+    else:
+        planned: list[dict[str, Any]] = manifest["runs"]
+        names = _names([run["overrides"] for run in planned])
+        runs = [
+            RunView(name or run["directory"], sweep_dir / run["directory"], kind_of(run["config"]))
+            for name, run in zip(names, planned, strict=True)
+        ]
+    if not runs:
+        raise UsageError(f"{sweep_dir} is no sweep: it has neither {MANIFEST} nor a run directory")
+    return runs
+
+
+def _names(overrides: Sequence[Sequence[str]]) -> list[str]:
+    """What sets each run apart from the others."""
+    shared = set(overrides[0]).intersection(*overrides) if len(overrides) > 1 else set()
+    return [short_name(override for override in own if override not in shared) for own in overrides]
+
+
+def _look(run: RunView, view: SweepView, display: Display) -> None:
+    before = run.state
+    if run.follow():
+        if run.state in ENDED and (run.state != before or run.state not in DONE):
+            display.ended(view, run)
+        if run.state in DONE and (seconds := run_seconds(run.directory)) is not None:
+            view.durations.add(run.kind, seconds)
+    elif run.state == "running" and run.is_lost:
+        run.state, run.reason = LOST, "its process is gone, and nothing says how it ended"
+        display.ended(view, run)

@@ -1,0 +1,103 @@
+"""Sweeps of supervised_app.py in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ddrsa.rundir import RunDirectory, read_json
+
+ROOT = Path(__file__).parents[2]
+CONFIG = """
+defaults: [{override hydra/launcher: supervised}, {override hydra/sweeper: checked}, _self_]
+x: 0
+count: 20
+seconds: 0.05
+hydra: {sweep: {dir: sweep, subdir: "x${x}"}, launcher: {n_jobs: 2}}
+"""
+
+
+class Sweeps:
+    """Starts sweeps in `directory`, and looks at what is left there."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.started: list[subprocess.Popen[str]] = []
+        (directory / "supervised_app.yaml").write_text(CONFIG)
+        app = Path(__file__).with_name("supervised_app.py").read_text()
+        (directory / "supervised_app.py").write_text(app.replace("config_path=None", 'config_path="."'))
+
+        self.do({})
+
+    def do(self, what: dict[int, str]) -> None:
+        """What the runs with these values of `x` shall do, as supervised_app.py has it; the others end well."""
+        (self.directory / "do.json").write_text(json.dumps(what))
+
+    def start(self, *overrides: str, multirun: bool = True) -> subprocess.Popen[str]:
+        command = [sys.executable, "supervised_app.py", *(["-m"] if multirun else []), *overrides]
+        process = subprocess.Popen(
+            command,
+            cwd=self.directory,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "DDRSA_LEASE_DIR": str(self.directory / "leases")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.started.append(process)
+        return process
+
+    def run(self, *overrides: str) -> tuple[int, str]:
+        """Returns the exit code and what was printed."""
+        process = self.start(*overrides)
+        output, _ = process.communicate(timeout=100)
+        return process.returncode, output
+
+    def path(self, name: str) -> RunDirectory:
+        return RunDirectory(self.directory / "sweep" / name)
+
+    def status(self, name: str) -> dict[str, Any]:
+        return self.path(name).read_status() or {}
+
+    def states(self) -> dict[str, str]:
+        files = sorted((self.directory / "sweep").glob("*/status.json"))
+        return {file.parent.name: (read_json(file) or {})["state"] for file in files}
+
+    def starts(self) -> list[dict[str, Any]]:
+        """Each start of the task: x, pid, directory."""
+        file = self.directory / "starts.txt"
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def epochs(self, name: str) -> list[int]:
+        file = self.path(name).path / "epochs.txt"
+        return [int(line.split()[0]) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def results(self) -> dict[str, Any]:
+        return read_json(self.directory / "sweep" / "all_results.json") or {}
+
+    def processes(self) -> list[psutil.Process]:
+        """All that were started from this directory and live, but for the launchers."""
+        launchers = {process.pid for process in self.started}
+        found = []
+        for process in psutil.process_iter():
+            try:
+                here = process.cwd() == str(self.directory) and process.status() != psutil.STATUS_ZOMBIE
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                continue
+            if here and process.pid not in launchers:
+                found.append(process)
+        return found
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)

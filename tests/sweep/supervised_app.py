@@ -1,0 +1,105 @@
+"""A Hydra task that goes wrong in the way that its config says. It knows nothing of ddrsa but the plugins."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from ddrsa.cli import run_cli
+from ddrsa.sweep.plugins import register
+from ddrsa.sweep.resume import resumable
+
+register()
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch's."""
+
+
+class TrialPruned(Exception):  # noqa: N818
+    """As Optuna's."""
+
+
+class NotPicklable(Exception):  # noqa: N818
+    def __init__(self, a: str, b: str) -> None:
+        super().__init__(a + b)
+        self.lock = open(os.devnull)  # noqa: SIM115, PTH123
+
+
+def first_time(directory: Path) -> bool:
+    try:
+        (directory / "first").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
+def epochs(directory: Path, count: int, seconds: float) -> int:
+    """Train, with a checkpoint of each epoch; the record of the epochs shows whether one was done twice."""
+    checkpoint = directory / "checkpoint"
+    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    while done < count:
+        time.sleep(seconds)
+        done += 1
+        with (directory / "epochs.txt").open("a") as stream:
+            print(done, os.getpid(), file=stream)
+        temporary = directory / "checkpoint.tmp"
+        temporary.write_text(str(done))
+        temporary.replace(checkpoint)
+    return done
+
+
+@hydra.main(version_base="1.3", config_path=None, config_name="supervised_app")
+def main(config: DictConfig) -> object:
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    with Path("starts.txt").open("a") as stream:
+        print(json.dumps({"x": config.x, "pid": os.getpid(), "directory": directory.name}), file=stream)
+    print("printed by", config.x)
+    # Not a part of the config: a run that goes wrong once and then does not is the same run.
+    match json.loads(Path("do.json").read_text()).get(str(config.x)):
+        case "raise":
+            raise ValueError("three is too many\nsecond line")
+        case "raise once" if first_time(directory):
+            raise ValueError("only once")
+        case "segfault":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "kill once" if first_time(directory):
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            sys.exit(3)
+        case "exit 0":
+            sys.exit(0)
+        case "os exit":
+            os._exit(0)
+        case "gpu memory":
+            raise OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        case "host memory":
+            raise MemoryError
+        case "prune":
+            raise TrialPruned("worse than the median")
+        case "not picklable":
+            raise NotPicklable("a", "b")
+        case "sleep":
+            time.sleep(3600)
+        case "ignore":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"
+            subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
+            time.sleep(3600)
+        case "epochs":
+            return epochs(directory, config.count, config.seconds)
+    return config.x * 10
+
+
+if __name__ == "__main__":
+    run_cli(resumable(main))

@@ -1,0 +1,76 @@
+"""Hydra's own suites of what a launcher must do, against the supervised launcher."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.plugins import Plugins
+from hydra.core.singleton import Singleton
+from hydra.plugins.launcher import Launcher
+from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
+from hydra.test_utils.test_utils import integration_test
+from omegaconf import DictConfig
+
+from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.plugins import register
+
+ROOT = Path(__file__).parents[2]
+REGISTER_AND_RUN = """
+import runpy, sys
+from ddrsa.sweep.plugins import register
+register()
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.fixture(autouse=True)
+def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    state = Singleton.get_state()
+    register()
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    yield
+    Singleton.set_state(state)
+
+
+def test_is_discovered() -> None:
+    assert SupervisedLauncher in Plugins.instance().discover(Launcher)
+
+
+@pytest.mark.parametrize(("launcher_name", "overrides"), [("supervised", ["hydra.launcher.n_jobs=2"])])
+class TestLauncher(LauncherTestSuite):
+    """Single batches."""
+
+
+@pytest.mark.parametrize(
+    ("launcher_name", "overrides"), [("supervised", ["hydra.launcher.n_jobs=2", "hydra.sweeper.max_batch_size=2"])]
+)
+class TestBatches(BatchedSweeperTestSuite):
+    """Three batches of two."""
+
+
+@pytest.mark.parametrize(
+    ("task_launcher_cfg", "extra_flags"),
+    [({}, ["-m", "hydra/launcher=supervised", "hydra.launcher.n_jobs=2"])],
+)
+class TestIntegration(IntegrationTestSuite):
+    """Scripts in processes of their own, which call `register` before they begin."""
+
+    def generate_custom_cmd(self) -> Callable[..., list[str]]:
+        return lambda command, *_: [command[0], "-c", REGISTER_AND_RUN, *command[1:]]
+
+    def test_to_absolute_path_multirun(
+        self, tmpdir: Path, task_launcher_cfg: DictConfig, extra_flags: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # It runs two scripts with one config in one directory. For this launcher the second is the first, completed.
+        def in_an_empty_directory(**arguments: Any) -> str:
+            shutil.rmtree(tmpdir / "cli_dir", ignore_errors=True)
+            return integration_test(**arguments)
+
+        monkeypatch.setattr("hydra.test_utils.launcher_common_tests.integration_test", in_an_empty_directory)
+        super().test_to_absolute_path_multirun(tmpdir, task_launcher_cfg, extra_flags)

@@ -1,0 +1,108 @@
+"""The same sweep again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from supervised import Sweeps
+
+
+def test_only_what_is_new_or_failed_runs_again_in_any_order(sweeps: Sweeps) -> None:
+    sweeps.do({2: "raise"})
+    assert sweeps.run("x=1,2,3")[0] == 1
+    sweeps.do({})
+    exit_code, output = sweeps.run("x=5,3,2,1,4")
+    assert exit_code == 0, output
+    assert sorted(start["x"] for start in sweeps.starts()) == [1, 2, 2, 3, 4, 5]
+    assert sweeps.results()["counts"] == {"completed": 5}
+    assert [run["return_value"] for run in sweeps.results()["runs"]] == [50, 30, 20, 10, 40]
+
+
+@pytest.mark.parametrize("subdir", ["${hydra:job.num}", "all"])
+def test_directories_named_by_number_or_not_at_all(sweeps: Sweeps, subdir: str) -> None:
+    subdir = f"hydra.sweep.subdir='{subdir}'"
+    assert sweeps.run("x=1,2", subdir)[0] == 0
+    exit_code, output = sweeps.run("x=7,2,1", subdir)
+    assert exit_code == 0, output
+    starts = sweeps.starts()
+    assert [start["x"] for start in starts[:2]] in ([1, 2], [2, 1])
+    assert [start["x"] for start in starts[2:]] == [7]
+    assert len({start["directory"] for start in starts}) == 3
+    assert set(sweeps.states().values()) == {"completed"}
+    assert sweeps.run("x=1,2,7", subdir)[0] == 0
+    assert len(sweeps.starts()) == 3
+
+
+def test_the_same_value_twice_is_one_run(sweeps: Sweeps) -> None:
+    exit_code, output = sweeps.run("x=1,1,2")
+    assert exit_code == 0, output
+    assert sorted(start["x"] for start in sweeps.starts()) == [1, 2]
+
+
+@pytest.mark.parametrize("damage", ["half", "empty", "not an object"])
+def test_a_damaged_status_file(sweeps: Sweeps, damage: str) -> None:
+    assert sweeps.run("x=1,2", "hydra.sweep.subdir='${hydra:job.num}'")[0] == 0
+    file = sweeps.path("0").status
+    text = file.read_text()
+    file.write_text({"half": text[: len(text) // 2], "empty": "", "not an object": "[]"}[damage])
+    exit_code, output = sweeps.run("x=2,1", "hydra.sweep.subdir='${hydra:job.num}'")
+    assert exit_code == 0, output
+    assert sorted(start["x"] for start in sweeps.starts()) == [1, 1, 2]
+    assert sweeps.states() == {"0": "completed", "1": "completed"}
+    assert sweeps.status("0")["return_value"] == 10
+    assert "status.json" in output
+
+
+def test_a_damaged_manifest_and_results_are_written_anew(sweeps: Sweeps) -> None:
+    assert sweeps.run("x=1,2")[0] == 0
+    for name in ("experiment_manifest.json", "all_results.json"):
+        file = sweeps.directory / "sweep" / name
+        file.write_text(file.read_text()[:100])
+    exit_code, output = sweeps.run("x=1,2")
+    assert exit_code == 0, output
+    assert sweeps.results()["counts"] == {"completed": 2}
+    assert len(sweeps.starts()) == 2
+
+
+def test_earlier_results_stay(sweeps: Sweeps) -> None:
+    assert sweeps.run("x=1,2")[0] == 0
+    assert sweeps.run("x=3,4")[0] == 0
+    assert sorted(run["return_value"] for run in sweeps.results()["runs"]) == [10, 20, 30, 40]
+    manifest = json.loads((sweeps.directory / "sweep" / "experiment_manifest.json").read_text())
+    assert [run["directory"] for run in manifest["earlier_runs"]] == ["x1", "x2"]
+
+
+@pytest.fixture
+def small_disk(sweeps: Sweeps):
+    """A disk of 400 kB where the sweep goes."""
+    path = sweeps.directory / "sweep"
+    path.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(path)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_a_full_disk_loses_nothing_that_was_done(sweeps: Sweeps, small_disk: Path) -> None:
+    assert sweeps.run("x=1,2")[0] == 0
+    ballast = small_disk / "ballast"
+    free = os.statvfs(small_disk).f_bavail * os.statvfs(small_disk).f_frsize
+    ballast.write_bytes(b"0" * (free - 16384))
+    before = sweeps.states()
+    exit_code, output = sweeps.run("x=range(1,13)")
+    assert exit_code == 1, output
+    assert "No space left on device" in output
+    assert {name: state for name, state in sweeps.states().items() if name in before} == before
+    ballast.unlink()
+    exit_code, output = sweeps.run("x=range(1,13)")
+    assert exit_code == 0, output
+    assert sweeps.results()["counts"] == {"completed": 12}
+    assert not list(small_disk.rglob("*.tmp"))
+    assert [start["x"] for start in sweeps.starts()].count(1) == 1

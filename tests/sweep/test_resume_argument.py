@@ -1,0 +1,63 @@
+"""`resume=DIR`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from supervised import Sweeps
+
+from ddrsa.errors import UsageError
+from ddrsa.sweep.resume import resumed_arguments
+
+
+def write(directory: Path, hydra: list[str], task: list[str]) -> None:
+    content = {"hydra": {"overrides": {"hydra": hydra, "task": task}}}
+    (directory / "multirun.yaml").write_text(yaml.safe_dump(content))
+
+
+def test_the_sweep_gives_its_overrides_and_others_come_on_top(tmp_path: Path) -> None:
+    write(tmp_path, ["hydra.mode=MULTIRUN", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=old"], ["x=1,2", "+y=3"])
+    assert resumed_arguments([f"resume={tmp_path}", "y=4,5", "retries=1"]) == [
+        "-m",
+        "hydra.launcher.n_jobs=2",
+        "x=1,2",
+        f"hydra.sweep.dir='{tmp_path}'",
+        "y=4,5",
+        "retries=1",
+    ]
+
+
+def test_other_command_lines_stay() -> None:
+    assert resumed_arguments(["-m", "x=1,2"]) == ["-m", "x=1,2"]
+
+
+@pytest.mark.parametrize("content", [None, "", "hydra: {}", "a: [", "3"])
+def test_not_a_sweep(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "multirun.yaml").write_text(content)
+    with pytest.raises(UsageError, match=f"resume={tmp_path}"):
+        resumed_arguments([f"resume={tmp_path}"])
+
+
+def test_one_at_a_time() -> None:
+    with pytest.raises(UsageError, match="one sweep"):
+        resumed_arguments(["resume=a", "resume=b"])
+
+
+def test_a_sweep_goes_on(sweeps: Sweeps) -> None:
+    odd = "odd 'name', with=signs"
+    quoted = "hydra.sweep.dir='odd \\'name\\', with=signs'"
+    sweeps.do({2: "raise"})
+    assert sweeps.run("x=1,2,3", quoted)[0] == 1
+    sweeps.do({})
+    process = sweeps.start(f"resume={odd}", multirun=False)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert [start["x"] for start in sweeps.starts()].count(2) == 2
+    assert len(sweeps.starts()) == 4
+    process = sweeps.start("resume=nowhere", multirun=False)
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, len(output.splitlines())) == (2, 1)
+    assert "resume=nowhere" in output
