@@ -8,6 +8,7 @@ be killed itself, the kernel kills its children (PR_SET_PDEATHSIG). It has one t
 from __future__ import annotations
 
 import atexit
+import copy
 import ctypes
 import gc
 import importlib
@@ -23,6 +24,8 @@ from typing import Any
 
 import cloudpickle
 import psutil
+from hydra.core.utils import configure_log
+from omegaconf import OmegaConf
 
 from ddrsa.sweep.attempt import Attempt, Context, restore_context
 
@@ -62,7 +65,23 @@ def _prepare(control: socket.socket) -> Context:
     sys.argv[:] = arguments
     for module in preload:
         importlib.import_module(module)
-    return restore_context(context)
+    restored = restore_context(context)
+    _rehearse()
+    return restored
+
+
+def _rehearse() -> None:
+    """What Hydra does for every job: the parser of OmegaConf, for one, is slow until it has seen such texts once."""
+    config = OmegaConf.create(
+        {
+            "job": {"name": "a", "dir": "b"},
+            "log": "${job.dir}/${job.name}.log",
+            "data": "${oc.env:NO_SUCH_VARIABLE,none}",
+        }
+    )
+    OmegaConf.to_container(config, resolve=True)
+    OmegaConf.to_yaml(copy.deepcopy(config))
+    configure_log(OmegaConf.create({"version": 1, "disable_existing_loggers": False, "root": {"handlers": []}}))
 
 
 def _become_attempt(attempt: Attempt, context: Context) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.composing import Composer
 from ddrsa.sweep.gpus import without_leases
 from ddrsa.sweep.placement import place_runs
 
@@ -69,18 +70,19 @@ def plan_runs(
     identity = _find_function(path) if path else None
     swept = _swept(jobs)
     runs: list[PlannedRun] = []
-    for overrides in jobs:
-        number = first_number + len(runs)
-        with composed_job(config, context, overrides, number) as (whole, job):
-            if wanted is not None and not wanted(job, overrides):
-                continue
-            plain = plain_config(job, not_identity)
-            name = identity(job) if identity is not None else hash_of(plain, not_identity)
-            directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
-            values = {key: value for key, value in map(_key_and_value, overrides) if key in swept}
-            runs.append(
-                PlannedRun(number, tuple(overrides), directory, name, plain, values, composed=cloudpickle.dumps(whole))
-            )
+    # Closed also where the planning ends early: it has processes of its own.
+    with closing(Composer(config, context).compose_all(jobs)) as composed:
+        for overrides, whole in zip(jobs, composed, strict=True):
+            number = first_number + len(runs)
+            with _as_job(whole, number) as job:
+                if wanted is not None and not wanted(job, overrides):
+                    continue
+                plain = plain_config(job, not_identity)
+                name = identity(job) if identity is not None else hash_of(plain, not_identity)
+                directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
+                values = {key: value for key, value in map(_key_and_value, overrides) if key in swept}
+                pickled = cloudpickle.dumps(whole)
+                runs.append(PlannedRun(number, tuple(overrides), directory, name, plain, values, pickled))
     if "identity" not in launcher:
         # Hydra's other launchers know no identities: theirs is the directory that the config names.
         return runs
@@ -93,14 +95,11 @@ def plan_runs(
 
 
 @contextmanager
-def composed_job(
-    config: DictConfig, context: HydraContext, overrides: Sequence[str], number: int
-) -> Iterator[tuple[DictConfig, DictConfig]]:
-    """A job's whole config, and the part that its task would get (no `hydra`: that is what `HydraConfig` shows)."""
+def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
+    """The part of a job's config that its task would get: no `hydra`, which `HydraConfig` shows meanwhile."""
     hydra_config = HydraConfig.instance()
     previous = hydra_config.cfg
     try:
-        whole = context.config_loader.load_sweep_config(config, list(overrides))
         with read_write(whole), open_dict(whole):
             whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
             whole.hydra.job.num = number
@@ -109,7 +108,7 @@ def composed_job(
         with read_write(job), open_dict(job):
             del job["hydra"]
         with without_leases():
-            yield whole, job
+            yield job
     finally:
         hydra_config.cfg = previous
 

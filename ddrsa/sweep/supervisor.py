@@ -116,8 +116,7 @@ class Supervisor:
 
     def _step(self) -> None:
         self._obey_signals()
-        while self._pending and len(self._active) < self.n_jobs and not self.stopping:
-            self._start(self._pending.popleft())
+        self._start_pending()
         if self._elsewhere and time.monotonic() >= self._next_look:
             self._pending.extend(self._elsewhere)
             self._elsewhere.clear()
@@ -125,9 +124,15 @@ class Supervisor:
         if not self._results:
             for ended in self._wait_for_processes():
                 self._attempt_ended(ended)
+            # Before anything else is done about those that have ended: a core may be idle.
+            self._start_pending()
         self._enforce_deadlines()
         self._write_states()
         self.observers.tell("tick")
+
+    def _start_pending(self) -> None:
+        while self._pending and len(self._active) < self.n_jobs and not self.stopping:
+            self._start(self._pending.popleft())
 
     def _obey_signals(self) -> None:
         signals = list(self.signals)
