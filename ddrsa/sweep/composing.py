@@ -6,6 +6,7 @@ import ctypes
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
@@ -35,7 +36,7 @@ class Composer:
     def compose_all(self, jobs: Sequence[Sequence[str]]) -> Generator[DictConfig, None, None]:
         """The config of each job, in their order. Raises Hydra's errors when it comes to that job."""
         cores = joblib.cpu_count()
-        if len(jobs) < MANY or cores == 1:
+        if len(jobs) < MANY or cores == 1 or sys.platform != "linux":
             yield from map(self.compose, jobs)
             return
         global _composer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +71,12 @@ class SupervisedLauncher(Launcher):
         self.record: SweepRecord | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra, once, before `launch`."""
+        """Called by Hydra, once, before `launch`. Raises ConfigError where the launcher cannot work."""
+        if sys.platform != "linux":
+            raise ConfigError(
+                f"hydra/launcher=supervised on {sys.platform}: its processes are bound to it by Linux's prctl; "
+                "hydra/launcher=joblib and basic work elsewhere"
+            )
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function

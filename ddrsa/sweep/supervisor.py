@@ -212,7 +212,8 @@ class Supervisor:
         """Whether the run has its result already, from before or from another launcher since this one started."""
         status = _read_status(task.run)
         state = status.get("state")
-        others = state in ("failed", "timed_out") and (status.get("ended_at") or "") >= self._since
+        # Times are in whole seconds: what failed in the second in which this launcher started is tried again.
+        others = state in ("failed", "timed_out") and (status.get("ended_at") or "") > self._since
         if state not in ("completed", "pruned") and not others:
             return False
         self._finish(task, Outcome(str(state), status.get("error"), status.get("return_value")))
