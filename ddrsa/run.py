@@ -54,13 +54,13 @@ def run(config: DictConfig) -> float:
         log.info("%s is complete already: %s", _shown(directory), _in_short(metrics))
         return float(metrics["validation"]["nll"])
     try:
-        gpu_index: int | None = config.gpu_index
-        device = choose_device(checked.device, gpu_index)
-        num_epochs = checked.training.num_epochs
-        threads = threads_per_run(concurrent_runs(HydraConfig.get()))
-        torch.set_num_threads(threads)
-        directory.begin(name, device=str(device), gpu_index=gpu_index, cpu_threads=threads, num_epochs=num_epochs)
+        directory.begin(name, num_epochs=checked.training.num_epochs)
         try:
+            gpu_index: int | None = config.gpu_index
+            device = choose_device(checked.device, gpu_index)
+            threads = threads_per_run(concurrent_runs(HydraConfig.get()))
+            torch.set_num_threads(threads)
+            directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads)
             metrics = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
             _record_failure(directory, error)

@@ -150,8 +150,10 @@ def test_interrupt_is_recorded(tmp_path: Path, environment: dict[str, str]) -> N
     assert only_run(tmp_path / "sweep").read_status()["state"] == "interrupted"
 
 
-def test_sweep_leases_each_run_another_gpu(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = train(tmp_path, environment, "-m", "model=lstm,gru", "seed=0,1", "gpus=[0,1]", "hydra.launcher.n_jobs=2")
+@pytest.mark.parametrize("launcher", ["supervised", "joblib"])
+def test_sweep_leases_each_run_another_gpu(tmp_path: Path, environment: dict[str, str], launcher: str) -> None:
+    choice = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2"]
+    done = train(tmp_path, environment, "-m", "model=lstm,gru", "seed=0,1", "gpus=[0,1]", *choice)
     assert done.returncode == 0, done.stderr
     statuses = [run.read_status() for run in find_runs(tmp_path / "sweep")]
     assert [status["state"] for status in statuses] == ["completed"] * 4
@@ -222,6 +224,17 @@ def test_nasa_data_with_the_official_protocol(tmp_path: Path, environment: dict[
     # With a horizon of 20 no prediction exceeds 20, and most engines have more than that left.
     assert 60 < metrics["official_rmse"] < 105
     assert metrics["official_score"] > 0
+
+
+def test_gpu_that_is_not_there_is_one_line_and_a_failed_run(tmp_path: Path, environment: dict[str, str]) -> None:
+    tiny = [override for override in TINY if not override.startswith("device=")]
+    no_gpu = {**environment, "CUDA_VISIBLE_DEVICES": ""}
+    done = train(tmp_path, no_gpu, "device=cuda", tiny=tiny)
+    assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
+    assert "device=cuda: no GPU was found" in done.stderr
+    status = only_run(tmp_path / "sweep").read_status()
+    assert (status["state"], status["attempt"]) == ("failed", 1)
+    assert "device=cuda" in status["error"]
 
 
 def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
