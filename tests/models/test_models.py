@@ -5,15 +5,19 @@ from torch import Tensor, nn
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
 from ddrsa.models.forecast import forecast
-from ddrsa.models.options import ModelOptions, RecurrentOptions, TransformerOptions
+from ddrsa.models.options import ModelOptions, RecurrentOptions, TemporalConvolutionOptions, TransformerOptions
 
 MODELS = {
     "lstm": RecurrentOptions("lstm", hidden_size=8, num_layers=1),
     "lstm of two layers": RecurrentOptions("lstm", hidden_size=8, num_layers=2),
     "gru": RecurrentOptions("gru", hidden_size=8, num_layers=1),
     "gru of two layers": RecurrentOptions("gru", hidden_size=8, num_layers=2),
-    "transformer": TransformerOptions("transformer", 16, 2, 2, 2, 32, rows_per_token=2),
-    "transformer, a token per row": TransformerOptions("transformer", 16, 2, 2, 2, 32, rows_per_token=1),
+    "transformer": TransformerOptions("transformer", 16, 2, 2, 2, 32, rows_per_token=2, activation="relu"),
+    "tcn": TemporalConvolutionOptions("tcn", channels=8, kernel_size=2),
+    "tcn of width 3": TemporalConvolutionOptions("tcn", channels=8, kernel_size=3),
+    "transformer, a token per row": TransformerOptions(
+        "transformer", 16, 2, 2, 2, 32, rows_per_token=1, activation="gelu"
+    ),
 }
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
 
