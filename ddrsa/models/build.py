@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.options import ModelOptions, RecurrentOptions, TemporalConvolutionOptions
+from ddrsa.models.options import ModelOptions, ProbSparseOptions, RecurrentOptions, TemporalConvolutionOptions
 from ddrsa.models.rnn import RecurrentDDRSA
 from ddrsa.models.tcn import TemporalConvolutionDDRSA
 from ddrsa.models.transformer import TransformerDDRSA
@@ -49,4 +49,5 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
         rows_per_token=options.rows_per_token,
         activation=options.activation,
         dropout=dropout,
+        probsparse_factor=options.factor if isinstance(options, ProbSparseOptions) else None,
     )

@@ -35,18 +35,26 @@ class TransformerOptions:
     activation: str
 
     def __post_init__(self) -> None:
-        _require_positive(
-            self,
-            "d_model",
-            "num_heads",
-            "num_encoder_layers",
-            "num_decoder_layers",
-            "feedforward_size",
-            "rows_per_token",
-        )
-        _check_heads(self.d_model, self.num_heads)
-        if self.activation not in ACTIVATIONS:
-            raise ConfigError(f"model.activation={self.activation}: allowed are {', '.join(ACTIVATIONS)}")
+        _check_attention(self)
+
+
+@dataclass(frozen=True)
+class ProbSparseOptions:
+    """conf/model/probsparse.yaml."""
+
+    name: str
+    d_model: int
+    num_heads: int
+    num_encoder_layers: int
+    num_decoder_layers: int
+    feedforward_size: int
+    rows_per_token: int
+    factor: int
+    activation: str
+
+    def __post_init__(self) -> None:
+        _check_attention(self)
+        _require_positive(self, "factor")
 
 
 @dataclass(frozen=True)
@@ -63,12 +71,13 @@ class TemporalConvolutionOptions:
             raise ConfigError(f"model.kernel_size={self.kernel_size}: 2 or more is allowed")
 
 
-ModelOptions = RecurrentOptions | TransformerOptions | TemporalConvolutionOptions
+ModelOptions = RecurrentOptions | TransformerOptions | ProbSparseOptions | TemporalConvolutionOptions
 
 OPTIONS: dict[str, type[ModelOptions]] = {
     "lstm": RecurrentOptions,
     "gru": RecurrentOptions,
     "transformer": TransformerOptions,
+    "probsparse": ProbSparseOptions,
     "tcn": TemporalConvolutionOptions,
     "lstm_complex": RecurrentOptions,
     "gru_complex": RecurrentOptions,
@@ -76,11 +85,22 @@ OPTIONS: dict[str, type[ModelOptions]] = {
 }
 
 
-def _check_heads(d_model: int, num_heads: int) -> None:
-    if d_model % 2:
-        raise ConfigError(f"model.d_model={d_model}: an even number is allowed")
-    if d_model % num_heads:
-        raise ConfigError(f"model.num_heads={num_heads}: it must divide model.d_model={d_model}")
+def _check_attention(options: TransformerOptions | ProbSparseOptions) -> None:
+    _require_positive(
+        options,
+        "d_model",
+        "num_heads",
+        "num_encoder_layers",
+        "num_decoder_layers",
+        "feedforward_size",
+        "rows_per_token",
+    )
+    if options.d_model % 2:
+        raise ConfigError(f"model.d_model={options.d_model}: an even number is allowed")
+    if options.d_model % options.num_heads:
+        raise ConfigError(f"model.num_heads={options.num_heads}: it must divide model.d_model={options.d_model}")
+    if options.activation not in ACTIVATIONS:
+        raise ConfigError(f"model.activation={options.activation}: allowed are {', '.join(ACTIVATIONS)}")
 
 
 def _require_positive(options: ModelOptions, *names: str) -> None:

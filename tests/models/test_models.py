@@ -5,7 +5,13 @@ from torch import Tensor, nn
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
 from ddrsa.models.forecast import forecast
-from ddrsa.models.options import ModelOptions, RecurrentOptions, TemporalConvolutionOptions, TransformerOptions
+from ddrsa.models.options import (
+    ModelOptions,
+    ProbSparseOptions,
+    RecurrentOptions,
+    TemporalConvolutionOptions,
+    TransformerOptions,
+)
 
 MODELS = {
     "lstm": RecurrentOptions("lstm", hidden_size=8, num_layers=1),
@@ -13,11 +19,11 @@ MODELS = {
     "gru": RecurrentOptions("gru", hidden_size=8, num_layers=1),
     "gru of two layers": RecurrentOptions("gru", hidden_size=8, num_layers=2),
     "transformer": TransformerOptions("transformer", 16, 2, 2, 2, 32, rows_per_token=2, activation="relu"),
+    "probsparse": ProbSparseOptions("probsparse", 16, 2, 2, 2, 32, rows_per_token=1, factor=1, activation="gelu"),
+    "probsparse, two rows a token": ProbSparseOptions("probsparse", 16, 2, 2, 2, 32, 2, 1, "relu"),
     "tcn": TemporalConvolutionOptions("tcn", channels=8, kernel_size=2),
     "tcn of width 3": TemporalConvolutionOptions("tcn", channels=8, kernel_size=3),
-    "transformer, a token per row": TransformerOptions(
-        "transformer", 16, 2, 2, 2, 32, rows_per_token=1, activation="gelu"
-    ),
+    "transformer, a token per row": TransformerOptions("transformer", 16, 2, 2, 2, 32, 1, "gelu"),
 }
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
 
