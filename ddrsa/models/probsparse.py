@@ -62,9 +62,10 @@ def probsparse_attention(
     query = query / math.sqrt(query.shape[-1])
 
     num_active = kept(num_queries, factor)
-    if num_active < num_queries:
+    if num_active < num_queries or lengths.queries is not None:
         padded = torch.arange(num_queries - 1, -1, -1, device=device) >= real_queries[:, None]
         measure = _sparsity_measure(query.detach(), key.detach(), real_keys, factor, causal, random_keys)
+        # The most selective first.
         active = measure.masked_fill(padded[:, None], -math.inf).topk(num_active, sorted=True).indices
     else:
         active = torch.arange(num_queries, device=device).expand(*query.shape[:2], -1)
