@@ -66,7 +66,7 @@ def probsparse_attention(
         padded = torch.arange(num_queries - 1, -1, -1, device=device) >= real_queries[:, None]
         measure = _sparsity_measure(query.detach(), key.detach(), real_keys, factor, causal, random_keys)
         # The most selective first, and of equals the last one, however much padding there is.
-        order = measure.masked_fill(padded[:, None], -math.inf).flip(-1).argsort(-1, descending=True, stable=True)
+        order = measure.masked_fill(padded[:, None], -math.inf).flip(-1).argsort(dim=-1, descending=True, stable=True)
         active = num_queries - 1 - order[..., :num_active]
     else:
         active = torch.arange(num_queries, device=device).expand(*query.shape[:2], -1)

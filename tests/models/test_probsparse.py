@@ -106,8 +106,8 @@ def test_selection_prefers_selective_queries() -> None:
     assert (lazy >= 64 - kept(64, 1)).all()
 
 
+@settings(deadline=None, max_examples=100)
 @given(st.integers(1, 30), st.integers(0, 50), st.integers(1, 6))
-@settings(deadline=None, max_examples=30)
 def test_padding_changes_nothing(length: int, padding: int, factor: int) -> None:
     query, key, value = heads(length, length)
     expected = probsparse_attention(query, key, value, factor)
