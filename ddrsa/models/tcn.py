@@ -3,7 +3,8 @@
 The blocks are those of Bai, Kolter and Koltun, "An Empirical Evaluation of Generic Convolutional and Recurrent Networks
 for Sequence Modeling" (2018), with the dilation multiplied by the kernel size from block to block, as in WaveNet. The
 forecast is made at the last row alone, and there each block needs its input only at every kernel-size-th position: so
-each works on groups of its input that do not overlap, and all blocks together cost little more than the first.
+each works on groups of its input that do not overlap, and all blocks together cost little more than the first. The
+rows themselves are read by a causal convolution of the same kind.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ class TemporalConvolutionDDRSA(DDRSAModel):
         super().__init__()
         self.horizon = horizon
         self.steps_at_once = 49_152
+        self.kernel_size = kernel_size
         num_blocks = blocks_to_see(lookback, kernel_size)
-        self.receptive_field = kernel_size**num_blocks
-        self.embedding = nn.Linear(num_features + 1, channels)
+        self.receptive_field = kernel_size ** (1 + num_blocks)
+        self.embedding = nn.Linear(kernel_size * (num_features + 1), channels)
         self.blocks = nn.ModuleList(CausalBlock(channels, kernel_size, dropout) for _ in range(num_blocks))
         self.norm = nn.LayerNorm(channels)
         self.dropout = nn.Dropout(dropout)
@@ -47,8 +49,10 @@ class TemporalConvolutionDDRSA(DDRSAModel):
         """Hazard logits (B, L) from windows (B, K, F + 1)."""
         # Also crops, where the window is longer.
         windows = pad(windows, (0, 0, self.receptive_field - windows.shape[1], 0))
-        real = windows[:, :, -1:]
-        values = self.embedding(windows) * real
+        groups = windows.unflatten(1, (-1, self.kernel_size))
+        # The last row of a group is real if any of it is, for padding stands before all real rows.
+        real = groups[:, :, -1, -1:]
+        values = self.embedding(groups.flatten(2)) * real
         for block in self.blocks:
             values, real = block(values, real)
         logits: Tensor = self.output(self.dropout(self.norm(values[:, -1])))
@@ -72,7 +76,6 @@ class CausalBlock(nn.Module):
 
     def forward(self, values: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         groups = (self.norm(values) * real).unflatten(1, (-1, self.kernel_size)).flatten(2)
-        # The last position of a group is real if any of it is, for padding stands before all real rows.
         last = slice(self.kernel_size - 1, None, self.kernel_size)
         real = real[:, last]
         change = self.linear(nn.functional.gelu(self.convolution(groups)))
@@ -80,8 +83,8 @@ class CausalBlock(nn.Module):
 
 
 def blocks_to_see(lookback: int, kernel_size: int) -> int:
-    """The least number of blocks, at least 1, whose kernel_size ** blocks positions hold `lookback` rows."""
+    """The least number of blocks, at least 1, with which kernel_size ** (1 + blocks) rows hold `lookback` rows."""
     blocks = 1
-    while kernel_size**blocks < lookback:
+    while kernel_size ** (1 + blocks) < lookback:
         blocks += 1
     return blocks
