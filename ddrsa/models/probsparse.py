@@ -112,6 +112,7 @@ def _sparsity_measure(
     # Counted from the end, so that padding moves nothing.
     from_end = torch.arange(num_queries - 1, -1, -1, device=device)
     visible = (num_keys - from_end).expand(1, -1) if causal else real_keys[:, None]  # (B or 1, Q)
+    key = key.expand(len(query), -1, -1, -1).contiguous()
     largest = torch.full(query.shape[:3], -math.inf, device=device)
     total = torch.zeros(query.shape[:3], device=device)
     for sample in range(samples):
@@ -123,7 +124,7 @@ def _sparsity_measure(
         back = torch.minimum((share * visible).long(), visible - 1)
         position = (visible - 1 if causal else num_keys - 1) - back
         index = position[:, None].expand(len(query), query.shape[1], -1)
-        score = (query * _rows(key.expand(len(query), -1, -1, -1), index)).sum(-1)
+        score = (query * _rows(key, index)).sum(-1)
         used = (sample < few)[:, None, None]
         largest = torch.where(used, torch.maximum(largest, score), largest)
         total = torch.where(used, total + score, total)
@@ -132,7 +133,10 @@ def _sparsity_measure(
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:
     """values[b, h, index[b, h, i]], (B, H, I, D), from (B, H, T, D) and (B, H, I)."""
-    return values.gather(2, index[..., None].expand(-1, -1, -1, values.shape[-1]))
+    batch, heads, length, width = values.shape
+    # As whole rows of one matrix; gather would go number by number.
+    first = torch.arange(0, batch * heads * length, length, device=index.device).view(batch, heads, 1)
+    return values.reshape(-1, width).index_select(0, (first + index).flatten()).unflatten(0, index.shape)
 
 
 def _or_all(lengths: Tensor | None, total: int, device: torch.device) -> Tensor:
