@@ -9,6 +9,8 @@ rows themselves are read by a causal convolution of the same kind.
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -44,6 +46,8 @@ class TemporalConvolutionDDRSA(DDRSAModel):
         self.norm = nn.LayerNorm(channels)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(channels, horizon)
+        # Hazards of 1 / (1 + L) at first: of one half, nearly every unit would fail within a few steps.
+        nn.init.constant_(self.output.bias, -math.log(horizon))
 
     def forward(self, windows: Tensor) -> Tensor:
         """Hazard logits (B, L) from windows (B, K, F + 1)."""

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn.functional import conv1d, gelu, layer_norm, pad
 
 from ddrsa.models.tcn import CausalBlock, TemporalConvolutionDDRSA, blocks_to_see
+from ddrsa.survival.hazard import restricted_mean
 
 
 def build(lookback: int, kernel_size: int) -> TemporalConvolutionDDRSA:
@@ -58,3 +59,11 @@ def test_rows_before_the_receptive_field_are_not_looked_at() -> None:
     assert torch.equal(model(windows), model(changed))
     changed[:, 12] = 5.0
     assert not torch.allclose(model(windows), model(changed))
+
+
+def test_untrained_model_expects_neither_a_failure_at_once_nor_none() -> None:
+    windows = torch.ones(50, 20, 4)
+    windows[..., :3] = torch.randn(50, 20, 3)
+    torch.manual_seed(0)
+    model = TemporalConvolutionDDRSA(3, lookback=20, horizon=100, channels=32, kernel_size=2, dropout=0.0)
+    assert 30 < restricted_mean(model(windows)).mean() < 90
