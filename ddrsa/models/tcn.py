@@ -51,9 +51,7 @@ class TemporalConvolutionDDRSA(DDRSAModel):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Hazard logits (B, L) from windows (B, K, F + 1)."""
-        # Also crops, where the window is longer.
-        windows = pad(windows, (0, 0, self.receptive_field - windows.shape[1], 0))
-        groups = windows.unflatten(1, (-1, self.kernel_size))
+        groups = in_groups(windows[:, -self.receptive_field :], self.kernel_size)
         # The last row of a group is real if any of it is, for padding stands before all real rows.
         real = groups[:, :, -1, -1:]
         values = self.embedding(groups.flatten(2)) * real
@@ -66,7 +64,8 @@ class TemporalConvolutionDDRSA(DDRSAModel):
 class CausalBlock(nn.Module):
     """A causal convolution and a linear layer beside a residual connection, at every `kernel_size`-th position.
 
-    (B, T, C) and which positions are real, (B, T, 1), to the same of T / kernel_size positions, the last one included.
+    (B, T, C) and which positions are real, (B, T, 1), to the same of T / kernel_size positions, rounded up, the last
+    one included.
     """
 
     def __init__(self, channels: int, kernel_size: int, dropout: float) -> None:
@@ -79,11 +78,16 @@ class CausalBlock(nn.Module):
         self.dropout = FeatureDropout(dropout)
 
     def forward(self, values: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        groups = (self.norm(values) * real).unflatten(1, (-1, self.kernel_size)).flatten(2)
-        last = slice(self.kernel_size - 1, None, self.kernel_size)
-        real = real[:, last]
-        change = self.linear(nn.functional.gelu(self.convolution(groups)))
-        return (values[:, last] + self.dropout(change)) * real, real
+        groups = in_groups(self.norm(values) * real, self.kernel_size)
+        real = in_groups(real, self.kernel_size)[:, :, -1]
+        change = self.linear(nn.functional.gelu(self.convolution(groups.flatten(2))))
+        last = in_groups(values, self.kernel_size)[:, :, -1]
+        return (last + self.dropout(change)) * real, real
+
+
+def in_groups(values: Tensor, size: int) -> Tensor:
+    """(B, T, C) as (B, T / size, size, C), with zeros before the first position where T is no multiple of `size`."""
+    return pad(values, (0, 0, -values.shape[1] % size, 0)).unflatten(1, (-1, size))
 
 
 def blocks_to_see(lookback: int, kernel_size: int) -> int:
