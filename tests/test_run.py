@@ -216,13 +216,11 @@ def test_missing_data_is_one_line_and_a_failed_run(tmp_path: Path, environment: 
 
 
 def test_folds_sweep_as_any_key_and_test_every_unit_once(tmp_path: Path, environment: dict[str, str]) -> None:
-    overrides = ["num_folds=3", "fold=range(3)", "seed=0,1", "num_epochs=1", "hydra.launcher.n_jobs=2"]
+    overrides = ["num_folds=3", "fold=range(3)", "num_epochs=1", "hydra.launcher.n_jobs=2"]
     done = train(tmp_path, environment, "-m", *overrides)
     assert done.returncode == 0, done.stderr
-    runs = find_runs(tmp_path / "sweep")
-    assert len(runs) == 6
-    units = [run.read_test_metrics()["num_units"] for run in runs]
-    assert sorted(units) == [3, 3, 3, 3, 4, 4]
+    units = [run.read_test_metrics()["num_units"] for run in find_runs(tmp_path / "sweep")]
+    assert sorted(units) == [3, 3, 4]  # of ten
 
 
 def test_without_test_units_the_official_engines_are_tested(
