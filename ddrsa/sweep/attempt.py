@@ -167,7 +167,9 @@ def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Repor
     by_task = written.get("state") != "running"
     if error is None:
         state = written["state"] if by_task else "completed"
-        run.update(state=state, ended_at=written.get("ended_at") or now(), **_stored_value(value))
+        last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(value)}
+        if not last.items() <= written.items():
+            run.update(**last)
         return Report(state, written.get("error"), value)
     state = _state_after(error)
     if state == "pruned":
