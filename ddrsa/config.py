@@ -167,13 +167,14 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     if name not in OPTIONS:
         raise ConfigError(f"model.name={name}: allowed are {', '.join(OPTIONS)}")
     options = OPTIONS[name]
-    allowed = [field.name for field in fields(options)]
+    types = {field.name: field.type for field in fields(options)}
+    allowed = list(types)
     for key in values:
         if key not in allowed:
             raise ConfigError(f"model.{key}: model {name} has no such key, it has {', '.join(allowed)}")
     for key in allowed:
         if key not in values:
             raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
-        if key != "name" and type(values[key]) is not int:
+        if types[key] == "int" and type(values[key]) is not int:
             raise ConfigError(f"model.{key}={values[key]!r}: allowed is a whole number")
     return options(**values)
