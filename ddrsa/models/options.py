@@ -32,7 +32,7 @@ class TransformerOptions:
     num_decoder_layers: int
     feedforward_size: int
     rows_per_token: int
-    activation: str
+    activation: str = "relu"
 
     def __post_init__(self) -> None:
         _check_attention(self)
