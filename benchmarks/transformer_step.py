@@ -61,6 +61,7 @@ def main() -> None:
             NUM_LAYERS,
             FEEDFORWARD_SIZE,
             rows_per_token,
+            "relu",
             DROPOUT,
         )
         mine, plain = alternate(step_of(ours, windows), step_of(Plain(), windows), rounds=15)
