@@ -158,11 +158,12 @@ def _train_and_evaluate(
     )
     start = time.perf_counter()
     sizes = (checked.lookback, checked.horizon, device)
-    metrics = evaluate(model, dataset.test, dataset.training, *sizes)
+    validation = evaluate(model, dataset.validation, dataset.training, *sizes)
+    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation)
     if dataset.official is not None:
         metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
     metrics |= {
-        "validation": evaluate(model, dataset.validation, dataset.training, *sizes),
+        "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,
         "best_epoch": progress.best_epoch,
