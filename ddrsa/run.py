@@ -52,6 +52,8 @@ def run(config: DictConfig) -> float:
     metrics = _earlier_result(directory, name)
     if metrics is not None:
         log.info("%s is complete already: %s", _shown(directory), _in_short(metrics))
+        if config.visualize:
+            _draw(directory, checked, torch.device("cpu"))
         return float(metrics["validation"]["nll"])
     try:
         directory.begin(name, num_epochs=checked.training.num_epochs)
@@ -69,6 +71,8 @@ def run(config: DictConfig) -> float:
         objective = float(metrics["validation"]["nll"])
         directory.end("completed", return_value=objective)
         log.info("%s completed: %s", _shown(directory), _in_short(metrics))
+        if config.visualize:
+            _draw(directory, checked, device)
         return objective
     finally:
         release_current()
@@ -204,6 +208,13 @@ def _record_failure(directory: RunDirectory, error: BaseException) -> None:
         file_log.error("the run ends here", exc_info=error)
     interrupted = isinstance(error, KeyboardInterrupt)
     directory.end("interrupted" if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+def _draw(directory: RunDirectory, checked: RunConfig, device: torch.device) -> None:
+    # Here, because matplotlib takes as long to import as an epoch to train.
+    from ddrsa.visualize import visualize_if_possible
+
+    visualize_if_possible(directory, checked.data_dir, checked.cache_dir, device, file_log)
 
 
 def _shown(directory: RunDirectory) -> str:

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 # Where a run happened, what it read and how its sweep was done, which is no part of what was tried.
 NOT_HYPERPARAMETERS = frozenset(
     {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures", "visualize"}
 )
 
 _RESOLVER_CALL = re.compile(r"\$\{[^}]*:")
