@@ -12,7 +12,7 @@ from ddrsa.data.options import DatasetOptions, SimulatedOptions, TurbofanOptions
 from ddrsa.data.scaling import Scaler, fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.simulated import simulate_fleet
-from ddrsa.data.splits import Split, split_units
+from ddrsa.data.splits import split_units
 from ddrsa.data.turbofan import read_turbofan, source_files
 from ddrsa.errors import ConfigError
 
@@ -31,6 +31,7 @@ class Source(NamedTuple):
 class Dataset:
     """The parts of a data set, scaled by what its training units show.
 
+    test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
     """
 
@@ -57,6 +58,18 @@ def _turbofan(options: DatasetOptions, data_dir: Path) -> Source:
 SOURCES: dict[str, Callable[[DatasetOptions, Path], Source]] = {"simulated": _simulated, "turbofan": _turbofan}
 
 
+def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path | str | None) -> dict[str, Sequences]:
+    """What the `read` of the data set's `Source` returns, from the cache where it is there; None: read anew.
+
+    Raises DataError for missing or wrong files.
+    """
+    source = SOURCES[options.name](options, Path(data_dir))
+    if cache_dir is None:
+        return source.read()
+    key = content_key(options.reading_options(), source.files)
+    return cached(Path(cache_dir), f"{options.name}-{key}", source.read)
+
+
 def load_dataset(
     dataset_config: Mapping[str, Any],
     *,
@@ -75,38 +88,9 @@ def load_dataset(
     Raises ConfigError for a wrong option or a split with an empty part, DataError for missing or wrong files.
     """
     options = check_dataset_options(dataset_config)
-    parts = read_parts(options, data_dir, cache_dir)
+    parts = read_parts(options, data_dir=data_dir, cache_dir=cache_dir)
     units = parts["run_to_failure"]
-    split = split_of(units, options, seed=seed, num_folds=num_folds, fold=fold)
-    training = units.select_units(split.training)
-    if not training.event_observed.any():
-        raise ConfigError(f"all {training.num_units} training units of {options.name} are censored, none has failed")
-    scaler = fit_scaler(training, options.scaling)
-    official = parts.get("official")
-    return Dataset(
-        name=options.name,
-        training=scaler.apply(training),
-        validation=scaler.apply(units.select_units(split.validation)),
-        test=scaler.apply(units.select_units(split.test)),
-        official=None if official is None else scaler.apply(official),
-        scaler=scaler,
-    )
-
-
-def read_parts(options: DatasetOptions, data_dir: Path | str, cache_dir: Path | str | None) -> dict[str, Sequences]:
-    """What the source of a data set reads (or what the cache has of it), neither split nor scaled: see `Source`."""
-    source = SOURCES[options.name](options, Path(data_dir))
-    if cache_dir is None:
-        return source.read()
-    key = content_key(options.reading_options(), source.files)
-    return cached(Path(cache_dir), f"{options.name}-{key}", source.read)
-
-
-def split_of(
-    units: Sequences, options: DatasetOptions, *, seed: int, num_folds: int | None = None, fold: int = 0
-) -> Split:
-    """The split of `units` that `options` and the seed of the run give, as in `split_units`."""
-    return split_units(
+    split = split_units(
         units.unit_ids,
         units.unit_event_observed,
         seed=seed if options.split_seed is None else options.split_seed,
@@ -114,4 +98,23 @@ def split_of(
         fold=fold,
         test_fraction=options.test_fraction,
         validation_fraction=options.validation_fraction,
+    )
+    training = units.select_units(split.training)
+    if not training.event_observed.any():
+        raise ConfigError(f"all {training.num_units} training units of {options.name} are censored, none has failed")
+    scaler = fit_scaler(training, options.scaling)
+    official = parts.get("official")
+    test = units.select_units(split.test) if len(split.test) else official
+    if test is None:
+        raise ConfigError(
+            f"dataset.test_fraction is 0, which tests on the official test set, but {options.name} has none here; "
+            "allowed: a number above 0 and below 1"
+        )
+    return Dataset(
+        name=options.name,
+        training=scaler.apply(training),
+        validation=scaler.apply(units.select_units(split.validation)),
+        test=scaler.apply(test),
+        official=None if official is None else scaler.apply(official),
+        scaler=scaler,
     )

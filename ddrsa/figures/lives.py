@@ -38,14 +38,14 @@ class Life:
 
 
 def sample_lives(sequences: Sequences, logits: Tensor) -> list[Life]:
-    """Up to three units whose failure was observed, by `SAMPLE_POSITIONS`; none where there is no such unit.
+    """Up to three units that were seen up to their failure, by `SAMPLE_POSITIONS`; none where there is no such unit.
 
     logits: (N, L), the forecast at each row of `sequences`, on the CPU.
     """
-    failed = np.flatnonzero(sequences.unit_event_observed)
+    ends = np.append(sequences.starts[1:], sequences.num_rows)
+    failed = np.flatnonzero(sequences.unit_event_observed & (sequences.time_to_event[ends - 1] == 0))
     by_lifetime = failed[np.argsort(sequences.lifetimes[failed], kind="stable")]
     chosen = {int(by_lifetime[round(p * (len(failed) - 1))]) for p in SAMPLE_POSITIONS if len(failed)}
-    ends = np.append(sequences.starts[1:], sequences.num_rows)
     lives = []
     for number in sorted(chosen, key=lambda number: float(sequences.lifetimes[number])):
         rows = slice(int(sequences.starts[number]), int(ends[number]))

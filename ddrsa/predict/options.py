@@ -24,6 +24,7 @@ usage: python -m ddrsa.predict checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [datase
   checkpoint    a run directory (then its checkpoint_best.pt), or a checkpoint
   dataset.KEY   where the units come from; what is not given is as in the training of the model
   part          all (default) | training | validation | test | official
+  alive         true: the units are still running; the data need not, and do not, say when they fail
   rows          last (default): the last row of each unit | all
   policy        oti (default) | time_to_event_threshold | failure_probability
   cost          of oti: the cost of a missed failure, in cycles
@@ -41,6 +42,7 @@ class PredictOptions:
 
     checkpoint: str | None = None
     part: str = "all"
+    alive: bool = False
     rows: str = "last"
     policy: str = "oti"
     cost: float | None = None

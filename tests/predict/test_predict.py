@@ -106,9 +106,11 @@ def test_last_row_of_every_unit_is_the_default(
 
 
 def test_units_that_are_alive_have_no_time_to_event(trained_run: RunDirectory, tmp_path: Path) -> None:
-    table = predicted(trained_run, tmp_path, "dataset.censored_fraction=0.99", "dataset.num_units=20")
-    assert len(table) == 20
+    table = predicted(trained_run, tmp_path, "alive=true")
     assert "time_to_event" not in table
+    known = predicted(trained_run, tmp_path)
+    assert known["time_to_event"].notna().sum() == 13
+    pd.testing.assert_frame_equal(table, known[table.columns])
 
 
 def test_csv_gzip_and_parquet_hold_the_same(trained_run: RunDirectory, tmp_path: Path) -> None:
@@ -219,6 +221,15 @@ def test_other_checkpoint(trained_run: RunDirectory, tmp_path: Path, change: dic
         load_trained(tmp_path / "changed.pt")
     with pytest.raises(DataError, match="nowhere does not exist"):
         load_trained(tmp_path / "nowhere")
+
+
+def test_part_of_another_split_or_without_test_units(
+    trained_run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = [predicted(trained_run, tmp_path, f"part={part}")["unit"] for part in ("training", "validation", "test")]
+    assert sorted(pd.concat(parts)) == list(range(1, 17))
+    assert main([f"checkpoint={trained_run.path}", "part=test", "dataset.test_fraction=0"]) == 2
+    assert "part=test: simulated has no official test set here" in capsys.readouterr().err
 
 
 def test_features_by_name_whatever_their_order(trained_run: RunDirectory) -> None:
