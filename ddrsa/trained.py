@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from omegaconf import OmegaConf
 
@@ -37,18 +38,24 @@ class TrainedRun:
     def scaled(self, sequences: Sequences) -> Sequences:
         """`sequences`, as they were read, with the features that the model reads, scaled as in training.
 
-        Features that the model does not know are left out. Raises DataError where one that it reads is missing.
+        Features that the model does not know are left out. A category `column=value` that none of the rows has is 0
+        where they have other values of that column. Raises DataError where any other feature is missing.
         """
         wanted, present = self.scaler.feature_names, sequences.feature_names
-        missing = [name for name in wanted if name not in present]
+        columns_with_categories = {name.partition("=")[0] for name in present if "=" in name}
+        absent = [name for name in wanted if name not in present]
+        missing = [name for name in absent if "=" not in name or name.partition("=")[0] not in columns_with_categories]
         if missing:
             raise DataError(
                 f"the data have no feature {', '.join(missing)}, which the model of {self.checkpoint} reads; "
                 f"they have {', '.join(present)}"
             )
         if wanted != present:
-            columns = [present.index(name) for name in wanted]
-            sequences = sequences.with_features(sequences.features[:, columns], wanted)
+            values = np.zeros((sequences.num_rows, len(wanted)), np.float32)
+            for column, name in enumerate(wanted):
+                if name in present:
+                    values[:, column] = sequences.features[:, present.index(name)]
+            sequences = sequences.with_features(values, wanted)
         return self.scaler.apply(sequences)
 
 

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import torch
 
 from ddrsa.data import load, options
 from ddrsa.data.load import Source
+from ddrsa.data.scaling import Scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.simulated import simulate_fleet
 from ddrsa.errors import DataError
@@ -242,6 +243,18 @@ def test_features_by_name_whatever_their_order(trained_run: RunDirectory) -> Non
     np.testing.assert_array_equal(run.scaled(shuffled).features, expected)
     with pytest.raises(DataError, match="the data have no feature sensor_21, which the model"):
         run.scaled(fleet.with_features(fleet.features[:, :-1], fleet.feature_names[:-1]))
+
+
+def test_category_that_new_units_do_not_have(trained_run: RunDirectory) -> None:
+    run = load_trained(trained_run.path)
+    names = ("age", "model=a", "model=b")
+    scaler = Scaler("minmax", names, np.arange(3), np.empty((0, 3)), np.zeros((1, 3)), np.ones((1, 3)))
+    run = replace(run, scaler=scaler)
+    tau = np.array([1.0, 0.0], np.float32)
+    units = Sequences(np.full((2, 2), 1, np.float32), np.ones(2, np.int64), tau, np.ones(2, bool), ("age", "model=b"))
+    np.testing.assert_array_equal(run.scaled(units).features, [[1, 0, 1]] * 2)
+    with pytest.raises(DataError, match="no feature model=a, model=b"):
+        run.scaled(units.with_features(units.features[:, :1], ("age",)))
 
 
 @dataclass(kw_only=True)
