@@ -43,6 +43,8 @@ def visualize_run(
         raise DataError(str(error)) from error
     if metrics is None:
         raise DataError(f"{directory.path} has no {directory.test_metrics.name}: only a completed run can be drawn")
+    if not {"policies", "calibration"} <= metrics.keys():
+        raise DataError(f"{directory.test_metrics} comes from an earlier version and lacks what is drawn: do it again")
     run = load_trained(directory.path, device=device, data_dir=data_dir, cache_dir=cache_dir)
     figures = {
         "training_curves": training.training_curves(pd.read_csv(directory.training_log)),

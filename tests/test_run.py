@@ -78,6 +78,15 @@ def test_one_run(tmp_path: Path, environment: dict[str, str]) -> None:
         assert 0 < split["rul_mae"] <= split["rul_rmse"]
         assert 0 <= split["concordance_index"] <= 1
         assert [outcome["cost"] for outcome in split["oti"]] == [8, 16, 32, 64, 128, 256]
+        assert list(split["oti_at_miss_rate"]) == ["5%", "10%"]
+        for name, policy in split["policies"].items():
+            thresholds = [point and point["threshold"] for point in policy["tuned"].values()]
+            tuned = metrics["validation"]["policies"][name]["tuned"].values()
+            assert thresholds == [point and point["threshold"] for point in tuned]
+            assert all(0 <= point["miss_rate"] <= 1 for point in policy["curve"])
+        assert sum(split["calibration"]["d_calibration"]["bins"]) == pytest.approx(1)
+        assert 0 <= split["intervals"]["80%"]["open_share"] <= 1
+    assert not (run.path / "plots").exists()
     assert metrics["epochs_run"] == 3
     with run.training_log.open(newline="") as stream:
         assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2", "3"]

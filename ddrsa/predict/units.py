@@ -18,6 +18,8 @@ from ddrsa.trained import TrainedRun
 
 # The user's own files may hold units for any model that reads their columns.
 OWN_FILES = "table"
+# What may be otherwise with new units without a word: where they are, and what says that they have failed.
+MAY_DIFFER = ("path", "event_column", "time_to_event_column", "all_units_fail")
 
 
 def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOptions) -> Sequences:
@@ -76,6 +78,6 @@ def _still_alive(units: Sequences) -> Sequences:
 def _warn_of_other_data(trained: DatasetOptions, chosen: DatasetOptions) -> None:
     before = trained.reading_options()
     for key, value in chosen.reading_options().items():
-        if trained.name == chosen.name and key != "path" and value != before[key]:
+        if trained.name == chosen.name and key not in MAY_DIFFER and value != before[key]:
             message = f"the model was trained with dataset.{key}={before[key]}, these data have {value}"
             print(f"warning: {message}", file=sys.stderr)

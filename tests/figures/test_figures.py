@@ -17,7 +17,7 @@ from matplotlib.image import imread
 from ddrsa.data.sequences import Sequences
 from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import Life, sample_lives
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir import RunDirectory, write_json
 from ddrsa.survival.policy import intervene
 from ddrsa.visualize import main, shown_cost
 
@@ -77,6 +77,10 @@ def test_drawn_again_without_training(
     for name in NAMES:
         first, second = (path / "plots" / f"{name}.svg" for path in (trained_run.path, copy.path))
         assert first.read_text() == second.read_text()
+    metrics = copy.read_test_metrics() or {}
+    write_json(copy.test_metrics, {key: value for key, value in metrics.items() if key != "policies"})
+    assert main([str(copy.path)]) == 2
+    assert "comes from an earlier version" in capsys.readouterr().err
     copy.test_metrics.unlink()
     assert main([str(copy.path)]) == 2
     assert "only a completed run can be drawn" in capsys.readouterr().err
