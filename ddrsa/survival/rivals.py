@@ -88,7 +88,8 @@ def compare_policies(trade_offs: Mapping[str, TradeOff], tuned_on: Mapping[str, 
     Returns:
         for each of `POLICIES` the `curve` (points of `TradeOff.curve`); `at_miss_rate`, for each of `MISS_RATES` the
         smallest mean time to event on the curve of these very units; and `tuned`, the point with the threshold that
-        was tuned on validation units. None where no threshold reaches the miss rate.
+        was tuned on validation units. None where no threshold reaches the miss rate, or no
+        unit was seen to fail.
     """
     result: dict[str, Any] = {}
     for name, curve in trade_offs.items():
@@ -97,7 +98,8 @@ def compare_policies(trade_offs: Mapping[str, TradeOff], tuned_on: Mapping[str, 
             tuned = best
         else:
             thresholds = {label: point and point["threshold"] for label, point in tuned_on[name]["tuned"].items()}
-            tuned = {label: None if x is None else curve.at(x) for label, x in thresholds.items()}
+            played = curve.num_units > 0
+            tuned = {label: curve.at(x) if played and x is not None else None for label, x in thresholds.items()}
         result[name] = {
             "curve": [asdict(point) for point in curve.curve()],
             "at_miss_rate": {label: point and point.mean_time_to_event for label, point in best.items()},

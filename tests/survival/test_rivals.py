@@ -82,7 +82,11 @@ def test_without_failures_there_is_nothing_to_tune() -> None:
     window = best_window(*nothing)
     empty = compare_policies(policy_trade_offs(*nothing, window))
     result = compare_policies(policy_trade_offs(*fleet(4), window), empty)
+    reverse = compare_policies(
+        policy_trade_offs(*nothing, window), compare_policies(policy_trade_offs(*fleet(4), window))
+    )
     for name in POLICIES:
+        assert reverse[name]["tuned"] == {"5%": None, "10%": None}
         assert empty[name]["curve"] == []
         assert result[name]["tuned"] == {"5%": None, "10%": None}
         assert result[name]["curve"][-1]["miss_rate"] == 0
