@@ -9,6 +9,7 @@ from typing import Any
 
 import platformdirs
 import torch
+import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -80,8 +81,9 @@ class PredictOptions:
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[PredictOptions, dict[str, Any]]:
     """The options, and the keys of `dataset` that are given. Raises ConfigError for what is not allowed."""
-    own: list[str] = []
+    own: dict[str, Any] = {}
     dataset: dict[str, Any] = {}
+    kinds = {option.name: option.type for option in fields(PredictOptions)}
     for argument in arguments:
         key, equals, value = argument.partition("=")
         if not equals:
@@ -89,18 +91,25 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[PredictOptions, dict[str,
         if key == "dataset":
             dataset["name"] = value
         elif key.startswith("dataset."):
-            parsed: Any = OmegaConf.to_container(OmegaConf.from_dotlist([argument.removeprefix("dataset.")]))
-            dataset |= parsed
-        elif key not in {option.name for option in fields(PredictOptions)}:
-            names = ", ".join(option.name for option in fields(PredictOptions))
-            raise ConfigError(f"{key} is no key of ddrsa.predict, allowed: dataset, dataset.KEY, {names}")
+            dataset[key.removeprefix("dataset.")] = _parsed(value)
+        elif key not in kinds:
+            raise ConfigError(f"{key} is no key of ddrsa.predict, allowed: dataset, dataset.KEY, {', '.join(kinds)}")
         else:
-            own.append(argument)
+            # A path is what it says, whatever YAML would make of it.
+            own[key] = value if str(kinds[key]).startswith("str") else _parsed(value)
     try:
-        merged = OmegaConf.merge(OmegaConf.structured(PredictOptions), OmegaConf.from_dotlist(own))
+        merged = OmegaConf.merge(OmegaConf.structured(PredictOptions), own)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
     options = OmegaConf.to_object(merged)
     assert isinstance(options, PredictOptions)
     options.check()
     return options, dataset
+
+
+def _parsed(value: str) -> Any:
+    """As in a config file, or the text where it is none: *.csv."""
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value

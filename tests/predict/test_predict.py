@@ -23,6 +23,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.data.simulated import simulate_fleet
 from ddrsa.errors import DataError
 from ddrsa.predict.__main__ import main
+from ddrsa.predict.options import parse_arguments
 from ddrsa.rundir import RunDirectory
 from ddrsa.trained import load_trained
 
@@ -188,6 +189,14 @@ def test_checkpoint_alone_needs_a_cost(
     assert main([f"checkpoint={tmp_path / 'model.pt'}"]) == 2
     assert "test_metrics.json does not exist: give cost=" in capsys.readouterr().err
     assert main([f"checkpoint={tmp_path / 'model.pt'}", "cost=30"]) == 0
+
+
+def test_values_are_read_as_in_a_config_and_paths_as_they_are() -> None:
+    own = ["checkpoint=runs/seed=1/[a]", "rows=all", "cost=2e1", "alive=true", "data_dir=12"]
+    keys = ["dataset=table", "dataset.path=*.csv", "dataset.feature_columns=[a, b]", "dataset.step=null"]
+    options, dataset = parse_arguments([*own, *keys])
+    assert (options.checkpoint, options.data_dir, options.cost, options.alive) == ("runs/seed=1/[a]", "12", 20.0, True)
+    assert dataset == {"name": "table", "path": "*.csv", "feature_columns": ["a", "b"], "step": None}
 
 
 class Payload:
