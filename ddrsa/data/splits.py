@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,7 @@ class Split:
 def split_units(
     unit_ids: ArrayLike,
     event_observed: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     *,
     seed: int,
     num_folds: int | None = None,
@@ -39,6 +41,17 @@ def split_units(
 
     Raises ConfigError where a part would be empty, or `num_folds` or `fold` is out of range.
     """
+    if groups is not None:
+        return _split_groups(
+            np.asarray(unit_ids, dtype=np.int64),
+            event_observed,
+            np.asarray(groups, dtype=np.int64),
+            seed=seed,
+            num_folds=num_folds,
+            fold=fold,
+            test_fraction=test_fraction,
+            validation_fraction=validation_fraction,
+        )
     order = _shuffled(np.asarray(unit_ids, dtype=np.int64), event_observed, seed)
     num_units = len(order)
     if num_folds is None:
@@ -62,6 +75,20 @@ def split_units(
                 f"test_fraction={test_fraction}, validation_fraction={validation_fraction}, num_folds={num_folds}"
             )
     return split
+
+
+def _split_groups(
+    unit_ids: NDArray[np.int64], event_observed: ArrayLike | None, groups: NDArray[np.int64], **arguments: Any
+) -> Split:
+    ids, group_of_unit = np.unique(groups, return_inverse=True)
+    failed = None
+    if event_observed is not None:
+        failed = np.bincount(group_of_unit, weights=np.asarray(event_observed, dtype=np.float64)) > 0
+    split = split_units(ids, failed, **arguments)
+    parts = {
+        part: np.sort(unit_ids[np.isin(groups, getattr(split, part))]) for part in ("training", "validation", "test")
+    }
+    return Split(**parts)
 
 
 def _shuffled(ids: NDArray[np.int64], event_observed: ArrayLike | None, seed: int) -> NDArray[np.int64]:

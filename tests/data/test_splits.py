@@ -89,3 +89,19 @@ def test_what_cannot_be_split_is_refused(num_units, arguments, message):
 def test_ids_that_are_not_distinct_are_refused():
     with pytest.raises(ValueError, match="distinct"):
         split_units([1, 1, 2, 3], seed=0)
+
+
+@given(st.lists(st.integers(0, 8), min_size=20, max_size=60), SEEDS, st.booleans())
+def test_no_group_is_parted(groups, seed, with_folds):
+    assume(len(set(groups)) >= 5)
+    units = np.arange(len(groups)) + 100
+    events = np.arange(len(groups)) % 3 > 0
+    folds = [{"num_folds": 4, "fold": fold} for fold in range(4)] if with_folds else [{}]
+    splits = [split_units(units, events, groups, seed=seed, **arguments) for arguments in folds]
+    for split in splits:
+        parts = _parts(split)
+        assert sorted(itertools.chain(*parts)) == units.tolist()
+        of_part = [{groups[unit - 100] for unit in part} for part in parts]
+        assert len(set.union(*of_part)) == sum(map(len, of_part))
+    if with_folds:
+        assert sorted(unit for split in splits for unit in split.test.tolist()) == units.tolist()
