@@ -89,7 +89,7 @@ def _without_missing(
         raise DataError(f"no feature has a value: {', '.join(empty)}")
     if empty:
         logger.warning("left out because they have no value in any row: %s", ", ".join(empty))
-        rows, missing = rows.drop(columns=empty), missing.drop(columns=empty)
+        rows, missing, counts = rows.drop(columns=empty), missing.drop(columns=empty), counts.drop(empty)
     if not missing.to_numpy().any():
         return rows, np.ones(len(rows), dtype=np.bool_)
     for column in rows.columns[counts.to_numpy() > 0]:

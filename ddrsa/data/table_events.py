@@ -163,7 +163,9 @@ def _from_time_to_event(
     wrong = table[column][table[column].notna() & ~(rest >= 0)]
     if len(wrong):
         expected = "a duration such as 36h, of at least 0" if dates else "a number of at least 0"
-        raise DataError(f"column {column} has {wrong.tolist()[0]!r} in row {wrong.index[0] + 1}, {expected} is expected")
+        raise DataError(
+            f"column {column} has {wrong.tolist()[0]!r} in row {wrong.index[0] + 1}, {expected} is expected"
+        )
     known = rest.notna().groupby(code)
     some = np.flatnonzero((known.max() & ~known.min()).to_numpy())
     if len(some):

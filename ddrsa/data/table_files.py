@@ -42,17 +42,16 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
     Raises DataError where a file cannot be read, has no rows, or has other columns than the first.
     """
     tables: list[pd.DataFrame] = []
-    for number, path in enumerate(files, start=1):
+    for path in files:
         table = _read_file(path, options.separator)
         if table.empty:
             raise DataError(f"{path} has no rows")
         if tables and set(table.columns) != set(tables[0].columns):
             odd = sorted(set(map(str, set(table.columns) ^ set(tables[0].columns))))
             raise DataError(f"{path} has other columns than {files[0]}: only one of them has {', '.join(odd)}")
-        if options.unit_column is None:
-            table = table.assign(**{FILE_UNIT: number})
         tables.append(table)
     if options.unit_column is None:
+        tables = [table.assign(**{FILE_UNIT: number}) for number, table in enumerate(tables, start=1)]
         logger.info("each of the %d files is one unit, numbered in the order of their names", len(files))
     return pd.concat(tables, ignore_index=True)
 
