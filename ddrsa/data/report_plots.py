@@ -81,7 +81,8 @@ def trends_figure(sequences: Sequences, title: str, time_unit: str, value: str) 
     few = "" if len(shown) == len(names) else f"; the first {len(shown)} of {len(names)} features"
     failed = int(sequences.unit_event_observed.sum())
     figure.suptitle(
-        f"{title}: {value} before the event\nline: median, band: quartiles, dashed: mean, over {failed} failed units{few}",
+        f"{title}: {value} before the event{few}\n"
+        f"line: median, band: quartiles, dashed: mean, over {failed} failed units",
         fontsize="medium",
     )
     figure.supxlabel(f"Time to event ({time_unit})", fontsize="medium")
