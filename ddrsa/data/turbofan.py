@@ -55,7 +55,7 @@ def _required(folder: Path, name: str, subset: str) -> Path:
         names = ["train.txt"] if subset == "PHM08" else [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
         raise DataError(
             f"{folder} has no {name} or {name}.gz{fetched}; put {', '.join(names)} there (from the NASA Prognostics "
-            'Center of Excellence data repository, "Turbofan Engine Degradation Simulation Data Set"), or set data_dir or '
-            "DDRSA_DATA_DIR to the folder that holds turbofan/, or use dataset=simulated, which needs no files"
+            'Center of Excellence data repository, "Turbofan Engine Degradation Simulation Data Set"), or set data_dir '
+            "or DDRSA_DATA_DIR to the folder that holds turbofan/, or use dataset=simulated, which needs no files"
         )
     return path
