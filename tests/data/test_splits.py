@@ -112,3 +112,10 @@ def test_no_group_is_parted(groups, seed, with_folds):
         assert len(set.union(*of_part)) == sum(map(len, of_part))
     if with_folds:
         assert sorted(unit for split in splits for unit in split.test.tolist()) == units.tolist()
+
+
+def test_too_few_groups_are_called_groups():
+    with pytest.raises(ConfigError, match="num_folds is 4, allowed: null or 2 to 3, the number of groups of units"):
+        split_units(range(9), groups=[0, 0, 0, 1, 1, 1, 2, 2, 2], seed=0, num_folds=4)
+    with pytest.raises(ConfigError, match="2 groups of units are too few: the validation part is empty"):
+        split_units(range(4), groups=[0, 0, 1, 1], seed=0)
