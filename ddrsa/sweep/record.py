@@ -34,6 +34,7 @@ class SweepRecord:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.search: dict[str, Any] | None = None  # what the manifest says of the search that plans the runs
         self._runs: dict[Path, PlannedRun] = {}
         self._results: dict[Path, dict[str, Any]] = {}
         self._changed = False
@@ -55,6 +56,7 @@ class SweepRecord:
                 "pid": os.getpid(),
                 "git": _git_state(),
                 "versions": _versions(),
+                **({} if self.search is None else {"search": self.search}),
                 "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
                 "earlier_runs": self._others(MANIFEST, "runs", "earlier_runs"),
             },
