@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def search_in_batches(search: Search) -> str | None:
                 if carried is not None:
                     search.trials.give_back(carried)
                 return reason
-    search.summary.log(log)
+        search.summary.log(log)
     return None
 
 
@@ -95,8 +96,7 @@ def _do(search: Search, batch: list[Trial]) -> None:
 
 
 def _as_done(run: PlannedRun, result: JobReturn) -> PlannedRun:
-    from dataclasses import replace
-
+    """The run where the launcher has done it."""
     if result.hydra_cfg is None:
         return run
     return replace(run, directory=Path(str(result.hydra_cfg.hydra.runtime.output_dir)))

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,11 @@ class SweepRecord:
         self._next_write = 0.0
         self._last_error = ""
 
+    @cached_property
+    def _code(self) -> dict[str, Any]:
+        """The code that was started, as it was then; a search writes the manifest again for each run."""
+        return {"git": _git_state(), "versions": _versions()}
+
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
         self._runs.update((run.directory, run) for run in runs)
@@ -54,8 +60,7 @@ class SweepRecord:
                 "working_dir": str(Path.cwd()),
                 "hostname": socket.gethostname(),
                 "pid": os.getpid(),
-                "git": _git_state(),
-                "versions": _versions(),
+                **self._code,
                 **({} if self.search is None else {"search": self.search}),
                 "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
                 "earlier_runs": self._others(MANIFEST, "runs", "earlier_runs"),

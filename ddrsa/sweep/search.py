@@ -21,6 +21,7 @@ from optuna.trial import Trial
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.batches import search_in_batches
+from ddrsa.sweep.display import open_display
 from ddrsa.sweep.failures import FailedRun, SweepFailed, SweepInterrupted
 from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.objective import trial_values
@@ -114,6 +115,9 @@ class Search:
 
     def _search_asynchronously(self, launcher: SupervisedLauncher) -> str | None:
         left = self.trials.left
+        if left == 0:
+            self.summary.print(open_display().console)
+            return None
         notes = SearchNotes(
             {"study": self.address.name, "storage": self.address.shown, "n_trials": self.trials.n_trials},
             left,

@@ -163,8 +163,9 @@ def make_sampler(config: Any, trials: int, grid: Mapping[str, Any] | None = None
     if target is optuna.samplers.GridSampler and "search_space" not in values:
         values["search_space"] = dict(grid or {})
     seed = values.get("seed")
-    # Of a quasi-random sequence all trials must be of the same one.
-    if seed is not None and trials > 0 and target is not optuna.samplers.QMCSampler:
+    # All trials must be of one quasi-random sequence, and of one order of the grid.
+    constant = (optuna.samplers.QMCSampler, optuna.samplers.GridSampler)
+    if seed is not None and trials > 0 and target not in constant:
         values["seed"] = _derived(int(seed), trials)
     sampler: BaseSampler = _make("sampler", target, values)
     return sampler

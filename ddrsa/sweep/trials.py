@@ -16,6 +16,7 @@ from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ddrsa.sweep.locked_files import LockedFile, read_held
+from ddrsa.sweep.placement import OWNERS
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ DIRECTORY = "directory"  # of its run, relative to the sweep directory
 REASON = "reason"  # why it failed
 
 _MUTEX = ".search.lock"
-_OWNERS = ".searches"
 
 
 class Trials:
@@ -52,7 +52,7 @@ class Trials:
         self.exhausted = False  # the sampler has no other values
         self._storage = study._storage
         self._mutex = FileLock(sweep_dir / _MUTEX)
-        self._owners = sweep_dir / _OWNERS
+        self._owners = sweep_dir / OWNERS
         self._mine: dict[int, Trial] = {}
         with self._mutex:
             self._owners.mkdir(exist_ok=True)
