@@ -58,9 +58,7 @@ def run(config: DictConfig) -> float:
         return float(metrics["validation"]["nll"])
     try:
         trial = trial_number()
-        directory.begin(
-            name, num_epochs=checked.training.num_epochs, **({} if trial is None else {"trial": trial})
-        )
+        directory.begin(name, num_epochs=checked.training.num_epochs, **({} if trial is None else {"trial": trial}))
         directory.test_metrics.unlink(missing_ok=True)  # of a search that had pruned the run
         try:
             gpu_index: int | None = config.gpu_index

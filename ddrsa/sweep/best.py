@@ -17,7 +17,7 @@ from ddrsa.rundir import read_json
 from ddrsa.sweep.placement import MANIFEST
 from ddrsa.sweep.search_summary import best_trials, objective_titles, shown_states
 from ddrsa.sweep.study import StudyAddress, find_study
-from ddrsa.sweep.trials import DIRECTORY, OVERRIDES
+from ddrsa.sweep.trials import job_of
 
 # Options of Hydra that say where the config is; each has a value.
 _CONFIG_OPTIONS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
@@ -54,9 +54,9 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         print(f"  {title}: {value:.6g}")
     for name, value in trial.params.items():
         print(f"  {name}={value}")
-    if directory := trial.user_attrs.get(DIRECTORY):
+    if directory := job_of(trial).get("directory"):
         print(f"  {os.path.relpath(sweep_dir / directory)}")
-    overrides = trial.user_attrs.get(OVERRIDES) or [f"{name}={value}" for name, value in trial.params.items()]
+    overrides = job_of(trial).get("overrides") or [f"{name}={value}" for name, value in trial.params.items()]
     kept = [text for text in overrides if text.lstrip("+~").partition("=")[0] not in _OF_THE_SWEEP]
     print("train it again, in full:")
     print(f"  {shlex.join([*command, *kept])}")

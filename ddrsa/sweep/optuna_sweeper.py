@@ -24,7 +24,7 @@ class OptunaSweeper(Sweeper):
 
     def __init__(self, **options: Any) -> None:
         """See `ddrsa.sweep.optuna_config.OptunaSweeperConf`. Raises ConfigError on values that are not allowed."""
-        self.options = {
+        self.options: dict[str, Any] = {
             key: OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
             for key, value in options.items()
         }
@@ -85,4 +85,6 @@ class OptunaSweeper(Sweeper):
 
 
 def _shown(value: Any) -> str:
-    return f"[{','.join(map(str, value))}]" if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    return (
+        f"[{','.join(map(str, value))}]" if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    )

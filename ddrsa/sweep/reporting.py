@@ -49,7 +49,9 @@ def searched_objectives() -> list[str | None]:
     sweeper = HydraConfig.get().sweeper
     if not isinstance(sweeper.direction, str):
         return list(sweeper.objective or [None] * len(sweeper.direction))
-    return list(sweeper.objective) if sweeper.objective and not isinstance(sweeper.objective, str) else [sweeper.objective]
+    return (
+        list(sweeper.objective) if sweeper.objective and not isinstance(sweeper.objective, str) else [sweeper.objective]
+    )
 
 
 def _current() -> TrialReport | None:

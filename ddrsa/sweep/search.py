@@ -28,7 +28,7 @@ from ddrsa.sweep.objective import trial_values
 from ddrsa.sweep.observer import Outcome
 from ddrsa.sweep.plan import PlannedRun, plan_runs
 from ddrsa.sweep.search_check import check_space
-from ddrsa.sweep.search_space import SearchSpace, override_value, parse_search_space
+from ddrsa.sweep.search_space import override_value, parse_search_space
 from ddrsa.sweep.search_summary import SearchSummary, print_search
 from ddrsa.sweep.session import SearchNotes, SweepSession
 from ddrsa.sweep.study import StudyAddress, is_grid, make_pruner, make_sampler, open_study
@@ -44,9 +44,7 @@ UNUSABLE = (ConfigError, HydraException, OmegaConfBaseException)
 class Search:
     """One start of a search."""
 
-    def __init__(
-        self, options: dict[str, Any], config: DictConfig, context: HydraContext, launcher: Launcher
-    ) -> None:
+    def __init__(self, options: dict[str, Any], config: DictConfig, context: HydraContext, launcher: Launcher) -> None:
         """options: of `ddrsa.sweep.optuna_config.OptunaSweeperConf`. config: of the sweep, with `hydra`."""
         self.options = options
         self.config = config
@@ -127,6 +125,7 @@ class Search:
             under_way: dict[Path, list[Trial]] = {}
             while True:
                 self._fill(session, under_way)
+                self.summary.write()
                 ended = session.wait()
                 if ended is None:
                     break
@@ -159,6 +158,7 @@ class Search:
                 under_way[run.directory] = [trial]
                 session.plan([run])
                 session.submit(run)
+                session.start()
 
     # One trial.
 
@@ -206,7 +206,6 @@ class Search:
                 log.warning("trial %d has no value: %s", trial.number, reason)
             else:
                 self.done += 1
-                self.summary.write()
                 return
         self.trials.fail(trial, reason)
         shown = tuple(f"{key}={value}" for key, value in run.values.items())

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, Quote, RangeSweep, Transformer
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
 from hydra.errors import HydraException
 from hydra.utils import get_object
 from omegaconf import DictConfig
@@ -41,7 +41,9 @@ class SearchSpace:
             self.extend(config, trial)
         overlap = sorted(trial.params.keys() & self.fixed.keys())
         if overlap:
-            raise ConfigError(f"hydra.sweeper.custom_search_space suggests {', '.join(overlap)}, which has a fixed value")
+            raise ConfigError(
+                f"hydra.sweeper.custom_search_space suggests {', '.join(overlap)}, which has a fixed value"
+            )
         return dict(trial.params)
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
@@ -56,9 +58,14 @@ class SearchSpace:
     def corners(self) -> list[tuple[str, Any, list[dict[str, Any]]]]:
         """Each value that the check of the configs should see: key, value, and two sets of values that have it."""
         ends = {name: _ends(distribution) for name, distribution in self.distributions.items()}
-        bases = [{name: values[0] for name, values in ends.items()}, {name: values[-1] for name, values in ends.items()}]
+        bases = [
+            {name: values[0] for name, values in ends.items()},
+            {name: values[-1] for name, values in ends.items()},
+        ]
         return [
-            (name, value, [{**base, name: value} for base in bases]) for name, values in ends.items() for value in values
+            (name, value, [{**base, name: value} for base in bases])
+            for name, values in ends.items()
+            for value in values
         ]
 
     def enqueued(self, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +77,9 @@ class SearchSpace:
             if distribution is None and self.extend is None:
                 known = ", ".join(self.distributions) or "none"
                 raise ConfigError(f"{shown} has {name}={value}, which is not searched; searched are {known}")
-            result[name] = value if distribution is None else _member(f"{shown} has {name}={value}", distribution, value)
+            result[name] = (
+                value if distribution is None else _member(f"{shown} has {name}={value}", distribution, value)
+            )
         return result
 
 
@@ -222,10 +231,10 @@ def _member(shown: str, distribution: BaseDistribution, value: Any) -> Any:
 def _find(path: str) -> Extend:
     try:
         found: Extend = get_object(path)
-        if not callable(found):
-            raise TypeError(f"it is a {type(found).__name__}")
     except Exception as error:  # whatever importing that module raises
         raise ConfigError(
             f"hydra.sweeper.custom_search_space is {path!r}, which cannot be used as a function: {error}"
         ) from error
+    if not callable(found):
+        raise ConfigError(f"hydra.sweeper.custom_search_space is {path!r}, which is no function")
     return found

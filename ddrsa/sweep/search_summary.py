@@ -16,13 +16,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir import atomic_write, find_runs
 from ddrsa.sweep.estimate import durations_of, shown_duration
 from ddrsa.sweep.run_view import DONE, RunView
 from ddrsa.sweep.search_space import SearchSpace, override_value
 from ddrsa.sweep.study import StudyAddress, find_study
-from ddrsa.sweep.trials import DIRECTORY
-from ddrsa.rundir import find_runs
+from ddrsa.sweep.trials import job_of
 
 RESULTS = "optimization_results.yaml"
 BEST_TRIALS = 5
@@ -38,6 +37,7 @@ class SearchSummary:
         self.sweep_dir = sweep_dir
         self.space = space
         self.titles = objective_titles(objective, len(study.directions))
+        self._written: list[int] = []
 
     def print(self, console: Console) -> None:
         """Print the trials by state, and the best, or the Pareto front of several objectives."""
@@ -47,11 +47,13 @@ class SearchSummary:
             return
         console.print(_table(self.study, best[:BEST_TRIALS] if len(self.titles) == 1 else best, self.titles))
         if len(self.titles) == 1:
-            directory = best[0].user_attrs.get(DIRECTORY)
+            directory = job_of(best[0]).get("directory")
             if directory:
                 console.print(Text(f"the best: {os.path.relpath(self.sweep_dir / directory)}"), soft_wrap=True)
         shown = os.path.relpath(self.sweep_dir)
-        console.print(Text(f"python -m ddrsa.sweep best {shown} prints the command that trains it again"), soft_wrap=True)
+        console.print(
+            Text(f"python -m ddrsa.sweep best {shown} prints the command that trains it again"), soft_wrap=True
+        )
 
     def log(self, log: logging.Logger) -> None:
         """The same in lines of the log, where no summary is shown."""
@@ -63,8 +65,10 @@ class SearchSummary:
     def write(self) -> None:
         """optimization_results.yaml, with the keys that hydra-optuna-sweeper writes."""
         best = best_trials(self.study)
-        if not best:
+        found = [trial.number for trial in (best[:1] if len(self.titles) == 1 else best)]
+        if not best or found == self._written:
             return
+        self._written = found
         content: dict[str, Any] = {"name": "optuna"}
         if len(self.titles) == 1:
             content |= {"best_params": best[0].params, "best_value": best[0].value, "best_trial": best[0].number}

@@ -62,14 +62,18 @@ class SweepSession:
         """Queue a run that is planned."""
         self._supervisor.submit(run)
 
+    def start(self) -> None:
+        """Start what is queued, as far as there is room, before anything else is done; `wait` does so too."""
+        self._supervisor.start()
+
     def wait(self) -> tuple[PlannedRun, Outcome] | None:
         """The next run to end, and how; None when nothing more will end."""
+        self._record.write()
         ended = self._supervisor.wait()
         if ended is not None:
             run, outcome = ended
             self._outcomes[run.number] = outcome
             self._record.result(run, outcome)
-            self._record.write()
         return ended
 
     def stop(self, reason: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import optuna
 from hydra.utils import get_object, instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
@@ -69,7 +69,8 @@ class StudyAddress:
         """The storage in words, without a password."""
         if isinstance(self.storage, str) and "://" in self.storage:
             return str(_url(self.storage))
-        return str(self.file or OmegaConf.select(self.storage, "_target_") or self.storage)
+        described = isinstance(self.storage, DictConfig | Mapping)
+        return str(self.storage["_target_"] if described else self.file or self.storage)
 
     @property
     def file(self) -> Path | None:
@@ -128,7 +129,7 @@ def open_study(
         storage=address.open(),
         sampler=sampler,
         pruner=pruner,
-        directions=directions,
+        directions=[optuna.study.StudyDirection[direction.upper()] for direction in directions],
         load_if_exists=True,
     )
     there = [direction.name.lower() for direction in study.directions]

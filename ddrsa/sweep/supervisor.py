@@ -99,6 +99,10 @@ class Supervisor:
         """Queue a run."""
         self._pending.append(_Task(run))
 
+    def start(self) -> None:
+        """Start what is queued, as far as there is room; `wait` does so too."""
+        self._start_pending()
+
     def wait(self) -> tuple[PlannedRun, Outcome] | None:
         """The next run to end, and how; None when nothing more will end."""
         while not self._results:

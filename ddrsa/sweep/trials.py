@@ -22,9 +22,7 @@ log = logging.getLogger(__name__)
 
 # User attributes of a trial.
 OWNER = "search"  # of the process that does it
-OVERRIDES = "overrides"  # of its job
-RUN = "run"  # the identity of its run
-DIRECTORY = "directory"  # of its run, relative to the sweep directory
+JOB = "job"  # its overrides; the identity and the directory of its run
 REASON = "reason"  # why it failed
 
 _MUTEX = ".search.lock"
@@ -97,10 +95,10 @@ class Trials:
         return trial
 
     def note(self, trial: Trial, *, overrides: Sequence[str], run: str, directory: str) -> None:
-        """Write down what the run of the trial is."""
-        for key, value in ((OVERRIDES, list(overrides)), (RUN, run), (DIRECTORY, directory)):
-            if trial.user_attrs.get(key) != value:
-                trial.set_user_attr(key, value)
+        """Write down what the run of the trial is. directory: relative to the sweep directory."""
+        job = {"overrides": list(overrides), "run": run, "directory": directory}
+        if trial.user_attrs.get(JOB) != job:
+            trial.set_user_attr(JOB, job)
 
     def tell(self, trial: Trial, values: Sequence[float]) -> None:
         """The trial is COMPLETE. Raises ValueError where the values are not as many as the objectives, or are NaN."""
@@ -132,7 +130,7 @@ class Trials:
 
     def with_run(self, run: str) -> FrozenTrial | None:
         """A trial with this run that has a result: COMPLETE, else PRUNED."""
-        same = [trial for trial in self._all() if trial.user_attrs.get(RUN) == run]
+        same = [trial for trial in self._all() if job_of(trial).get("run") == run]
         for state in (TrialState.COMPLETE, TrialState.PRUNED):
             for trial in same:
                 if trial.state == state:
@@ -175,3 +173,9 @@ class Trials:
 
     def _all(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
+
+
+def job_of(trial: FrozenTrial) -> dict[str, Any]:
+    """What `Trials.note` wrote of a trial: `overrides`, `run` and `directory`; empty where it wrote nothing."""
+    job: dict[str, Any] = trial.user_attrs.get(JOB, {})
+    return job

@@ -17,7 +17,7 @@ NEVER = "hydra/sweeper/pruner=none"
 GRID = ("hydra/sweeper/sampler=grid", NEVER)
 
 
-def epochs_are_done_once(searches: Searches, trials: int | None = None) -> None:
+def epochs_are_done_once(searches: Searches) -> None:
     names = {start["directory"] for start in searches.starts()}
     for name in names:
         assert searches.epochs(name) == list(range(1, len(searches.epochs(name)) + 1)), name
@@ -55,16 +55,14 @@ def test_a_foreign_task_prunes_and_a_grid_does_it_in_full(searches: Searches) ->
     assert searches.states() == {"x1": "completed", "x2": "completed", "x3": "completed", "x9": "pruned"}
     assert "3 completed, 1 pruned" in output
 
-    exit_code, output = searches.run("x=1,9", "hydra/sweeper=checked", "~hydra.sweeper.sampler", *OF_OPTUNA)
+    grid = searches.config.partition("  sweeper:")[0].replace("optuna", "checked")
+    (searches.directory / "grid.yaml").write_text(grid)
+    exit_code, output = searches.run("x=1,9", "--config-name=grid")
     assert exit_code == 0, output
     assert searches.states()["x9"] == "completed"
     assert searches.epochs("x9") == [1, 2, 3, 4]
     assert len(searches.epochs("x1")) == 4
     assert searches.counts() == {"COMPLETE": 3, "PRUNED": 1}
-
-
-# The config of the app has these keys of the sweeper, which a grid does not know.
-OF_OPTUNA = [f"~hydra.sweeper.{key}" for key in ("direction", "storage", "study_name", "n_trials")]
 
 
 @pytest.mark.parametrize("storage", [None, "sqlite:///study.db"])
@@ -147,7 +145,7 @@ def test_trials_with_the_same_values_are_one_run(searches: Searches) -> None:
 
 @pytest.mark.parametrize(("rate", "ended"), [(1.0, 10), (0.2, 3)])
 def test_max_failure_rate(searches: Searches, rate: float, ended: int) -> None:
-    searches.do({number: "raise" for number in range(5)})
+    searches.do(dict.fromkeys(range(5), "raise"))
     arguments = ("x=choice(0,1,2,3,4,5,6,7,8,9)", "hydra/sweeper/sampler=grid", "hydra.launcher.n_jobs=1")
     exit_code, output = searches.run(
         *arguments,
