@@ -56,7 +56,11 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         print(f"  {name}={value}")
     if directory := job_of(trial).get("directory"):
         print(f"  {os.path.relpath(sweep_dir / directory)}")
-    overrides = job_of(trial).get("overrides") or [f"{name}={value}" for name, value in trial.params.items()]
+    overrides = job_of(trial).get("overrides")
+    if overrides is None:
+        # Of another program at the same study: what was fixed there is not known.
+        print("the overrides of its job are not in the study, so there is no command that trains it again")
+        return
     kept = [text for text in overrides if text.lstrip("+~").partition("=")[0] not in _OF_THE_SWEEP]
     print("train it again, in full:")
     print(f"  {shlex.join([*command, *kept])}")
