@@ -114,7 +114,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "hyperband": {
         "_target_": "optuna.pruners.HyperbandPruner",
         "min_resource": 1,
-        "max_resource": "auto",
+        "max_resource": "${oc.select:num_epochs,auto}",  # the whole budget, where the task has a key for it
         "reduction_factor": 3,
         "bootstrap_count": 0,
     },

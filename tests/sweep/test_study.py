@@ -101,7 +101,8 @@ def test_samplers(name):
 @pytest.mark.parametrize("name", PRUNERS)
 def test_pruners(name):
     values = {"lower": 0.0} if name == "threshold" else {}
-    pruner = make_pruner({**PRUNERS[name], **values})
+    config = OmegaConf.create({"num_epochs": 27, "pruner": {**PRUNERS[name], **values}})
+    pruner = make_pruner(config.pruner)
     assert type(pruner).__name__ == PRUNERS[name]["_target_"].rpartition(".")[2]
 
 
