@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial
 from ddrsa.errors import UsageError
 from ddrsa.rundir import read_json
 from ddrsa.sweep.placement import MANIFEST
-from ddrsa.sweep.search_summary import best_trials, objective_titles, shown_states
+from ddrsa.sweep.search_summary import SearchSummary, best_trials, objective_titles, shown_states
 from ddrsa.sweep.study import StudyAddress, find_study
 from ddrsa.sweep.trials import job_of
 
@@ -46,6 +46,13 @@ def print_best(sweep_dir: Path | str) -> int:
     for trial in best if len(titles) > 1 else best[:1]:
         _print_trial(trial, titles, sweep_dir, command)
     return 0
+
+
+def summary_of(sweep_dir: Path) -> SearchSummary | None:
+    """The best trials of the search in `sweep_dir`; None where there is no study. Raises UsageError as `print_best`."""
+    hydra = _hydra_config(sweep_dir)
+    study = find_study(StudyAddress.of(hydra, sweep_dir))
+    return None if study is None else SearchSummary(study, sweep_dir, hydra.sweeper.objective)
 
 
 def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, command: Sequence[str]) -> None:

@@ -92,7 +92,7 @@ class Search:
             (lambda trials: make_sampler(options["sampler"], trials, grid)) if seeded else None
         )
         self.trials = Trials(self.study, options["n_trials"], self.sweep_dir, renewed)
-        self.summary = SearchSummary(self.study, self.sweep_dir, self.space, options["objective"])
+        self.summary = SearchSummary(self.study, self.sweep_dir, options["objective"])
         try:
             self.trials.recover()
             self.trials.enqueue(enqueued)

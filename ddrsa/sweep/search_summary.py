@@ -30,12 +30,9 @@ BEST_TRIALS = 5
 class SearchSummary:
     """The best trials of a study."""
 
-    def __init__(
-        self, study: optuna.Study, sweep_dir: Path, space: SearchSpace, objective: str | Sequence[str] | None
-    ) -> None:
+    def __init__(self, study: optuna.Study, sweep_dir: Path, objective: str | Sequence[str] | None) -> None:
         self.study = study
         self.sweep_dir = sweep_dir
-        self.space = space
         self.titles = objective_titles(objective, len(study.directions))
         self._written: list[int] = []
 

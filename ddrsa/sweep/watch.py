@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from ddrsa.errors import UsageError
 from ddrsa.rundir import find_runs, is_alive, read_json
@@ -44,7 +46,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
             time.sleep(POLL_SECONDS)
     finally:
         display.close()
-    print_summary(display.console, runs)
+    print_summary(display.console, runs, print_best=_search_summary(sweep_dir))
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
     if all(run.state in DONE for run in runs):
@@ -63,6 +65,16 @@ def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
 def _is_search(sweep_dir: Path) -> bool:
     """Whether the runs are planned one after the other. A grid's manifest may be long, and is not read for that."""
     return (sweep_dir / OWNERS).is_dir()
+
+
+def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
+    """What prints the best trials of a search, which may be the highest; None of a grid."""
+    if not _is_search(sweep_dir):
+        return None
+    from ddrsa.sweep.best import summary_of  # imports Optuna
+
+    summary = summary_of(sweep_dir)
+    return None if summary is None else summary.print
 
 
 def _with_those_planned_since(sweep_dir: Path, runs: Sequence[RunView]) -> list[RunView]:

@@ -263,6 +263,9 @@ def test_look_first_and_the_best_at_the_end(searches: Searches) -> None:
         "train it again, in full:",
         "  python search_app.py count=2 x=3",
     ]
+    watched = [*best[:-2], "watch", "sweep"]
+    printed = subprocess.run(watched, cwd=searches.directory, env=environ, capture_output=True, text=True).stdout
+    assert "best 2 of 2 completed trials" in printed
     exit_code, output = searches.run("x=choice(1,3)", "hydra.sweeper.dry_run=true", "hydra.sweeper.n_trials=5")
     assert "trials so far: 2 complete\n3 of 5 trials would start\nabout" in output
 
