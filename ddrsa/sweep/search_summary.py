@@ -80,12 +80,15 @@ class SearchSummary:
 def best_trials(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that completed, the best first; of several objectives the Pareto front, by the first of them."""
     if len(study.directions) > 1:
-        front = study.best_trials
-        return sorted(front, key=lambda trial: trial.values[0])
+        return sorted(_distinct(study.best_trials), key=lambda trial: trial.values[0])
     completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
     sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
-    unique = {tuple(sorted(trial.params.items(), key=str)): trial for trial in reversed(completed)}
-    return sorted(unique.values(), key=lambda trial: (sign * float(trial.values[0]), trial.number))
+    return sorted(_distinct(completed), key=lambda trial: (sign * float(trial.values[0]), trial.number))
+
+
+def _distinct(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The first of those that have the same values of their parameters: they are one run."""
+    return list({tuple(sorted(trial.params.items(), key=str)): trial for trial in reversed(trials)}.values())
 
 
 def objective_titles(objective: str | Sequence[str] | None, count: int) -> list[str]:
@@ -125,8 +128,8 @@ def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[
     )
     table.add_column("trial", justify="right", no_wrap=True)
     for objective, direction in zip(titles, study.directions, strict=True):
-        table.add_column(f"{objective} ({direction.name.lower()})", justify="right", no_wrap=True)
-    table.add_column("parameters", overflow="fold")
+        table.add_column(f"{objective} ({direction.name.lower()[:3]})", justify="right", no_wrap=True)
+    table.add_column("parameters", overflow="fold", min_width=20)
     for trial in trials:
         values = [f"{value:.4f}" for value in trial.values]
         table.add_row(str(trial.number), *values, Text(shown_params(trial)))
