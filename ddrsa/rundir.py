@@ -8,7 +8,7 @@ A run directory is the only interface between the runs and what looks at them:
     training_log.csv     one row per epoch
     checkpoint_best.pt   the weights with the lowest validation loss
     checkpoint_last.pt   everything that is needed to go on
-    test_metrics.json    the result; it exists only when the run has completed
+    test_metrics.json    the result; it exists only when the run has completed, or a search has pruned it
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class RunDirectory:
         return read_json(self.status)
 
     def read_test_metrics(self) -> dict[str, Any] | None:
-        """The content of test_metrics.json, or None before the run has completed. Raises ValueError as `read_json`."""
+        """The content of test_metrics.json, or None before the run has ended well. Raises ValueError as `read_json`."""
         return read_json(self.test_metrics)
 
     def begin(self, run_id: str, **fields: Any) -> None:
