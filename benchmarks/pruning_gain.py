@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 TRAIN = Path(__file__).parents[1] / "train.py"
-SPACE = ("model=lstm,gru", "learning_rate=0.0003,0.001,0.003,0.01", "batch_size=64,128,256")
+SPACE = ("model=lstm,gru", "learning_rate=0.0003,0.001,0.003,0.01", "batch_size=128,256,512")
 RUNS = 24
 # Short windows, so that it takes less than an hour on a core. With a constant learning rate the first epochs of a run
 # say more of its last ones.
