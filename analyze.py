@@ -4,13 +4,13 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from ddrsa.analysis.command import analyze
+from ddrsa.analysis.command import analyze, read_options
 from ddrsa.cli import run_cli
 
 
 @hydra.main(config_path="conf", config_name="analysis", version_base="1.3")
-def main(_: DictConfig) -> None:
-    analyze(HydraConfig.get().sweep.dir)
+def main(config: DictConfig) -> None:
+    analyze(read_options(config, HydraConfig.get().sweep.dir))
 
 
 if __name__ == "__main__":
