@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ _VERDICTS = {
     "unknown": ("open", "not known: too few repeats"),
     "only": ("open", "nothing to compare with"),
 }
+# report.js has the same.
+_ENDS_IN_ID = re.compile(r"_([0-9a-f]{8})$")
+
 _BY_MODEL = ("rul_mae", "rul_rmse", "concordance_index")
 
 
@@ -57,7 +61,7 @@ def render(analysis: Analysis, plots: Plots) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["link"] = link
+    environment.filters |= {"link": link, "short": short_name}
     loader = environment.loader
     assert loader is not None
     script, style = (loader.get_source(environment, name)[0] for name in ("report.js", "report.css"))
@@ -87,6 +91,12 @@ def link(path: str) -> str:
     """A relative address of a file beside the page, whatever characters its name has."""
     # A name with a colon would else begin another protocol.
     return quote(path, safe="/") if not path.startswith("/") else f"file://{quote(path)}"
+
+
+def short_name(directory: str) -> str:
+    """The last part of a run's directory, or the run id that it ends in: what was swept stands beside it."""
+    name = directory.rpartition("/")[2]
+    return match[1] if (match := _ENDS_IN_ID.search(name)) else name
 
 
 def _states(analysis: Analysis) -> list[tuple[str, int]]:
@@ -125,9 +135,7 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
             {
                 "model": candidate.model,
                 "settings": settings(candidate),
-                "cells": [
-                    number(one) if (one := candidate.metrics.get(column(name, units))) else "–" for name in names
-                ],  # noqa: RUF001
+                "cells": [_cell(candidate.metrics.get(column(name, units))) for name in names],
                 "n": candidate.selected.n,
             }
             for candidate in answer.by_model

@@ -34,6 +34,11 @@
     show(page);
   }
 
+  function shortName(directory) {
+    const name = directory.slice(directory.lastIndexOf("/") + 1);
+    return /_([0-9a-f]{8})$/.exec(name)?.[1] ?? name;
+  }
+
   function cell(column, value) {
     if (column.kind !== "link") {
       const element = document.createElement("td");
@@ -44,7 +49,8 @@
     const element = document.createElement("th"), link = document.createElement("a");
     element.scope = "row";
     link.href = (value.startsWith("/") ? "file://" : "") + value.split("/").map(encodeURIComponent).join("/") + "/";
-    link.textContent = link.title = value;
+    link.title = value;
+    link.textContent = shortName(value);
     element.append(link);
     return element;
   }
@@ -90,5 +96,6 @@
   find("previous").addEventListener("click", () => turn(-1));
   find("next").addEventListener("click", () => turn(1));
   form.hidden = false;
+  find("no-script").hidden = true;
   update(0);
 })();
