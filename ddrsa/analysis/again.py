@@ -59,6 +59,11 @@ def hydra_value(value: Any) -> str:
     return text if re.fullmatch(r"[\w./+-]+|\[.*\]", text) else "'" + text.replace("'", "\\'") + "'"
 
 
+def settings(values: Mapping[str, Any]) -> list[str]:
+    """Hyperparameters as on the command line."""
+    return [f"{key}={hydra_value(value)}" for key, value in values.items()]
+
+
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~").partition("@")[0]
 

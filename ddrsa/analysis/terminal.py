@@ -8,13 +8,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.metrics import column
 from ddrsa.analysis.plots.drawn import Plots
 from ddrsa.analysis.run_state import FAILURES
-from ddrsa.analysis.words import number, sentences, settings
+from ddrsa.analysis.words import number, sentences
 
 # More failures than this are in failures.csv.
 _MOST_FAILURES = 20
@@ -83,10 +84,10 @@ def _best_table(answer: Answer) -> Table:
     shown |= _SHOWN
     for label in shown:
         table.add_column(label, justify="right")
-    pairs = [pair for candidate in answer.by_model for pair in settings(candidate)]
+    pairs = [pair for candidate in answer.by_model for pair in settings(candidate.values)]
     table.add_column("Configuration", overflow="fold", min_width=min(40, max(map(len, pairs), default=0)))
     for candidate in answer.by_model:
         found = (candidate.metrics.get(column(name, units)) for name in shown.values())
         cells = ["-" if one is None else number(one) for one in found]
-        table.add_row(candidate.model, *cells, "\n".join(settings(candidate)))
+        table.add_row(candidate.model, *cells, "\n".join(settings(candidate.values)))
     return table

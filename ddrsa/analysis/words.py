@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ddrsa.analysis.again import hydra_value
+from ddrsa.analysis.again import settings
 from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer, Candidate
 from ddrsa.analysis.grid import Edge
 from ddrsa.analysis.metrics import metric
@@ -40,12 +40,7 @@ def sentences(answer: Answer) -> list[str]:
 
 def named(candidate: Candidate) -> str:
     """The configuration in one line: its model and its swept values as on the command line."""
-    return " ".join([candidate.model, *settings(candidate)])
-
-
-def settings(candidate: Candidate) -> list[str]:
-    """Its swept values as on the command line."""
-    return [f"{key}={hydra_value(value)}" for key, value in candidate.values.items()]
+    return " ".join([candidate.model, *settings(candidate.values)])
 
 
 def number(estimate: Estimate, unit: str = "") -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.axes import Axes
 
 from ddrsa.analysis.configurations import is_absent
 from ddrsa.analysis.metrics import NO_QUALITY, column
@@ -61,6 +62,20 @@ def swept_here(runs: pd.DataFrame, key: str) -> bool:
     return key in runs and len(distinct(runs, key)) > 1
 
 
-def count(runs: pd.DataFrame) -> str:
-    """How many runs, in words."""
-    return "1 completed run" if len(runs) == 1 else f"{len(runs):,} completed runs"
+def headline(analysis: Analysis, text: str) -> str:
+    """A title: the data set, where it is the only one, what is shown, and on which units."""
+    shown = datasets(analysis)
+    name = f"{shown[0]}: " if len(shown) == 1 else ""
+    return f"{name}{text} on the {analysis.selection.select_by} units"
+
+
+def row_title(ax: Axes, analysis: Analysis, dataset: str) -> None:
+    """Name the data set above a panel, unless it is the only one."""
+    if len(datasets(analysis)) > 1:
+        ax.set_title(dataset, fontsize="medium", fontweight="bold", loc="left")
+
+
+def basis(analysis: Analysis, explanation: str) -> str:
+    """How to read the plot, behind the number of runs."""
+    number = len(analysis.sweep.completed)
+    return f"{number:,} completed run{'s' * (number != 1)}; {explanation}"

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
 from ddrsa.analysis.metrics import metric
-from ddrsa.analysis.plots.data import count, datasets, drawn_column, models, require
+from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, row_title
 from ddrsa.analysis.plots.drawn import Drawing
 from ddrsa.analysis.plots.style import (
     MOST_VECTOR_POINTS,
@@ -47,10 +47,9 @@ def model_comparison(analysis: Analysis) -> Drawing:
             ax = next(axes)
             _draw_models(ax, runs, drawn_column(analysis, name), names)
             ax.set_ylabel(metric(name).axis())
-            ax.set_title(dataset, fontsize="medium", fontweight="bold", loc="left")
-    units = analysis.selection.select_by
-    title = f"Results by model on the {units} units, {count(completed)}"
-    head(figure, title, "point: one run; line: median; box: quartiles; whiskers: range")
+            row_title(ax, analysis, dataset)
+    title = headline(analysis, "results by model")
+    head(figure, title, basis(analysis, "point: one run; line: median; box: quartiles; whiskers: range"))
     labels = " and ".join(metric(name).label for name in panels)
     return Drawing(
         figure, title, f"Box plots of {labels} for {', '.join(names)}, with a point for every completed run."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from numpy.typing import NDArray
 
 # M. Okabe and K. Ito (2008), "Color Universal Design": told apart with any colour vision. The order alternates between
@@ -24,6 +27,9 @@ SCALE = "cividis"
 
 # More points than this make a vector graphic slow: they are embedded as pixels.
 MOST_VECTOR_POINTS = 2_000
+
+# Letters to the inch of a title, and of what is written small.
+_TITLE_LETTERS, _SMALL_LETTERS = 9.5, 13
 
 # Points further out than so many interquartile ranges are named, not shown: they would flatten all others.
 _FAR = 6.0
@@ -63,9 +69,22 @@ def grid_of_axes(figure: Figure, rows: int, columns: int, used: int | None = Non
 
 def head(figure: Figure, title: str, explanation: str) -> None:
     """The title, and under it in smaller letters how to read the plot."""
-    figure.suptitle(f"{title}\n", fontsize="large", fontweight="bold")
-    figure.text(0.5, 1.0, "", ha="center")
-    figure.supxlabel(explanation, fontsize="small", color="0.25")
+    width = figure.get_figwidth()
+    # A legend, since the layout makes room for one outside of the axes, and for two sizes of letters.
+    legend = figure.legend(
+        handles=[Line2D([], [], linestyle="", label=textwrap.fill(explanation, int(width * _SMALL_LETTERS)))],
+        title=textwrap.fill(title, int(width * _TITLE_LETTERS)),
+        title_fontproperties={"size": "large", "weight": "bold"},
+        fontsize="small",
+        labelcolor="0.25",
+        handlelength=0,
+        handletextpad=0,
+        loc="outside upper center",
+        frameon=False,
+        borderpad=0.2,
+    )
+    for text in (legend.get_title(), *legend.get_texts()):
+        text.set_multialignment("center")
 
 
 def tidy(ax: Axes, grid: str = "y") -> None:
@@ -101,11 +120,18 @@ def limit(ax: Axes, values: NDArray[np.float64]) -> None:
     ax.text(0.99, 0.99, text, transform=ax.transAxes, ha="right", va="top", fontsize="small", style="italic")
 
 
+def logarithmic(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 of each decade, written as plain numbers: a decade or less must have some."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def legend_below(figure: Figure, handles: Sequence[Line2D], title: str | None = None) -> None:
     """One legend for all axes, outside of them."""
     if handles:
         labels = [str(handle.get_label()) for handle in handles]
-        columns = max(1, min(len(handles), int(figure.get_figwidth() * 8 / max(len(label) + 6 for label in labels))))
+        columns = max(1, min(len(handles), int(figure.get_figwidth() * 10 / max(len(label) + 6 for label in labels))))
         figure.legend(
             handles=list(handles),
             loc="outside lower center",

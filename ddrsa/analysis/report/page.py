@@ -13,6 +13,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.metrics import column, metric
@@ -23,7 +24,7 @@ from ddrsa.analysis.report.images import embedded
 from ddrsa.analysis.report.run_table import run_table
 from ddrsa.analysis.run_state import UNFINISHED
 from ddrsa.analysis.statistics import Estimate
-from ddrsa.analysis.words import number, sentences, settings
+from ddrsa.analysis.words import number, sentences
 from ddrsa.rundir import atomic_write, now
 
 REPORT = "report.html"
@@ -121,12 +122,12 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
         "first": said[0],
         "others": said[1:],
         "best": answer.best,
-        "settings": settings(answer.best) if answer.best else [],
+        "settings": settings(answer.best.values) if answer.best else [],
         "metric": metric(answer.metric).label,
         "selected": number(answer.best.selected, unit) if answer.best else None,
         "units": units,
         "test": number(answer.test, unit) if answer.test and units != "test" else None,
-        "runner_up": [answer.runner_up.model, *settings(answer.runner_up)] if answer.runner_up else None,
+        "runner_up": [answer.runner_up.model, *settings(answer.runner_up.values)] if answer.runner_up else None,
         "margin": f"{answer.margin.mean:.3g}{unit and ' ' + unit}" if answer.margin else None,
         "verdict": words,
         "verdict_kind": kind,
@@ -134,7 +135,7 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
         "by_model": [
             {
                 "model": candidate.model,
-                "settings": settings(candidate),
+                "settings": settings(candidate.values),
                 "cells": [_cell(candidate.metrics.get(column(name, units))) for name in names],
                 "n": candidate.selected.n,
             }
