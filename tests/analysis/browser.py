@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,12 @@ class Visit:
     def heading(self, label: str) -> Any:
         """The heading of the table of runs with this label."""
         return self.page.locator("#run-table thead th").filter(has=self.page.get_by_text(label, exact=True))
+
+    def wait_for_count(self, start: str) -> None:
+        """Until the number of runs is said, beginning so."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator("#count")).to_have_text(re.compile(rf"^{start}(?!\d)"))
 
     @property
     def count(self) -> str:

@@ -122,16 +122,16 @@ def test_filtering(browser: Any, report: Path) -> None:
     visit.page.get_by_label("model", exact=True).select_option("gru")
     assert visit.count == "10 of 63 runs, 1 to 10 are shown"
     visit.page.get_by_role("button", name="Show all").click()
-    visit.page.wait_for_function("document.getElementById('count').textContent.startsWith('63 of 63')")
+    visit.wait_for_count("63 of 63")
 
     # By keyboard, in words; the number of runs is said to a screen reader.
     assert visit.page.locator("#count").get_attribute("role") == "status"
     visit.page.get_by_label("Search").focus()
     visit.page.keyboard.type("timed_out LSTM")
-    visit.page.wait_for_function("document.getElementById('count').textContent.startsWith('1 of 63')")
+    visit.wait_for_count("1 of 63")
     assert visit.column("state") == ["timed_out"]
     visit.page.keyboard.type(" nothing")
-    visit.page.wait_for_function("document.getElementById('count').textContent === '0 of 63 runs'")
+    visit.wait_for_count("0 of 63 runs")
     assert visit.said == []
 
 
@@ -154,8 +154,7 @@ def test_links_lead_to_the_runs(browser: Any, report: Path) -> None:
     assert visit.page.evaluate("document.activeElement.id") == "main"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_accessibility(browser: Any, report: Path, scheme: str, width: int) -> None:
     """axe-core finds nothing against WCAG 2.2 AA or its own best practices, contrast included."""
     from axe_playwright_python.sync_playwright import Axe
@@ -197,5 +196,5 @@ def test_five_thousand_runs(browser: Any, sweep_dir: Path, make_run: MakeRun) ->
     visit.heading("seed").get_by_role("button").click()
     assert visit.column("seed")[:2] == ["4999", "4998"]
     visit.page.get_by_label("Search").fill("seed=4998")
-    visit.page.wait_for_function("document.getElementById('count').textContent.startsWith('1 of 5000')")
+    visit.wait_for_count("1 of 5000")
     assert visit.page.locator("#run-table tbody tr").count() == 1
