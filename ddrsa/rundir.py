@@ -169,8 +169,14 @@ class RunDirectory:
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
     """Every run directory beneath `sweep_dir`, in the order of their paths: each that has a `.hydra/config.yaml`."""
-    root = Path(sweep_dir)
-    return [RunDirectory(config.parent.parent) for config in sorted(root.rglob(".hydra/config.yaml"))]
+    found = []
+    # Not rglob, which takes seconds for thousands of runs.
+    for directory, names, _ in os.walk(sweep_dir):
+        if ".hydra" in names:
+            names.remove(".hydra")
+            if os.path.exists(os.path.join(directory, ".hydra", "config.yaml")):  # noqa: PTH110, PTH118
+                found.append(directory)
+    return [RunDirectory(path) for path in sorted(map(Path, found))]
 
 
 def is_alive(status: dict[str, Any]) -> bool | None:

@@ -60,8 +60,13 @@ def hydra_value(value: Any) -> str:
 
 
 def settings(values: Mapping[str, Any]) -> list[str]:
-    """Hyperparameters as on the command line."""
-    return [f"{key}={hydra_value(value)}" for key, value in values.items()]
+    """Hyperparameters as on the command line, but for people: numbers with four digits at most."""
+    return [f"{key}={short_value(value)}" for key, value in values.items()]
+
+
+def short_value(value: Any) -> str:
+    """`value` as on the command line, a number with four digits at most."""
+    return f"{value:.4g}" if isinstance(value, float) else hydra_value(value)
 
 
 def _key(override: str) -> str:

@@ -22,8 +22,8 @@ _ENOUGH_PAIRS = 5
 # Resamples of a bootstrap, and how many numbers it may hold in memory at once.
 _RESAMPLES = 9_999
 _FEWEST_RESAMPLES = 999
-_WORK = 20_000_000
-_CHUNK = 2_000_000
+_WORK = 4_000_000
+_CHUNK = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ def write_plots(analysis: Analysis) -> Plots:
             continue
         directory.mkdir(parents=True, exist_ok=True)
         _save(drawing, png, name)
+        # All parts have their places now; finding them takes longer than drawing.
+        drawing.figure.set_layout_engine("none")
         _save(drawing, svg, name)
         plots.drawn.append(Plot(name, drawing.title, drawing.description, png, svg))
     return plots

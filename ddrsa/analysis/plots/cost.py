@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from ddrsa.analysis.again import settings
 from ddrsa.analysis.metrics import metric
-from ddrsa.analysis.plots.data import datasets, drawn_column, headline, models, require, row_title
+from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, row_title
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import (
     MOST_VECTOR_POINTS,
@@ -67,7 +68,9 @@ def cost_quality(analysis: Analysis) -> Drawing:
     head(
         figure,
         title,
-        "point: one configuration, mean ± standard deviation over seeds and folds; line: the Pareto front",
+        basis(
+            analysis, "point: one configuration, mean ± standard deviation over seeds and folds; line: the Pareto front"
+        ),
     )
     legend_below(figure, model_handles(names))
     text = "Training time in seconds against the MAE of the RUL in cycles. The Pareto front, from the cheapest: "
@@ -102,11 +105,21 @@ def _draw(ax: Axes, analysis: Analysis, dataset: str) -> list[str]:
     shown = (
         front if len(front) <= _MOST_NAMED else [front[round(k)] for k in np.linspace(0, len(front) - 1, _MOST_NAMED)]
     )
-    said = []
+    said, previous, shift = [], None, 5
     for label, i in zip("ABCDEFGH", shown, strict=False):
         number = means.index[i]
+        # Two that lie together have their letters side by side.
+        together = previous is not None and abs(math.log(cost[i] / cost[previous])) < 0.08
+        shift = shift + 11 if together else 5
+        previous = i
         ax.annotate(
-            label, (cost[i], error[i]), (-5, -5), textcoords="offset points", ha="right", va="top", fontweight="bold"
+            label,
+            (cost[i], error[i]),
+            (-shift, -5),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontweight="bold",
         )
         values = [str(configurations.table.loc[number, "model"]), *settings(configurations.values(number))]
         said.append(f"{label}  {' '.join(values)}")

@@ -60,12 +60,14 @@ def hyperparameter_heatmap(analysis: Analysis) -> Drawing:
         )
         # One cell that diverged takes no more than the last colour.
         low, high = np.nanquantile(means, [0.1, 1.0] if higher else [0.0, 0.9]).tolist()
+        # Two digits of what the cells differ by.
+        decimals = max(0, 1 - math.floor(math.log10(high - low))) if high > low else 3
         scale = Normalize(low, high if high > low else low + 1e-9)
         # Bright is better in both.
         colours = mpl.colormaps[SCALE if higher else f"{SCALE}_r"]
         for i, (dataset, model, _) in enumerate(rows):
             ax = axes[i * len(found) + column]
-            _draw_cells(ax, *tables[i, name], scale, colours)
+            _draw_cells(ax, *tables[i, name], scale, colours, decimals)
             ax.set_title(f"{dataset}: {model}" if several else model, fontsize="medium", fontweight="bold", loc="left")
             ax.set_ylabel("Batch size (windows)")
             if i == len(rows) - 1:
@@ -121,11 +123,9 @@ def _draw_cells(
     count: pd.DataFrame,
     scale: Normalize,
     colours: mpl.colors.Colormap,
+    decimals: int,
 ) -> None:
     values, spreads, counts = mean.to_numpy(float), deviation.to_numpy(float), count.to_numpy(float)
-    # Two digits of what the cells differ by.
-    span = float(np.nanmax(values) - np.nanmin(values)) if np.isfinite(values).any() else 0.0
-    decimals = max(0, 1 - math.floor(math.log10(span))) if span > 0 else 3
     ax.set_facecolor("0.95")
     ax.patch.set_hatch("///")
     ax.patch.set_edgecolor("0.8")

@@ -38,7 +38,7 @@ def model_comparison(analysis: Analysis) -> Drawing:
     panels = require(analysis, "rul_mae", "rul_rmse", "concordance_index")
     completed, names = analysis.sweep.completed, looks(models(analysis))
     rows = datasets(analysis)
-    width = max(6.0, len(panels) * max(3.2, 0.95 * len(names)))
+    width = max(6.0, len(panels) * max(3.2, 1.15 * len(names)))
     figure = new_figure(width, 1.2 + 3.4 * len(rows))
     axes = iter(grid_of_axes(figure, len(rows), len(panels)))
     for dataset in rows:
@@ -74,6 +74,7 @@ def _draw_models(ax: Axes, runs: pd.DataFrame, name: str, names: dict[str, Look]
                 medianprops={"color": "black", "linewidth": 2},
                 whiskerprops={"color": "0.25"},
                 capprops={"color": "0.25"},
+                zorder=4 if len(values) > MOST_VECTOR_POINTS else 2,
             )
         many = len(values) > MOST_VECTOR_POINTS
         ax.scatter(
@@ -83,13 +84,13 @@ def _draw_models(ax: Axes, runs: pd.DataFrame, name: str, names: dict[str, Look]
             color=look.colour,
             marker=look.marker,
             edgecolor="none" if many else "black",
-            alpha=0.3 if many else 1.0,
+            alpha=0.2 if many else 1.0,
             linewidth=0.5,
             zorder=3,
             rasterized=many,
         )
     ax.set_xticks(
-        range(len(present)), [f"{model}\nn = {number:,}" for model, number in zip(present, counts, strict=True)]
+        range(len(present)), [f"{model}\nn={number:,}" for model, number in zip(present, counts, strict=True)]
     )
     ax.set_xlim(-0.6, len(present) - 0.4)
     ax.set_xlabel("Model")

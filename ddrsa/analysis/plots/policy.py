@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from ddrsa.analysis.again import run_of
-from ddrsa.analysis.plots.data import datasets, headline
+from ddrsa.analysis.plots.data import basis, datasets, headline
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import Look, grid_of_axes, head, legend_below, looks, model_handles, new_figure, tidy
 from ddrsa.analysis.results import policy_curves
@@ -64,7 +64,10 @@ def policy_tradeoff(analysis: Analysis) -> Drawing:
     head(
         figure,
         title,
-        "the best configuration of each model; down and left is better; faint: one run; dotted: 5 % missed",
+        basis(
+            analysis,
+            "the best configuration of each model; down and left is better; faint: one run; dotted: 5 % missed",
+        ),
     )
     legend_below(figure, model_handles(names, lines=True))
     best = "; ".join(named(one) for answer in analysis.answers for one in answer.by_model)
@@ -117,7 +120,7 @@ def _draw_line(ax: Axes, missed: NDArray[np.float64], time: NDArray[np.float64],
 
 
 def _time_axis(ax: Axes, latest: float) -> None:
-    """Early interventions are tens of times as far from the event as late ones: linear to 10 cycles, then logarithmic."""
+    """Linear to 10 cycles, then by factors: early interventions lie tens of times as far from the event as late."""
     ax.set_ylabel("Mean time to event at\nthe intervention (cycles)")
     if latest > _LINEAR:
         ax.set_yscale("symlog", linthresh=10)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from ddrsa.analysis.again import settings
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.metrics import metric
-from ddrsa.analysis.plots.data import datasets, headline, require
+from ddrsa.analysis.plots.data import basis, datasets, headline, require
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import OKABE_ITO, head, new_figure
 
@@ -62,7 +62,7 @@ def critical_difference(analysis: Analysis) -> Drawing:
     head(
         figure,
         title,
-        "joined by a bar: not told apart by Nemenyi's test at 5 %; CD: critical difference",
+        basis(analysis, "joined by a bar: not told apart by Nemenyi's test at 5 %; CD: critical difference"),
     )
     return Drawing(figure, title, " ".join(said))
 
@@ -70,12 +70,15 @@ def critical_difference(analysis: Analysis) -> Drawing:
 def _blocks(
     configurations: Configurations, values: dict[int, dict[tuple[Any, ...], float]], numbers: list[int]
 ) -> pd.DataFrame | None:
-    """A row per repeat, a column per configuration: those of the first ones that share the most repeats."""
-    if not numbers:
-        return None
-    repeats = max((values[number].keys() for number in numbers[:_MOST]), key=len)
-    chosen = [number for number in numbers if values[number].keys() >= set(repeats)][:_MOST]
-    if len(chosen) < _FEWEST or len(repeats) < _FEWEST_REPEATS:
+    """A row per repeat that all have, a column per configuration; the first ones that have most repeats in common."""
+    chosen: list[int] = []
+    repeats: list[tuple[Any, ...]] = []
+    for number in numbers:
+        shared = [repeat for repeat in repeats if repeat in values[number]] if chosen else list(values[number])
+        # One that lacks many repeats would take them from all the others.
+        if len(shared) >= max(_FEWEST_REPEATS, len(repeats) / 2) and len(chosen) < _MOST:
+            chosen, repeats = [*chosen, number], shared
+    if len(chosen) < _FEWEST:
         return None
     names = {number: _name(configurations, number) for number in chosen}
     return pd.DataFrame({names[number]: [values[number][repeat] for repeat in repeats] for number in chosen})

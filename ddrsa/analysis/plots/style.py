@@ -26,7 +26,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), (0, (8, 2))
 SCALE = "cividis"
 
 # More points than this make a vector graphic slow: they are embedded as pixels.
-MOST_VECTOR_POINTS = 2_000
+MOST_VECTOR_POINTS = 500
 
 # Letters to the inch of a title, and of what is written small.
 _TITLE_LETTERS, _SMALL_LETTERS = 9.5, 13
@@ -72,8 +72,8 @@ def head(figure: Figure, title: str, explanation: str) -> None:
     width = figure.get_figwidth()
     # A legend, since the layout makes room for one outside of the axes, and for two sizes of letters.
     legend = figure.legend(
-        handles=[Line2D([], [], linestyle="", label=textwrap.fill(explanation, int(width * _SMALL_LETTERS)))],
-        title=textwrap.fill(title, int(width * _TITLE_LETTERS)),
+        handles=[Line2D([], [], linestyle="", label=_fold(explanation, width * _SMALL_LETTERS))],
+        title=_fold(title, width * _TITLE_LETTERS),
         title_fontproperties={"size": "large", "weight": "bold"},
         fontsize="small",
         labelcolor="0.25",
@@ -85,6 +85,11 @@ def head(figure: Figure, title: str, explanation: str) -> None:
     )
     for text in (legend.get_title(), *legend.get_texts()):
         text.set_multialignment("center")
+
+
+def _fold(text: str, letters: float) -> str:
+    # A per cent sign stays with its number.
+    return textwrap.fill(text.replace(" %", "\N{NO-BREAK SPACE}%"), int(letters))
 
 
 def tidy(ax: Axes, grid: str = "y") -> None:

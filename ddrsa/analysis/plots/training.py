@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -76,14 +77,23 @@ def training_curves(analysis: Analysis) -> Drawing:
     return Drawing(figure, title, f"Validation loss against the epoch, by model. {pruned} runs were pruned.")
 
 
-def read_curve(path: object) -> Curve | None:
+def read_curve(path: Path) -> Curve | None:
     """The epochs and validation losses of a training_log.csv; None where there is no whole row."""
+    epochs, losses = [], []
     try:
-        table = pd.read_csv(path, usecols=["epoch", "validation_loss"], engine="c")  # type: ignore[call-overload]
-    except (OSError, ValueError):
+        with path.open(newline="") as stream:
+            for row in csv.DictReader(stream):
+                try:
+                    epoch, loss = int(row["epoch"]), float(row["validation_loss"])
+                except (KeyError, TypeError, ValueError):
+                    # A process that was killed may have left half a row.
+                    continue
+                if math.isfinite(loss):
+                    epochs.append(epoch)
+                    losses.append(loss)
+    except (OSError, ValueError, csv.Error):
         return None
-    table = table.apply(pd.to_numeric, errors="coerce").dropna()
-    return (table["epoch"].to_numpy(float), table["validation_loss"].to_numpy(float)) if len(table) else None
+    return (np.array(epochs, float), np.array(losses)) if epochs else None
 
 
 def _handles() -> dict[str, Line2D]:
@@ -119,10 +129,18 @@ def _draw(ax: Axes, curves: dict[str, list[Curve]]) -> bool:
                 markeredgewidth=0.4,
                 zorder=4,
             )
-    for epochs, losses in curves.get("best", []):
-        ax.plot(epochs, losses, color=_BEST, linewidth=2.2, marker="." if len(epochs) == 1 else None, zorder=5)
+    best = curves.get("best", [])
+    for epochs, losses in best:
+        ax.plot(
+            epochs,
+            losses,
+            color=_BEST,
+            linewidth=2.2 if len(best) <= 5 else 1.0,
+            marker="." if len(epochs) == 1 else None,
+            zorder=5,
+        )
     _scale(ax, np.concatenate([losses for found in curves.values() for _, losses in found]))
-    ax.set_xlabel("Epoch (number)")
+    ax.set_xlabel("Epoch")
     ax.set_ylabel("Validation loss\n(nats per window)")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     tidy(ax)
