@@ -50,7 +50,7 @@ class Schema:
     fold: int = 0
     device: str = "auto"
     gpus: Any = "auto"
-    runs_per_gpu: int = 1
+    runs_per_gpu: Any = 1
     gpu_index: int | None = None
     data_dir: str = MISSING
     cache_dir: str = MISSING
@@ -92,7 +92,8 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "lookback", values["lookback"] >= 1, "1 or more")
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
     _require(values, "device", values["device"] in DEVICES, ", ".join(DEVICES))
-    _require(values, "runs_per_gpu", values["runs_per_gpu"] >= 1, "1 or more")
+    sharing = values["runs_per_gpu"]
+    _require(values, "runs_per_gpu", sharing == "auto" or (type(sharing) is int and sharing >= 1), "1 or more, or auto")
     gpus = values["gpus"]
     listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
     _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
@@ -166,13 +167,14 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     if name not in OPTIONS:
         raise ConfigError(f"model.name={name}: allowed are {', '.join(OPTIONS)}")
     options = OPTIONS[name]
-    allowed = [field.name for field in fields(options)]
+    types = {field.name: field.type for field in fields(options)}
+    allowed = list(types)
     for key in values:
         if key not in allowed:
             raise ConfigError(f"model.{key}: model {name} has no such key, it has {', '.join(allowed)}")
     for key in allowed:
         if key not in values:
             raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
-        if key != "name" and type(values[key]) is not int:
+        if types[key] == "int" and type(values[key]) is not int:
             raise ConfigError(f"model.{key}={values[key]!r}: allowed is a whole number")
     return options(**values)

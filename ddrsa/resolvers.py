@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import joblib
 import platformdirs
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.config import run_id
+from ddrsa.sweep.gpu_packing import AUTO
 from ddrsa.sweep.gpus import current_lease, lease_gpu, visible_gpus
 
 
@@ -36,7 +38,12 @@ def _run_id(*, _root_: DictConfig) -> str:
 
 
 def _concurrent_runs(*, _root_: DictConfig) -> int:
-    """How many runs a sweep starts at once: as many as the GPUs take, or where there are none one per core (-1)."""
-    if not isinstance(_root_.gpus, str):
-        return len(_root_.gpus) * int(_root_.runs_per_gpu) or -1
-    return (0 if _root_.device == "cpu" else len(visible_gpus()) * int(_root_.runs_per_gpu)) or -1
+    """How many runs a sweep starts at once: as many as the GPUs take, or where there are none one per core (-1).
+
+    With runs_per_gpu=auto it is one per core, at least one per GPU: those for which there is no room yet wait.
+    """
+    listed = not isinstance(_root_.gpus, str)
+    gpus = len(_root_.gpus) if listed else 0 if _root_.device == "cpu" else len(visible_gpus())
+    if _root_.runs_per_gpu == AUTO:
+        return max(gpus, joblib.cpu_count()) if gpus else -1
+    return gpus * int(_root_.runs_per_gpu) or -1

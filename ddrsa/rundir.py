@@ -41,10 +41,11 @@ STATES = (
 
 
 @contextmanager
-def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a file beside `path` that takes its place only when it is whole and on disk.
+def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
+    """Open a file beside `path` that takes its place only when it is whole and, if `durable`, on disk.
 
-    If the block raises, or the process dies, `path` is what it was before.
+    If the block raises, or the process dies, `path` is what it was before. Where the machine goes down, what was not
+    `durable` may be lost or damaged.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
@@ -52,16 +53,17 @@ def atomic_write(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
         with temporary.open(mode) as stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any], *, durable: bool = True) -> None:
     """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null."""
-    with atomic_write(path) as stream:
+    with atomic_write(path, durable=durable) as stream:
         json.dump(_without_nan({"schema_version": SCHEMA_VERSION, **content}), stream, indent=2, allow_nan=False)
         stream.write("\n")
 
@@ -137,10 +139,9 @@ class RunDirectory:
             previous = {}
         process = {"pid": os.getpid(), "hostname": socket.gethostname()}
         if previous.get("state") == "running" and all(previous.get(key) == value for key, value in process.items()):
-            write_json(self.status, {**previous, "run_id": run_id, **fields, "updated_at": now()})
+            self._write_status({**previous, "run_id": run_id, **fields})
             return
-        write_json(
-            self.status,
+        self._write_status(
             {
                 "run_id": run_id,
                 "state": "running",
@@ -148,7 +149,6 @@ class RunDirectory:
                 "epoch": 0,
                 **process,
                 "started_at": now(),
-                "updated_at": now(),
                 "ended_at": None,
                 "error": None,
                 **fields,
@@ -157,14 +157,17 @@ class RunDirectory:
 
     def update(self, **fields: Any) -> None:
         """Change some fields of status.json."""
-        status = self.read_status() or {}
-        write_json(self.status, {**status, **fields, "updated_at": now()})
+        self._write_status({**(self.read_status() or {}), **fields})
 
     def end(self, state: str, error: str | None = None, **fields: Any) -> None:
         """Write the final state, with the reason where it is not `completed`. Raises ValueError for another state."""
         if state not in STATES:
             raise ValueError(f"state {state!r} is not one of {', '.join(STATES)}")
-        self.update(state=state, error=error, ended_at=now(), **fields)
+        self.update(**{"ended_at": now(), **fields, "state": state, "error": error})
+
+    def _write_status(self, status: dict[str, Any]) -> None:
+        # That a run is under way means nothing after the machine went down, so the disk need not be waited for.
+        write_json(self.status, {**status, "updated_at": now()}, durable=status.get("state") != "running")
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:

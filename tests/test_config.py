@@ -59,7 +59,8 @@ def test_every_experiment_composes(preset: str) -> None:
         ("horizon=0", "horizon=0: allowed is 1 or more"),
         ("schedule=linear", "schedule=linear: allowed is constant, cosine, plateau"),
         ("device=tpu", "device=tpu: allowed is auto, cpu, cuda"),
-        ("runs_per_gpu=0", "runs_per_gpu=0: allowed is 1 or more"),
+        ("runs_per_gpu=0", "runs_per_gpu=0: allowed is 1 or more, or auto"),
+        ("runs_per_gpu=many", "runs_per_gpu=many: allowed is 1 or more, or auto"),
         ("gpus=[a]", "gpus=.*: allowed is auto or a list"),
         ("gpus=[]", "gpus=.*: allowed is auto or a list"),
         ("model.hidden_size=0", "model.hidden_size=0: 1 or more"),
@@ -82,7 +83,7 @@ def test_value_that_is_not_allowed(overrides: str, message: str) -> None:
 def test_same_run_whatever_the_order_device_and_paths() -> None:
     name = run_id(config("seed=3", "batch_size=32"))
     assert name == run_id(config("batch_size=32", "seed=3"))
-    assert name == run_id(config("seed=3", "batch_size=32", "device=cpu", "gpus=[0,1]", "runs_per_gpu=2"))
+    assert name == run_id(config("seed=3", "batch_size=32", "device=cpu", "gpus=[0,1]", "runs_per_gpu=auto"))
     assert name == run_id(config("seed=3", "batch_size=32", "data_dir=/elsewhere", "cache_dir=/elsewhere"))
     assert name == run_id(config("seed=3", "batch_size=32", "learning_rate=3e-3"))
 

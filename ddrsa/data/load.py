@@ -31,6 +31,7 @@ class Source(NamedTuple):
 class Dataset:
     """The parts of a data set, scaled by what its training units show.
 
+    test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
     """
 
@@ -96,11 +97,17 @@ def load_dataset(
         raise ConfigError(f"all {training.num_units} training units of {options.name} are censored, none has failed")
     scaler = fit_scaler(training, options.scaling)
     official = parts.get("official")
+    test = units.select_units(split.test) if len(split.test) else official
+    if test is None:
+        raise ConfigError(
+            f"dataset.test_fraction is 0, which tests on the official test set, but {options.name} has none here; "
+            "allowed: a number above 0 and below 1"
+        )
     return Dataset(
         name=options.name,
         training=scaler.apply(training),
         validation=scaler.apply(units.select_units(split.validation)),
-        test=scaler.apply(units.select_units(split.test)),
+        test=scaler.apply(test),
         official=None if official is None else scaler.apply(official),
         scaler=scaler,
     )

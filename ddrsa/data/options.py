@@ -26,7 +26,7 @@ class DatasetOptions:
 
     def __post_init__(self) -> None:
         self._check_choice("scaling", SCALINGS)
-        self._check_number("test_fraction", float, lambda value: 0 < value < 1, "above 0 and below 1")
+        self._check_number("test_fraction", float, lambda value: 0 <= value < 1, "from 0 to below 1")
         self._check_number("validation_fraction", float, lambda value: 0 < value < 1, "above 0 and below 1")
         if self.split_seed is not None:
             self._check_number("split_seed", int, lambda value: value >= 0, "null or at least 0")

@@ -34,10 +34,11 @@ def split_units(
     unit_ids: (U,) distinct ids.
     event_observed: (U,) False for a censored unit; then each part gets its share of failed and of censored units.
     num_folds: None for the paper's split (DDRSA, NeurIPS 2022): `test_fraction` of the units are the test
-        part. With k folds, fold number `fold` of k is the test part; each unit is in the test part of one fold.
+        part, none where it is 0. With k folds, fold number `fold` of k is the test part; each unit is in the test part
+        of one fold.
     In both cases `validation_fraction` of the other units are the validation part.
 
-    Raises ConfigError where a part would be empty, or `num_folds` or `fold` is out of range.
+    Raises ConfigError where a part would be empty that was not asked to be, or `num_folds` or `fold` is out of range.
     """
     order = _shuffled(np.asarray(unit_ids, dtype=np.int64), event_observed, seed)
     num_units = len(order)
@@ -56,7 +57,8 @@ def split_units(
     size = round(validation_fraction * len(rest))
     split = Split(training=np.sort(rest[size:]), validation=np.sort(rest[:size]), test=np.sort(test))
     for part in ("training", "validation", "test"):
-        if not len(getattr(split, part)):
+        wanted = part != "test" or num_folds is not None or test_fraction > 0
+        if wanted and not len(getattr(split, part)):
             raise ConfigError(
                 f"{num_units} units are too few: the {part} part is empty with "
                 f"test_fraction={test_fraction}, validation_fraction={validation_fraction}, num_folds={num_folds}"

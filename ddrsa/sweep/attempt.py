@@ -23,6 +23,7 @@ from omegaconf.basecontainer import BaseContainer
 
 from ddrsa.rundir import RunDirectory, now
 from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
+from ddrsa.sweep.gpus import last_lease, when_leased
 from ddrsa.sweep.locked_files import LockedFile
 
 # What the process prints beside its log.
@@ -53,12 +54,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What an attempt tells its launcher: see `ddrsa.sweep.observer.Outcome`."""
+    """What an attempt tells its launcher: see `ddrsa.sweep.observer.Outcome`.
+
+    shared_gpu: it leased a GPU that other runs may have had at the same time.
+    """
 
     state: str
     reason: str | None = None
     value: Any = None
     error: Exception | None = None
+    shared_gpu: bool = False
 
 
 class ReportedError(Exception):
@@ -126,6 +131,8 @@ def _do(job: Job, context: Context) -> Report:
         run.begin(job.identity, launcher="supervised")
         attempt = (run.read_status() or {})["attempt"]
         say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
+        # Where it is killed, its launcher knows by this on which GPU, and tries it on another.
+        when_leased(lambda lease: run.update(gpu_index=lease.index))
         value, error = _run_job(job, context)
         faulthandler.unregister(signal.SIGTERM)
         faulthandler.disable()
@@ -160,7 +167,9 @@ def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Repor
     by_task = written.get("state") != "running"
     if error is None:
         state = written["state"] if by_task else "completed"
-        run.update(state=state, ended_at=written.get("ended_at") or now(), **_stored_value(value))
+        last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(value)}
+        if not last.items() <= written.items():
+            run.update(**last)
         return Report(state, written.get("error"), value)
     state = _state_after(error)
     if state == "pruned":
@@ -171,7 +180,8 @@ def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Repor
         say_in_log(run.log, "ERROR", "the run ends here\n" + "".join(traceback.format_exception(error)).rstrip())
     if not by_task or state != "failed" or reason.startswith((OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY)):
         run.end(state, reason)
-    return Report(state, reason, error=_portable(error))
+    lease = last_lease()
+    return Report(state, reason, error=_portable(error), shared_gpu=lease is not None and lease.shared)
 
 
 def _state_after(error: BaseException) -> str:

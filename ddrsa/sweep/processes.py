@@ -94,6 +94,10 @@ class ProcessServer:
             log.warning("the process that starts the runs is gone: %s", error)  # `events` ends the attempt
         return number
 
+    def pid(self, number: int) -> int | None:
+        """The process id of an attempt under way; None while it is not known yet."""
+        return self._pids.get(number)
+
     def kill(self, number: int, signal_number: signal.Signals) -> None:
         """Send a signal to an attempt and all its descendants."""
         if self._control is None:

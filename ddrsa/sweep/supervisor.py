@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.errors import UsageError
+from ddrsa.errors import ConfigError, UsageError
 from ddrsa.rundir import RunDirectory, is_alive, now, write_json
 from ddrsa.sweep.attempt import Job, say_in_log
-from ddrsa.sweep.failure_reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
-from ddrsa.sweep.gpus import AVOID_VARIABLE
+from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, kernel_memory_kills, reason_of_exception, reason_of_exit
+from ddrsa.sweep.gpus import AVOID_VARIABLE, WHOLE_VARIABLE, processes_that_wait
 from ddrsa.sweep.locked_files import LockedFile
 from ddrsa.sweep.observer import Observers, Outcome
 from ddrsa.sweep.plan import PlannedRun
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 # Between SIGTERM, which a task may use to tidy up, and SIGKILL.
 GRACE_SECONDS = 3.0
-# How often to look whether another process has finished with a run.
+# How often to look whether another process has finished with a run, and who waits for a GPU.
 LOOK_SECONDS = 1.0
 
 
@@ -37,6 +37,8 @@ class _Task:
     began: float = 0.0
     lock: LockedFile | None = None
     gpus_to_avoid: list[int] = field(default_factory=list)
+    whole_gpu: bool = False  # since it ran out of the memory of one that it shared
+    waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
 
 
 @dataclass
@@ -90,6 +92,7 @@ class Supervisor:
         self._active: dict[int, _Active] = {}
         self._results: deque[tuple[PlannedRun, Outcome]] = deque()
         self._unwritten: dict[Path, tuple[PlannedRun, str, str | None]] = {}
+        self._looked_at_waiting = time.monotonic()
 
     def submit(self, run: PlannedRun) -> None:
         """Queue a run."""
@@ -164,20 +167,26 @@ class Supervisor:
         assert task.lock is not None
         task.attempts += 1
         task.began = task.began or time.monotonic()
-        avoid = ",".join(map(str, task.gpus_to_avoid))
+        environ = {AVOID_VARIABLE: ",".join(map(str, task.gpus_to_avoid))}
+        if task.whole_gpu:
+            environ[WHOLE_VARIABLE] = "1"
         job = Job(
             run.directory,
             run.identity,
             run.composed,
             task.attempts,
-            self.retries + 1,
+            self._attempts_of(task),
             str(Path.cwd()),
-            {AVOID_VARIABLE: avoid},
+            environ,
         )
         number = self.server.start(job, task.lock)
         self._active[number] = _Active(task, time.monotonic(), kernel_memory_kills())
         log.debug("run %d: attempt %d starts", run.number, task.attempts)
         self.observers.tell("attempt_started", run, task.attempts)
+
+    def _attempts_of(self, task: _Task) -> int:
+        """The most that it gets. What it could not have had beside others is no failure of its own."""
+        return self.retries + 1 + task.whole_gpu
 
     def _take(self, task: _Task) -> bool:
         """Lock the run for this launcher; False where it needs no attempt, or not now."""
@@ -228,15 +237,32 @@ class Supervisor:
             self.server.kill(number, signal.SIGTERM)
 
     def _enforce_deadlines(self) -> None:
+        if self.timeout is not None:
+            self._stop_the_clock_of_those_that_wait()
         instant = time.monotonic()
         for number, active in self._active.items():
             if self._ending is not None:
                 self._end(number, active, *self._ending)
-            if self.timeout is not None and instant >= active.task.began + self.timeout:
+            if self.timeout is not None and instant >= active.task.began + active.task.waited + self.timeout:
                 self._end(number, active, "timed_out", f"it took longer than timeout={self.timeout / 60:g} minutes")
             if active.kill_at is not None and instant >= active.kill_at:
                 self.server.kill(number, signal.SIGKILL)
                 active.kill_at = instant + 1
+
+    def _stop_the_clock_of_those_that_wait(self) -> None:
+        """A run that has no GPU yet does not use up its time."""
+        instant = time.monotonic()
+        if instant < self._looked_at_waiting + LOOK_SECONDS:
+            return
+        since, self._looked_at_waiting = self._looked_at_waiting, instant
+        try:
+            waiting = processes_that_wait()
+        except (ConfigError, OSError) as error:  # nobody can lease there, so nobody waits
+            log.debug("who waits for a GPU cannot be known: %s", error)
+            return
+        for number, active in self._active.items():
+            if self.server.pid(number) in waiting:
+                active.task.waited += instant - max(since, active.began)
 
     def _attempt_ended(self, ended: Ended) -> None:
         active = self._active.pop(ended.number)
@@ -245,13 +271,15 @@ class Supervisor:
         outcome = self._outcome(active, ended)
         if outcome.state in ("failed", "killed"):
             gpu_index = _read_status(run).get("gpu_index")
-            if isinstance(gpu_index, int):
+            if ended.report is not None and ended.report.shared_gpu and _ran_out_of_gpu_memory(outcome):
+                task.whole_gpu = True
+            elif isinstance(gpu_index, int):
                 task.gpus_to_avoid.append(gpu_index)
             # The observers show it as well, so it need not stand on the terminal twice.
             values = (run.number, task.attempts, outcome.reason, run.directory)
             log.warning("run %d, attempt %d: %s (%s)", *values, extra={"observed": True})
-            again = task.attempts <= self.retries and not self.stopping and not isinstance(outcome.error, UsageError)
-            if again:
+            left = task.attempts < self._attempts_of(task)
+            if left and not self.stopping and not isinstance(outcome.error, UsageError):
                 self.observers.tell("attempt_ended", run, outcome.state, outcome.reason)
                 self._pending.append(task)
                 return
@@ -304,6 +332,10 @@ class Supervisor:
                 log.debug("the state of %s cannot be written yet: %s", directory, error)
                 continue
             del self._unwritten[directory]
+
+
+def _ran_out_of_gpu_memory(outcome: Outcome) -> bool:
+    return outcome.reason is not None and outcome.reason.startswith(OUT_OF_GPU_MEMORY)
 
 
 def _read_status(run: PlannedRun) -> dict[str, Any]:

@@ -78,18 +78,9 @@ def requested_gpus(gpus: str | Sequence[int] = "auto", environ: Mapping[str, str
     return [visible[i] for i in indices]
 
 
-def memory_in_use(gpu: Gpu) -> int:
-    """Bytes in use on `gpu`, by any user; 0 where the driver does not tell."""
-    try:
-        with _nvml():
-            return int(pynvml.nvmlDeviceGetMemoryInfo(pynvml.nvmlDeviceGetHandleByUUID(gpu.identity)).used)
-    except pynvml.NVMLError as error:
-        log.debug("the memory in use on %s is not known: %s", gpu.identity, error)
-        return 0
-
-
 @contextmanager
-def _nvml() -> Iterator[None]:
+def nvml() -> Iterator[None]:
+    """In this block NVML can be asked. Raises NVMLError where there is no driver."""
     pynvml.nvmlInit()
     try:
         yield
@@ -102,7 +93,7 @@ def _machine_uuids() -> list[str]:
     absent = (pynvml.NVML_ERROR_LIBRARY_NOT_FOUND, pynvml.NVML_ERROR_DRIVER_NOT_LOADED)
     uuids = []
     try:
-        with _nvml():
+        with nvml():
             for i in range(pynvml.nvmlDeviceGetCount()):
                 try:
                     uuids.append(_text(pynvml.nvmlDeviceGetUUID(pynvml.nvmlDeviceGetHandleByIndex(i))))

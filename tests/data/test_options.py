@@ -63,7 +63,7 @@ def test_reading_options_leave_out_scaling_and_splitting():
         ({"name": "turbofan", "subset": "FD005"}, "dataset.subset is 'FD005', allowed: FD001, FD002"),
         ({"name": "turbofan", "scaling": "none"}, "dataset.scaling is 'none', allowed: minmax, standard, condition"),
         ({"name": "turbofan", "scaling": None}, "dataset.scaling is None"),
-        ({"name": "turbofan", "test_fraction": 1.0}, "test_fraction is 1.0, allowed: a number above 0 and below 1"),
+        ({"name": "turbofan", "test_fraction": 1.0}, "test_fraction is 1.0, allowed: a number from 0 to below 1"),
         ({"name": "turbofan", "validation_fraction": 0}, "validation_fraction is 0, allowed"),
         ({"name": "turbofan", "validation_fraction": float("nan")}, "validation_fraction is nan"),
         ({"name": "turbofan", "test_fraction": "0.3"}, "test_fraction is '0.3'"),

@@ -86,6 +86,13 @@ def test_what_cannot_be_split_is_refused(num_units, arguments, message):
         split_units(range(num_units), seed=0, **arguments)
 
 
+def test_no_test_units_where_none_are_asked_for():
+    training, validation, test = _parts(split_units(range(50), seed=0, test_fraction=0, validation_fraction=0.2))
+    assert (len(training), len(validation), test) == (40, 10, [])
+    # With folds the fold is the test part, whatever the fraction.
+    assert len(split_units(range(50), seed=0, num_folds=5, test_fraction=0).test) == 10
+
+
 def test_ids_that_are_not_distinct_are_refused():
     with pytest.raises(ValueError, match="distinct"):
         split_units([1, 1, 2, 3], seed=0)

@@ -24,7 +24,9 @@ def fake_driver(monkeypatch):
     spec = importlib.util.spec_from_file_location("fake_pynvml", HERE / "fake_driver" / "pynvml.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr("ddrsa.sweep.visible_gpus.pynvml", module)
+    for user in ("visible_gpus", "gpu_memory"):
+        monkeypatch.setattr(f"ddrsa.sweep.{user}.pynvml", module)
+    monkeypatch.setenv("FAKE_TOTAL", str(80 * 2**30))
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
         monkeypatch.setenv(name, "")  # so that what the test sets is undone
         monkeypatch.delenv(name)
@@ -75,6 +77,7 @@ def until_waiting(tmp_path):
 def hold_gpu(tmp_path):
     """Start a process that leases a GPU: hold_gpu(gpus, hold=seconds or None, **arguments of lease_gpu)."""
     environ = {**os.environ, "PYTHONPATH": str(HERE / "fake_driver"), "DDRSA_LEASE_DIR": str(tmp_path / "leases")}
+    environ |= {"FAKE_TOTAL": str(80 * 2**30), "FAKE_ALLOCATIONS": str(tmp_path)}
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
         environ.pop(name, None)
     with contextlib.ExitStack() as stack:

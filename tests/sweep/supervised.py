@@ -31,6 +31,7 @@ class Sweeps:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.started: list[subprocess.Popen[str]] = []
+        self.environ = {"PYTHONPATH": str(ROOT), "DDRSA_LEASE_DIR": str(directory / "leases")}
         (directory / "supervised_app.yaml").write_text(CONFIG)
         app = Path(__file__).with_name("supervised_app.py").read_text()
         (directory / "supervised_app.py").write_text(app.replace("config_path=None", 'config_path="."'))
@@ -41,12 +42,19 @@ class Sweeps:
         """What the runs with these values of `x` shall do, as supervised_app.py has it; the others end well."""
         (self.directory / "do.json").write_text(json.dumps(what))
 
+    def with_gpus(self, *gpus: str, gpus_key: object = "auto", runs_per_gpu: object) -> None:
+        """Give the sweeps a fake driver with these GPUs of 80 GiB."""
+        self.environ["PYTHONPATH"] += f":{Path(__file__).with_name('fake_driver')}"
+        self.environ |= {"FAKE_GPUS": ",".join(gpus), "FAKE_TOTAL": str(80 * 2**30)}
+        self.environ |= {"FAKE_ALLOCATIONS": str(self.directory)}
+        self.environ |= {"GPUS": json.dumps(gpus_key), "RUNS_PER_GPU": json.dumps(runs_per_gpu)}
+
     def start(self, *overrides: str, multirun: bool = True) -> subprocess.Popen[str]:
         command = [sys.executable, "supervised_app.py", *(["-m"] if multirun else []), *overrides]
         process = subprocess.Popen(
             command,
             cwd=self.directory,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "DDRSA_LEASE_DIR": str(self.directory / "leases")},
+            env={**os.environ, **self.environ},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

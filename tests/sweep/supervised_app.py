@@ -14,6 +14,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.sweep.gpu_memory import GpuMemory, gpu_memory
+from ddrsa.sweep.gpus import Gpu, lease_gpu, release_current
 from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
 
@@ -57,6 +59,38 @@ def epochs(directory: Path, count: int, seconds: float) -> int:
     return done
 
 
+def on_a_gpu(what: str, seconds: float) -> int:
+    """Take 10 GiB of a GPU of the fake driver, or 75 in the end: the first time when another process has some too."""
+    lease = lease_gpu(json.loads(os.environ["GPUS"]), json.loads(os.environ["RUNS_PER_GPU"]), settle_seconds=0.3)
+    assert lease is not None
+    if what == "kill on gpu 0" and lease.index == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    allocate(lease.gpu, 10)
+    if what == "much gpu":
+        first = first_time(Path(HydraConfig.get().runtime.output_dir))
+        while first and lease.shared and memory_of(lease.gpu).used == 10 * 2**30:
+            time.sleep(0.02)
+        allocate(lease.gpu, 75)
+    else:
+        time.sleep(seconds)
+    release_current()
+    return lease.index
+
+
+def memory_of(gpu: Gpu) -> GpuMemory:
+    memory = gpu_memory(gpu)
+    assert memory is not None
+    return memory
+
+
+def allocate(gpu: Gpu, gib: int) -> None:
+    own = Path(os.environ["FAKE_ALLOCATIONS"]) / f"{gpu.identity}.{os.getpid()}"
+    own.write_text(str(gib * 2**30))
+    if memory_of(gpu).free < 0:
+        own.unlink()
+        raise OutOfMemoryError(f"CUDA out of memory. Tried to allocate {gib} GiB")
+
+
 @hydra.main(version_base="1.3", config_path=None, config_name="supervised_app")
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
@@ -96,6 +130,11 @@ def main(config: DictConfig) -> object:
             child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"
             subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
             time.sleep(3600)
+        case "host memory taken":
+            taken = [bytearray(64 * 2**20) for _ in range(1000)]
+            return len(taken)
+        case "gpu" | "much gpu" | "kill on gpu 0" as what:
+            return on_a_gpu(what, config.seconds)
         case "epochs":
             return epochs(directory, config.count, config.seconds)
     return config.x * 10

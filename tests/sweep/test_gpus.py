@@ -187,7 +187,7 @@ def test_says_that_it_waits_and_how_long_it_did(hold_gpu, tmp_path, fake_driver,
     freed = other.read()["gpu"]
     threading.Timer(0.5, other.let_go).start()
     started = time.monotonic()
-    with caplog.at_level(logging.INFO, logger="ddrsa.sweep.gpus"):
+    with caplog.at_level(logging.INFO, logger="ddrsa.sweep"):
         lease = lease_gpu([0, 1], lease_dir=tmp_path / "leases")
     assert lease.index == freed
     assert 0.4 < time.monotonic() - started < 3

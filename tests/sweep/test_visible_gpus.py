@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.visible_gpus import Gpu, memory_in_use, requested_gpus, visible_gpus
+from ddrsa.sweep.visible_gpus import Gpu, requested_gpus, visible_gpus
 
 UUIDS = ["GPU-aa1-1111", "GPU-aa2-2222", "GPU-bb3-3333", "GPU-cc4-4444"]
 
@@ -113,8 +113,3 @@ def test_refuses_what_is_no_list_of_indices(gpus):
 def test_without_gpus_a_list_is_taken_as_it_is(fake_driver):  # noqa: ARG001
     assert requested_gpus([0, 5], {}) == [Gpu(0, "index-0"), Gpu(5, "index-5")]
     assert requested_gpus("auto", {}) == []
-
-
-def test_memory_in_use(fake_driver):
-    fake_driver("GPU-a=123", "GPU-b=unknown")
-    assert [memory_in_use(gpu) for gpu in visible_gpus({})] == [123, 0]

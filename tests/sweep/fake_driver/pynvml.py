@@ -1,6 +1,11 @@
-"""A driver with the GPUs of the environment variable FAKE_GPUS: "<UUID>=<bytes in use>,...". No variable: no driver."""
+"""A driver with the GPUs of the environment variable FAKE_GPUS: "<UUID>=<bytes in use>,...". No variable: no driver.
+
+Each GPU has FAKE_TOTAL bytes. Processes allocate more by a file <UUID>.<process id> with the number of bytes in the
+directory FAKE_ALLOCATIONS; it counts while they live. With FAKE_SILENCE the driver does not tell who has how much.
+"""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 NVML_ERROR_NO_PERMISSION = 4
@@ -49,6 +54,25 @@ def nvmlDeviceGetUUID(handle):  # noqa: N802
 
 
 def nvmlDeviceGetMemoryInfo(handle):  # noqa: N802
-    if _gpus()[handle][1] == "unknown":
+    uuid, used = _gpus()[handle]
+    if used == "unknown":
         raise NVMLError(NVML_ERROR_NOT_SUPPORTED)
-    return SimpleNamespace(used=int(_gpus()[handle][1]))
+    return SimpleNamespace(used=int(used) + sum(_allocations(uuid).values()), total=int(os.environ["FAKE_TOTAL"]))
+
+
+def nvmlDeviceGetComputeRunningProcesses(handle):  # noqa: N802
+    if "FAKE_SILENCE" in os.environ:
+        raise NVMLError(NVML_ERROR_NO_PERMISSION)
+    return [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in _allocations(_gpus()[handle][0]).items()]
+
+
+def _allocations(uuid):
+    found = {}
+    for file in Path(os.environ.get("FAKE_ALLOCATIONS", "/nowhere")).glob(f"{uuid}.*"):
+        pid = int(file.suffix[1:])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            continue
+        found[pid] = int(file.read_text() or 0)
+    return found

@@ -1,0 +1,21 @@
+import joblib
+import pytest
+from hydra import compose, initialize
+
+import ddrsa.task  # noqa: F401  (registers resolvers, schema and plugins)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["gpus=[0,1]", "runs_per_gpu=3"], 6),
+        (["gpus=[0,1]", "runs_per_gpu=auto"], max(2, joblib.cpu_count())),
+        (["gpus=[0,1]", "runs_per_gpu=auto", "device=cpu"], max(2, joblib.cpu_count())),
+        (["device=cpu"], -1),
+        (["device=cpu", "runs_per_gpu=auto"], -1),
+    ],
+)
+def test_how_many_runs_are_started_at_once(overrides, expected):
+    with initialize(config_path="../conf", version_base="1.3"):
+        config = compose("config", overrides, return_hydra_config=True)
+    assert config.hydra.launcher.n_jobs == expected
