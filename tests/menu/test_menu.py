@@ -183,7 +183,7 @@ def test_without_a_terminal_it_lists_the_sweeps(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=environment(tmp_path), stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "quick_comparison: 12 runs, time not known\n" in done.stdout
+    assert "quick_comparison: 20 runs, time not known\n" in done.stdout
     assert f"  python {ROOT}/train.py -m experiment=full_grid\n" in done.stdout
     assert "no run has completed on this machine" in done.stdout
     assert "\x1b" not in done.stdout

@@ -39,13 +39,17 @@ def test_all_are_there_and_each_has_a_question() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_number_of_runs(name: str) -> None:
-    params = yaml.safe_load((ROOT / "conf" / "experiment" / f"{name}.yaml").read_text())["hydra"]["sweeper"]["params"]
+    text = (ROOT / "conf" / "experiment" / f"{name}.yaml").read_text()
+    params = yaml.safe_load(text)["hydra"]["sweeper"]["params"]
     plan = plan_of([f"experiment={name}"])
     assert len(plan.runs) == prod(len(str(values).split(",")) for values in params.values())
-    # Each value of each key makes a config that a run accepts.
-    for key, values in params.items():
-        for value in str(values).split(","):
-            check_config(_composed((f"experiment={name}", f"{key}={value}")))
+    # Each value of each key is in a config that a run accepts.
+    values = {key: str(listed).split(",") for key, listed in params.items()}
+    for i in range(max(map(len, values.values()))):
+        own = [f"{key}={each[i % len(each)]}" for key, each in values.items()]
+        check_config(_composed((f"experiment={name}", *own)))
+    (factors,) = [line for line in text.splitlines() if line.startswith("#") and " x " in line]
+    assert prod(int(re.match(r"\d+", part)[0]) for part in factors.lstrip("# ").split(" x ")) == len(plan.runs)
     documented = re.findall(rf"^\| `{name}` \| (\d+) \|", (ROOT / "docs" / "presets.md").read_text(), re.MULTILINE)
     assert documented == [str(len(plan.runs))]
 
