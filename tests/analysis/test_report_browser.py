@@ -124,6 +124,9 @@ def test_filtering(browser: Any, report: Path) -> None:
     visit.page.get_by_role("button", name="Show all").click()
     visit.wait_for_count("63 of 63")
 
+    visit.page.get_by_label("Search").fill("seed=9 batch_size=16")
+    visit.wait_for_count("2 of 63")
+    visit.page.get_by_label("Search").fill("")
     # By keyboard, in words; the number of runs is said to a screen reader.
     assert visit.page.locator("#count").get_attribute("role") == "status"
     visit.page.get_by_label("Search").focus()

@@ -12,7 +12,7 @@ from ddrsa.analysis.run_state import FAILURES
 
 # So many reasons, and so many runs of each, are on the page; failures.csv has them all.
 MOST_REASONS = 50
-MOST_RUNS = 20
+MOST_RUNS = 10
 
 # Numbers and addresses differ between runs that failed for one reason.
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")

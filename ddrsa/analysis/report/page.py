@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
-from ddrsa.analysis.metrics import column, metric
+from ddrsa.analysis.metrics import CRITERIA, column, metric
 from ddrsa.analysis.plots.drawn import Plots
 from ddrsa.analysis.report.environment import SweepOrigin, origin_of
 from ddrsa.analysis.report.failures import failure_groups
@@ -159,8 +159,15 @@ def _comparison(analysis: Analysis) -> Mapping[str, Any] | None:
     table = analysis.tables.get("sweep_comparison")
     if table is None or table.empty:
         return None
+    shown = {name for metric_name in _compared(analysis) for name in (metric_name, column(metric_name, "validation"))}
+    judged = table[table["metric"].isin(shown)]
     rows = [
         [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row]
-        for row in table.head(MOST_ROWS).itertuples(index=False, name=None)
+        for row in judged.head(MOST_ROWS).itertuples(index=False, name=None)
     ]
     return {"columns": [str(name).replace("_", " ") for name in table.columns], "rows": rows, "count": len(table)}
+
+
+def _compared(analysis: Analysis) -> list[str]:
+    """The metrics that tell whether one sweep is better than another; the file has all numbers."""
+    return [analysis.selection.metric, *CRITERIA, "training_time_seconds"]

@@ -7,7 +7,7 @@
   const headings = [...table.tHead.rows[0].cells], selects = [...form.querySelectorAll("select")];
   const count = data[0].length;
   const words = Array.from({ length: count }, (_, row) =>
-    columns.map((column, i) => `${column.label}=${data[i][row] ?? ""}`).join("\n").toLowerCase());
+    `\n${columns.map((column, i) => `${column.label}=${data[i][row] ?? ""}`).join("\n").toLowerCase()}\n`);
   const state = { column: sortedBy, descending, page: 0, rows: [] };
 
   const before = new Intl.Collator("en", { numeric: true }).compare;
@@ -23,7 +23,9 @@
   }
 
   function update(page) {
-    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    // A word like seed=3 means just that, and not seed=30.
+    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean)
+      .map((word) => (word.includes("=") ? `\n${word}\n` : word));
     const chosen = selects.filter((select) => select.value !== "");
     state.rows = [];
     for (let row = 0; row < count; row++) {
