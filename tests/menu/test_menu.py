@@ -13,6 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from ddrsa.menu.speed import Speed
 from ddrsa.rundir import find_runs, read_json
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +38,7 @@ def menu(tmp_path: Path) -> Iterator[Menu]:
             ["-m", "ddrsa"],
             cwd=str(tmp_path),
             env=environment(tmp_path),
-            timeout=60,
+            timeout=120,
             encoding="utf-8",
             dimensions=(50, 400),
         )
@@ -91,33 +92,23 @@ def test_a_preset_is_listed_run_and_analysed(menu: Menu, tmp_path: Path) -> None
     assert child.wait() == 0
     assert (sweep_dir(tmp_path) / "best_configurations.csv").is_file()
     # The next menu judges times by these runs.
-    again = subprocess.run(
-        [sys.executable, "-m", "ddrsa"], cwd=tmp_path, env=environment(tmp_path), capture_output=True, text=True
-    )
-    assert "judged by 4 runs that have completed on this machine" in again.stdout
+    assert Speed().read(tmp_path / "multirun").count == 4
 
 
-def test_arrow_keys_go_back_and_quit(menu: Menu) -> None:
+@pytest.mark.slow
+def test_the_speed_is_measured(menu: Menu, tmp_path: Path) -> None:
     child = menu()
-    child.send(DOWN * 4 + ENTER)
-    child.expect("learning_rate_sweep +45 runs")
-    child.expect("On which data set")
-    child.send(ENTER)
-    child.expect("Anything else to change")
-    child.send("seed=[" + ENTER)
-    child.expect("no viable alternative")
-    child.send("\x7f" * 6 + "batch_size=0 seed=0 model=gru" + ENTER)
-    child.expect("5 runs")
-    child.expect("Run it")
-    child.expect("quit")
-    # What cannot be used is said in one line, and the menu is there again.
-    child.send("1" + ENTER)
-    child.expect("error: batch_size=0: allowed is 1 or more")
-    child.expect("Which sweep")
+    choose_tiny(child, 4)
+    child.send("3" + ENTER)
+    child.expect(r"train\.py -m .*hydra\.sweeper\.params=null batch_size=64,128 num_epochs=2")
+    child.expect("2 runs: 2 completed")
+    child.expect(r"4 runs, . at once, up to about \d+ s")
     child.expect("quit")
     child.send("q" + ENTER)
     child.expect(pexpect.EOF)
     assert child.wait() == 0
+    assert len(find_runs(tmp_path / "cache" / "speed" / "measured")) == 2
+    assert not (tmp_path / "multirun").exists()
 
 
 def test_a_grid_of_ones_own(menu: Menu) -> None:
@@ -164,7 +155,8 @@ def test_ctrl_c_means_what_it_means_in_a_sweep(menu: Menu, tmp_path: Path) -> No
     assert states == ["completed", "completed"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_is_handed_on(menu: Menu, tmp_path: Path, number: signal.Signals) -> None:
     child = menu()
     choose_tiny(child, 300)
