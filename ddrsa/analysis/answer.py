@@ -227,8 +227,8 @@ def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidat
     most = int(configurations.table.loc[list(ranked), "n"].max())
     if len(best.directories) < most:
         notes.append(
-            f"the best has {len(best.directories)} completed runs, others have {most}: its mean may be luck until the "
-            "rest have ended"
+            f"the best has {len(best.directories)} of the {most} repeats that others have: its mean may be luck until "
+            "the rest have ended"
         )
     if best.selected.n < len(best.directories):
         notes.append(f"{len(best.directories) - best.selected.n} of the best's runs have no number for this metric")

@@ -40,13 +40,15 @@ def is_numeric(values: Sequence[Any]) -> bool:
 
 
 def is_logarithmic(tried: Sequence[float]) -> bool:
-    """Whether the steps of the sorted values are factors rather than differences, as of 32, 64, 128."""
+    """Whether the steps of the values, sorted and distinct, are factors rather than differences, as of 32, 64, 128."""
     if min(tried) <= 0 or len(tried) < 2:
         return False
     if len(tried) == 2:
         return max(tried) >= 2 * min(tried)
     if len(tried) > _MOST_TYPED:
-        return max(tried) >= 20 * min(tried)
+        # Drawn evenly from a range, half of the values lie in its lower half; which half tells the scale.
+        middle = tried[len(tried) // 2]
+        return abs(_place(middle, tried, True) - 0.5) < abs(_place(middle, tried, False) - 0.5)
     ratios = [math.log(b / a) for a, b in itertools.pairwise(tried)]
     steps = [b - a for a, b in itertools.pairwise(tried)]
     return _spread(ratios) < _spread(steps)

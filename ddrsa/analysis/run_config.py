@@ -61,7 +61,7 @@ def _load(text: str) -> dict[str, Any]:
 @lru_cache(maxsize=20_000)
 def _load_block(block: str) -> dict[str, Any] | None:
     """The content of a top-level key; None where the text is not that, or leans on another part of the file."""
-    if not _TOP_LEVEL_KEY.match(block) or re.search(r"(^|\s)[&*]\w", block):
+    if not re.match(r"\w+:\s", block) or re.search(r"(^|\s)[&*]\w", block):
         return None
     try:
         return _parse(block)

@@ -67,14 +67,6 @@ class Difference:
         return self.low > 0 or self.high < 0
 
 
-def estimate(values: Floats) -> Estimate | None:
-    """The mean of `values` (n,) without NaN; None where nothing is left."""
-    known = values[~np.isnan(values)]
-    if not known.size:
-        return None
-    return Estimate(float(known.mean()), float(known.std(ddof=1)) if known.size > 1 else None, int(known.size))
-
-
 def pooled_noise(values: Sequence[Repeats]) -> Noise | None:
     """The noise of `values`, a configuration each: the residual of a two-way layout, configuration by repeat.
 

@@ -35,7 +35,9 @@ _COST, _QUALITY = "training_time_seconds", "rul_mae"
 
 # More configurations than this have no error bars: they would cover the points.
 _MOST_ERROR_BARS = 60
-_MOST_NAMED = 8
+_MOST_NAMED = 6
+# Points that differ by less, in the logarithm of the cost and in the share of the front's height, lie together.
+_NEAR = 0.1
 # The width of their names beside the axes.
 _LETTERS = 36
 
@@ -106,10 +108,14 @@ def _draw(ax: Axes, analysis: Analysis, dataset: str) -> list[str]:
         front if len(front) <= _MOST_NAMED else [front[round(k)] for k in np.linspace(0, len(front) - 1, _MOST_NAMED)]
     )
     said, previous, shift = [], None, 5
-    for label, i in zip("ABCDEFGH", shown, strict=False):
+    for label, i in zip("ABCDEF", shown, strict=False):
         number = means.index[i]
         # Two that lie together have their letters side by side.
-        together = previous is not None and abs(math.log(cost[i] / cost[previous])) < 0.08
+        together = (
+            previous is not None
+            and abs(math.log(cost[i] / cost[previous])) < _NEAR
+            and abs(error[i] - error[previous]) < _NEAR * (error[shown[0]] - error[shown[-1]])
+        )
         shift = shift + 11 if together else 5
         previous = i
         ax.annotate(

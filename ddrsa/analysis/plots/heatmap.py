@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _X, _Y = "learning_rate", "batch_size"
 
 # More values than this on an axis are put into so many classes of equal width.
-_MOST_CELLS = 8
+_MOST_CELLS = 6
 _MOST_ROWS = 12
 
 
@@ -46,12 +46,15 @@ def hyperparameter_heatmap(analysis: Analysis) -> Drawing:
     rows = rows[:_MOST_ROWS]
     several = len(datasets(analysis)) > 1
 
+    classes = {key: _classes(completed[key].astype(float)) for key in (_X, _Y)}
     tables = {
-        (i, name): _cells(runs, drawn_column(analysis, name)) for i, (_, _, runs) in enumerate(rows) for name in found
+        (i, name): _cells(runs, drawn_column(analysis, name), classes[_X], classes[_Y])
+        for i, (_, _, runs) in enumerate(rows)
+        for name in found
     }
     x_count = max(len(mean.columns) for mean, _, _ in tables.values())
     y_count = max(len(mean.index) for mean, _, _ in tables.values())
-    figure = new_figure(max(6.4, len(found) * (2.0 + 0.95 * x_count)), 1.2 + len(rows) * (0.9 + 0.55 * y_count))
+    figure = new_figure(max(6.4, len(found) * (1.8 + 0.85 * x_count)), 1.2 + len(rows) * (0.9 + 0.55 * y_count))
     axes = grid_of_axes(figure, len(rows), len(found))
     for column, name in enumerate(found):
         higher = metric(name).higher_is_better
@@ -88,10 +91,11 @@ def hyperparameter_heatmap(analysis: Analysis) -> Drawing:
     return Drawing(figure, title, f"Heat maps of the mean {labels} by batch size and learning rate, for each model.")
 
 
-def _cells(runs: pd.DataFrame, column: str) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def _cells(
+    runs: pd.DataFrame, column: str, x: pd.Series, y: pd.Series
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The mean, the deviation and the number of runs by batch size (rows) and learning rate (columns)."""
     known = runs.dropna(subset=[column])
-    x, y = _classes(runs[_X].astype(float)), _classes(runs[_Y].astype(float))
     groups = known[column].groupby([y[known.index], x[known.index]], observed=False)
     return tuple(
         getattr(groups, statistic)().unstack().reindex(index=y.cat.categories, columns=x.cat.categories)

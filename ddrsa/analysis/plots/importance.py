@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
 
 # A forest for each of so many seeds: its own chance is seen, and shown.
-_FORESTS = 5
+_FORESTS = 3
 # More runs than this change nothing but the time that it takes; so many are drawn at random.
-_MOST_RUNS = 1_000
+_MOST_RUNS = 500
 _FEWEST_RUNS = 8
 _MOST_BARS = 15
 

@@ -62,7 +62,7 @@ def training_curves(analysis: Analysis) -> Drawing:
         sizes["completed"] += len(curves.get("best", []))
         counts = ", ".join(f"{size:,} {state}" for state, size in sizes.items() if size)
         ax.set_title(f"{f'{dataset}: ' if several else ''}{model}", fontsize="medium", fontweight="bold", loc="left")
-        ax.set_title(counts, fontsize="small", loc="right", color="0.3")
+        ax.set_title(counts, fontsize="x-small", loc="right", color="0.3")
     states = {state for curves in shown.values() for state in curves}
     name = "" if several else f"{next(iter(panels))[0]}: "
     title = f"{name}validation loss by epoch, {len(runs):,} run{'s' * (len(runs) > 1)}"
