@@ -40,7 +40,8 @@ analyze(Options(sweep_dir=sys.argv[1]))
 MEASURE = """
 import resource
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(f"{time.perf_counter() - start:.1f} s, peak {peak:.0f} MB", file=sys.stderr)
+seconds, processor = time.perf_counter() - start, time.process_time()
+print(f"{seconds:.1f} s ({processor:.1f} s of processor time), peak {peak:.0f} MB", file=sys.stderr)
 """
 
 

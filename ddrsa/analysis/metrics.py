@@ -35,6 +35,7 @@ _CONCORDANCE = {"higher_is_better": True, "lowest": 0.0, "highest": 1.0}
 METRICS = {
     "rul_mae": Metric("MAE of the RUL", "cycles"),
     "rul_rmse": Metric("RMSE of the RUL", "cycles"),
+    "restricted_rmse": Metric("RMSE of the restricted time", "cycles"),
     "concordance_index": Metric("Concordance index", **_CONCORDANCE),  # type: ignore[arg-type]
     "concordance_index_ipcw": Metric("Concordance index, IPCW", **_CONCORDANCE),  # type: ignore[arg-type]
     "nasa_score": Metric("NASA score", "points"),

@@ -64,7 +64,7 @@ def hyperparameter_heatmap(analysis: Analysis) -> Drawing:
         # One cell that diverged takes no more than the last colour.
         low, high = np.nanquantile(means, [0.1, 1.0] if higher else [0.0, 0.9]).tolist()
         # Two digits of what the cells differ by.
-        decimals = max(0, 1 - math.floor(math.log10(high - low))) if high > low else 3
+        decimals = max(0, 1 - math.floor(math.log10((high - low) / 2))) if high > low else 3
         scale = Normalize(low, high if high > low else low + 1e-9)
         # Bright is better in both.
         colours = mpl.colormaps[SCALE if higher else f"{SCALE}_r"]

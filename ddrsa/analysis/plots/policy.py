@@ -26,6 +26,9 @@ _TITLES = {
     "failure_probability": "Threshold on the failure probability",
 }
 
+# Who misses more (%) has no use for a policy: the axis ends there.
+_MOST_MISSED = 30
+
 # Above so many cycles, the time axis has factors for steps.
 _LINEAR = 30
 
@@ -36,8 +39,7 @@ Curve = list[tuple[float, float, float]]
 def policy_tradeoff(analysis: Analysis) -> Drawing:
     """Miss rate against mean time to event at the intervention, for the best configuration of each model.
 
-    A faint line for each seed and fold; where they were taken at the same thresholds or costs, their mean. A column per
-    policy, a row per data set.
+    A faint line for each seed and fold, and their mean. A column per policy, a row per data set.
     """
     found = {answer.dataset: _curves(analysis, answer) for answer in analysis.answers if answer.by_model}
     found = {dataset: found[dataset] for dataset in datasets(analysis) if found.get(dataset)}
@@ -57,7 +59,7 @@ def policy_tradeoff(analysis: Analysis) -> Drawing:
             )
             ax.axvline(5, color="0.5", linestyle=":", linewidth=1)
             ax.set_xlabel("Missed failures (%)")
-            ax.set_xlim(left=-2)
+            ax.set_xlim(-1, min(max(ax.dataLim.xmax, 10) + 1, _MOST_MISSED))
             _time_axis(ax, max((time for runs in curves.values() for run in runs for _, _, time in run), default=0.0))
             tidy(ax, "both")
     title = headline(analysis, "trade-off of the intervention policy")
@@ -91,18 +93,34 @@ def _curves(analysis: Analysis, answer: Answer) -> dict[tuple[str, str], list[Cu
 
 
 def _draw(ax: Axes, runs: list[Curve], look: Look) -> None:
-    """A faint line for each run; thick, their mean, if they have the same levels, else every run."""
-    together = len(runs) > 1 and len({tuple(level for level, _, _ in run) for run in runs}) == 1
-    for run in runs:
-        missed, time = 100 * np.array([point[1] for point in run]), np.array([point[2] for point in run])
-        if together:
-            ax.plot(missed, time, color=look.colour, marker=look.marker, markersize=3, linewidth=0.7, alpha=0.45)
-        else:
-            order = np.lexsort((time, missed))
-            _draw_line(ax, missed[order], time[order], look)
-    if together:
+    """A faint line for each run; thick, their mean, of the same levels or, where each has its own, of miss rates."""
+    together = len({tuple(level for level, _, _ in run) for run in runs}) == 1
+    if len(runs) > 1:
+        for run in runs:
+            missed, time = _steps(run) if not together else np.array([point[1:] for point in run]).T
+            ax.plot(100 * missed, time, color=look.colour, marker=look.marker, markersize=3, linewidth=0.7, alpha=0.4)
+    if runs and together:
         mean = np.array([[point[1:] for point in run] for run in runs]).mean(axis=0)
         _draw_line(ax, 100 * mean[:, 0], mean[:, 1], look)
+    elif runs:
+        rates = np.unique(np.concatenate([_steps(run)[0] for run in runs]))
+        times = np.array([_at_miss_rates(run, rates) for run in runs])
+        whole = ~np.isnan(times).any(axis=0)
+        _draw_line(ax, 100 * rates[whole], times[:, whole].mean(axis=0), look)
+
+
+def _steps(run: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The miss rates of the curve in order, and the least mean time to event with at most that rate."""
+    missed, time = np.array([point[1] for point in run]), np.array([point[2] for point in run])
+    rates = np.unique(missed)
+    return rates, np.array([time[missed <= rate].min() for rate in rates])
+
+
+def _at_miss_rates(run: Curve, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The least mean time to event with at most each of `rates`; NaN where the run always misses more."""
+    own, times = _steps(run)
+    place = np.searchsorted(own, rates, side="right") - 1
+    return np.where(place >= 0, times[place.clip(min=0)], np.nan)
 
 
 def _draw_line(ax: Axes, missed: NDArray[np.float64], time: NDArray[np.float64], look: Look) -> None:
