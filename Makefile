@@ -42,6 +42,7 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/model_cost.py
 	$(BIN)/python benchmarks/peak_memory.py
 	$(BIN)/python benchmarks/survival_metrics.py
+	$(BIN)/python benchmarks/azure_preparation.py
 	$(BIN)/python benchmarks/launcher_overhead.py
 	$(BIN)/python benchmarks/sweep_efficiency.py
 	$(BIN)/python benchmarks/analysis_scale.py

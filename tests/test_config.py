@@ -29,8 +29,14 @@ def config(*overrides: str) -> DictConfig:
 @pytest.mark.parametrize("model", [path.stem for path in sorted((CONF / "model").glob("*.yaml"))])
 @pytest.mark.parametrize("dataset", [path.stem for path in sorted((CONF / "dataset").glob("*.yaml"))])
 def test_every_model_and_data_set_composes(model: str, dataset: str) -> None:
-    checked = parse_config(config(f"model={model}", f"dataset={dataset}"))
+    needed = ["dataset.path=units.csv", "dataset.event_column=failed"] if dataset == "table" else []
+    checked = parse_config(config(f"model={model}", f"dataset={dataset}", *needed))
     assert (checked.model.name, checked.dataset.name) == (model, dataset)
+
+
+def test_a_table_without_a_path_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigError, match=r"dataset.path has no usable value: Missing mandatory value"):
+        parse_config(config("dataset=table", "dataset.event_column=failed"))
 
 
 @pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "hparams").glob("*.yaml"))])
