@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from ddrsa.analysis.again import run_of, train_again
+from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.configurations import Configurations, is_absent
+from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.grid import Edge, find_edge
 from ddrsa.analysis.metrics import column
 from ddrsa.analysis.next_steps import NextStep, next_steps
+from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.selection import Selection
 from ddrsa.analysis.statistics import Difference, Estimate, Noise, Repeats, difference, pooled_noise
 
@@ -23,24 +25,6 @@ CLEAR, NOISE, UNKNOWN, ONLY = "clear", "noise", "unknown", "only"
 
 # The noise between repeats is taken from at least so many of the best configurations, where there are so many.
 _FEWEST_FOR_NOISE = 5
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A configuration with its repeats put together.
-
-    values: the swept hyperparameters; selected: the metric that selects; metrics: every metric, those of the validation
-    units with the prefix `validation_`; repeats: the seeds and folds behind it, by key; directories: the runs behind
-    it, relative to the directory of the analysis.
-    """
-
-    dataset: str
-    model: str
-    values: dict[str, Any]
-    selected: Estimate
-    metrics: dict[str, Estimate]
-    repeats: dict[str, list[Any]]
-    directories: list[str]
 
 
 @dataclass(frozen=True)
@@ -100,9 +84,9 @@ def answers(sweep: Sweep, selection: Selection, configurations: Configurations |
     configurations = configurations or Configurations(sweep)
     known = {column for column in (selection.column,) if column in sweep.metrics}
     values = configurations.by_repeat(selection.column) if known else {}
-    return [
-        _answer(sweep, selection, configurations, values, dataset) for dataset in sorted(set(sweep.runs["dataset"]))
-    ]
+    # Of a run whose config cannot be read, no data set is known: it is a failure, not a question.
+    datasets = set(sweep.runs["dataset"]) - {NO_NAME} | set(sweep.completed["dataset"]) or {NO_NAME}
+    return [_answer(sweep, selection, configurations, values, dataset) for dataset in sorted(datasets)]
 
 
 def _answer(
@@ -153,39 +137,6 @@ def _answer(
     return Answer(**{**partial.__dict__, "next_steps": next_steps(sweep, partial)})
 
 
-def candidate(configurations: Configurations, number: int, selected: str) -> Candidate:
-    """The configuration `number` with its metrics; `selected` is the column of the metric that selects."""
-    runs = configurations.runs_of(number)
-    row = configurations.table.loc[number]
-    metrics = {
-        name: Estimate(float(mean), None if np.isnan(deviation) else float(deviation), int(count))
-        for name, mean, deviation, count in zip(
-            configurations.sweep.metrics,
-            configurations.means.loc[number],
-            configurations.deviations.loc[number],
-            configurations.counts.loc[number],
-            strict=True,
-        )
-        if count
-    }
-    # Those that were not swept tell which seed it was, where there is one only.
-    repeats = {key: _distinct(runs[key]) for key in ("seed", "fold") if key in runs}
-    repeats |= {key: _distinct(runs[key]) for key in configurations.sweep.repeats}
-    return Candidate(
-        dataset=str(row["dataset"]),
-        model=str(row["model"]),
-        values=configurations.values(number),
-        selected=metrics[selected],
-        metrics=metrics,
-        repeats={key: values for key, values in repeats.items() if values},
-        directories=runs["directory"].tolist(),
-    )
-
-
-def _distinct(values: Any) -> list[Any]:
-    return list(dict.fromkeys(value for value in values if value is not None and not is_absent(value)))
-
-
 def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:
     first: dict[str, int] = {}
     for number, model in zip(ranked, models.loc[list(ranked)], strict=True):
@@ -207,7 +158,7 @@ def _verdict(margin: Difference | None) -> str:
 def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
     # Of every run that was begun: a value that failed (out of memory, say) was tried too.
     alike = sweep.runs[(sweep.runs["dataset"] == best.dataset) & (sweep.runs["model"] == best.model)]
-    found = (find_edge(key, value, _distinct(alike[key])) for key, value in best.values.items() if key != "sweep")
+    found = (find_edge(key, value, distinct_values(alike[key])) for key, value in best.values.items() if key != "sweep")
     return [edge for edge in found if edge is not None]
 
 

@@ -9,7 +9,8 @@ from ddrsa.analysis.again import run_of, sweep_further
 from ddrsa.analysis.collect import Sweep
 
 if TYPE_CHECKING:
-    from ddrsa.analysis.answer import Answer, Candidate
+    from ddrsa.analysis.answer import Answer
+    from ddrsa.analysis.candidates import Candidate
 
 # Repeats that an interval over seeds needs before it says much.
 _FEWEST_REPEATS = 5

@@ -14,6 +14,9 @@ from ddrsa.analysis.run_config import read_run_config
 from ddrsa.analysis.run_state import UNREADABLE, shown_state
 from ddrsa.rundir import RunDirectory
 
+# The data set or the model of a run whose config names none, or cannot be read.
+NO_NAME = "-"
+
 # The columns of a run that are no hyperparameter and no metric, in the order of runs.csv.
 STATUS_FIELDS = ("run_id", "attempt", "epoch", "device", "gpu_index", "hostname", "started_at", "ended_at")
 COLUMNS = (
@@ -84,7 +87,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
 
 
 def _group_name(config: dict[str, Any], group: str) -> str:
-    name = str(config.get(f"{group}.name", config.get(group, "-")))
+    name = str(config.get(f"{group}.name", config.get(group, NO_NAME)))
     subset = config.get(f"{group}.subset")
     return name if subset is None else f"{name}/{subset}"
 

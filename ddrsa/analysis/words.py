@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ddrsa.analysis.again import settings
-from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer, Candidate
+from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer
+from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.grid import Edge
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.statistics import Difference, Estimate

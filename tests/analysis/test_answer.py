@@ -172,6 +172,12 @@ def test_a_data_set_for_itself(sweep_dir: Path, make_run: MakeRun) -> None:
     assert second.best.selected.mean == 4.0
 
 
+def test_an_unreadable_config_asks_nothing(sweep_dir: Path, make_run: MakeRun) -> None:
+    make_run(result=result(1.0))
+    make_run().config.write_text("a: [")
+    assert [found.dataset for found in answers(collect(sweep_dir), Selection())] == ["simulated"]
+
+
 def test_one_and_true_and_null_are_three_values(sweep_dir: Path, make_run: MakeRun) -> None:
     for value in (1, 1.0, True, None):
         make_run(option=value, result=result(1.0))
