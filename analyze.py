@@ -1,4 +1,9 @@
-"""Read every run of a sweep and say which configuration is best: python analyze.py hydra.sweep.dir=DIR"""
+"""Read every run of a sweep and say which configuration is best: python analyze.py hydra.sweep.dir=DIR
+
+With --json (or json=true) the answer is printed for machines, and nothing else.
+"""
+
+import sys
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -14,4 +19,6 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    # Hydra takes no flags but its own.
+    sys.argv = [sys.argv[0], *("json=true" if argument == "--json" else argument for argument in sys.argv[1:])]
     run_cli(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -13,6 +13,9 @@ from rich.console import Console
 from ddrsa.analysis.metrics import DEFAULT_METRIC
 from ddrsa.analysis.selection import Selection
 from ddrsa.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ddrsa.analysis.analysis import Analysis
 
 MULTIRUN = Path("multirun")
 
@@ -26,7 +29,7 @@ class Options:
 
     sweep_dir: the sweep, empty for the newest below multirun/; with `sweeps`, where the tables go, empty for a
     directory below multirun/comparisons/. sweeps: the sweeps to compare. select_by, metric: see `Selection`.
-    watch: renew as runs end.
+    watch: renew as runs end. json: print the answer for machines, and nothing else.
     """
 
     sweep_dir: str = ""
@@ -34,6 +37,7 @@ class Options:
     select_by: str = "validation"
     metric: str = DEFAULT_METRIC
     watch: bool = False
+    json: bool = False
 
 
 def read_options(config: DictConfig, sweep_dir: str) -> Options:
@@ -44,14 +48,18 @@ def read_options(config: DictConfig, sweep_dir: str) -> Options:
     sweeps = OmegaConf.to_container(config.sweeps) if OmegaConf.is_list(config.sweeps) else config.sweeps
     if not isinstance(sweeps, list) or not all(isinstance(item, str | int | float) for item in sweeps):
         raise ConfigError(f"sweeps={sweeps}: a list of directories is expected, 'sweeps=[DIR1,DIR2]'")
-    if not isinstance(config.watch, bool):
-        raise ConfigError(f"watch={config.watch}: allowed are true and false")
+    for key in ("watch", "json"):
+        if not isinstance(config[key], bool):
+            raise ConfigError(f"{key}={config[key]}: allowed are true and false")
+    if config.watch and config.json:
+        raise ConfigError("json=true prints one answer and ends: it cannot go with watch=true")
     return Options(
         sweep_dir=str(sweep_dir),
         sweeps=[str(item) for item in sweeps],
         select_by=str(config.select_by),
         metric=str(config.metric),
         watch=config.watch,
+        json=config.json,
     )
 
 
@@ -61,7 +69,7 @@ def analyze(options: Options, console: Console | None = None) -> None:
     Raises ConfigError where there is no such directory, no run in it, or no such metric.
     """
     # No highlighting and no markup: a reason or a path may hold brackets that mean nothing to rich.
-    console = console or Console(highlight=False, markup=False, emoji=False)
+    console = console or Console(highlight=False, markup=False, emoji=False, quiet=options.json)
     selection = Selection(options.metric, options.select_by)
     sources, path = _sources(options, console)
     if options.watch:
@@ -71,14 +79,19 @@ def analyze(options: Options, console: Console | None = None) -> None:
         watch(sources.values(), lambda: renew(sources, path, selection, console))
         console.print("no run is under way any more", soft_wrap=True)
     else:
-        renew(sources, path, selection, console)
+        analysis, paths = renew(sources, path, selection, console)
+        if options.json:
+            from ddrsa.analysis.json_output import print_json
+
+            print_json(analysis, paths)
 
 
-def renew(sources: dict[str, Path], path: Path, selection: Selection, console: Console) -> None:
-    """Read the runs of `sources` and write everything into `path`."""
+def renew(sources: dict[str, Path], path: Path, selection: Selection, console: Console) -> tuple[Analysis, list[Path]]:
+    """Read the runs of `sources` and write everything into `path`; returns what was found and the files."""
     # Here, so that a mistyped option is answered before pandas and matplotlib are loaded.
     from ddrsa.analysis.analysis import analyse, write_analysis
     from ddrsa.analysis.plots import write_plots
+    from ddrsa.analysis.report import write_report
     from ddrsa.analysis.terminal import print_answers, print_files, print_states
 
     analysis = analyse(sources, path, selection)
@@ -86,7 +99,9 @@ def renew(sources: dict[str, Path], path: Path, selection: Selection, console: C
     print_answers(console, analysis)
     paths = write_analysis(analysis)
     plots = write_plots(analysis)
+    paths.append(write_report(analysis, plots))
     print_files(console, paths, plots)
+    return analysis, [*paths, *(file for plot in plots.drawn for file in (plot.png, plot.svg))]
 
 
 def _sources(options: Options, console: Console) -> tuple[dict[str, Path], Path]:

@@ -46,7 +46,7 @@ class Watched:
 
 def watch(
     directories: Iterable[Path],
-    renew: Callable[[], None],
+    renew: Callable[[], object],
     *,
     interval: float = INTERVAL,
     patience: float = PATIENCE,

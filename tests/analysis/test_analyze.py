@@ -60,7 +60,14 @@ def test_half_done_sweep(tmp_path: Path, sweep_dir: Path, make_run: MakeRun) -> 
     assert max(map(len, table.splitlines())) <= 80
     assert "\x1b" not in result.stdout
     assert "…" not in result.stdout
-    tables = {"summary_statistics.csv", "best_configurations.csv", "runs.csv", "failures.csv", "best.yaml"}
+    tables = {
+        "summary_statistics.csv",
+        "best_configurations.csv",
+        "runs.csv",
+        "failures.csv",
+        "best.yaml",
+        "report.html",
+    }
     plots = {f"analysis_plots/{name}.{suffix}" for name in PLOTTED for suffix in ("png", "svg")}
     assert files(sweep_dir) - before == tables | plots
     assert "Not drawn: batch_size_analysis: batch_size was not swept\n" in result.stdout
