@@ -22,7 +22,7 @@ DEVICES = ("auto", "cpu", "cuda")
 # Where and how a run is done, and not which run it is.
 NOT_IDENTITY = frozenset(
     {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures", "visualize"}
 )
 
 
@@ -61,6 +61,7 @@ class Schema:
     exclude: str | None = None
     zip: list[Any] = field(default_factory=list)
     dry_run: bool = False
+    visualize: bool = False
 
 
 def register() -> None:

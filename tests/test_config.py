@@ -29,8 +29,14 @@ def config(*overrides: str) -> DictConfig:
 @pytest.mark.parametrize("model", [path.stem for path in sorted((CONF / "model").glob("*.yaml"))])
 @pytest.mark.parametrize("dataset", [path.stem for path in sorted((CONF / "dataset").glob("*.yaml"))])
 def test_every_model_and_data_set_composes(model: str, dataset: str) -> None:
-    checked = parse_config(config(f"model={model}", f"dataset={dataset}"))
+    needed = ["dataset.path=units.csv", "dataset.event_column=failed"] if dataset == "table" else []
+    checked = parse_config(config(f"model={model}", f"dataset={dataset}", *needed))
     assert (checked.model.name, checked.dataset.name) == (model, dataset)
+
+
+def test_a_table_without_a_path_is_refused_before_anything_starts() -> None:
+    with pytest.raises(ConfigError, match=r"dataset.path has no usable value: Missing mandatory value"):
+        parse_config(config("dataset=table", "dataset.event_column=failed"))
 
 
 @pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "hparams").glob("*.yaml"))])
@@ -89,7 +95,7 @@ def test_same_run_whatever_the_order_device_and_paths() -> None:
 
 
 def test_how_a_sweep_is_done_is_no_part_of_a_run() -> None:
-    others = ["only='seed > 1'", "exclude='seed > 1'", "zip=[seed]", "dry_run=true"]
+    others = ["only='seed > 1'", "exclude='seed > 1'", "zip=[seed]", "dry_run=true", "visualize=true"]
     assert run_id(config()) == run_id(config(*others, "retries=2", "timeout=3", "max_failures=4"))
     # Neither room may import from the other, and both must agree.
     assert NOT_HYPERPARAMETERS == NOT_IDENTITY

@@ -1,4 +1,4 @@
-"""python -m ddrsa.sweep watch DIR: the progress of a sweep that runs elsewhere."""
+"""python -m ddrsa.sweep watch DIR: the progress of a sweep that runs elsewhere. best DIR: what a search has found."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("watch", help="show the progress of a sweep until all its runs have ended")
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
+    command = commands.add_parser("best", help="print the best trial of a search, and the command that trains it again")
+    command.add_argument("directory", help="the directory of the search (hydra.sweep.dir)")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "best":
+            from ddrsa.sweep.best import print_best  # imports Optuna
+
+            return print_best(options.directory)
         return watch(options.directory)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
