@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 # Where a run happened, what it read, how its sweep was done and what it drew, which is no part of what was tried.
 NOT_HYPERPARAMETERS = frozenset(
     {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir", "visualize"}
-    | {"only", "exclude", "zip", "dry_run", "resume", "retries", "timeout", "max_failures"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
 )
 
 _RESOLVER_CALL = re.compile(r"\$\{[^}]*:")
