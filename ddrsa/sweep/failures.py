@@ -65,8 +65,9 @@ class SweepInterrupted(Exception):  # noqa: N818 - as above
 
 
 def failed_runs(returns: Sequence[JobReturn]) -> list[FailedRun]:
-    """Those of a launcher's results that did not complete, in their order."""
-    return [_failed_run(result) for result in returns if result.status != JobStatus.COMPLETED]
+    """Those of a launcher's results that did not complete, in their order; but for those of optional runs."""
+    required = [result for result in returns if not getattr(result, "optional", False)]
+    return [_failed_run(result) for result in required if result.status != JobStatus.COMPLETED]
 
 
 def _failed_run(result: JobReturn) -> FailedRun:

@@ -1,0 +1,51 @@
+"""`scripts.list=true`: the jobs, and the options that each supports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ddrsa.scripts.command import interface_of_job
+from ddrsa.scripts.interface import ScriptInterface
+from ddrsa.scripts.jobs import Job, find_jobs
+from ddrsa.scripts.options import ScriptsOptions
+from ddrsa.scripts.source import Option
+from ddrsa.scripts.spelling import SHARED, find_option, output_option
+
+
+def print_jobs(options: ScriptsOptions) -> None:
+    """Print each job: its id, its script, and how the script spells the shared options and its own."""
+    jobs = find_jobs(options)
+    width = max(len(job.id) for job in jobs)
+    for job in jobs:
+        interface = interface_of_job(job)
+        print(f"{job.id:<{width}}  {job.path}  {_in_brackets(job, interface)}")
+        for line in _lines(job, interface):
+            print(f"{'':<{width}}    {line}")
+    print(f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job")
+
+
+def _in_brackets(job: Job, interface: ScriptInterface) -> str:
+    words = [interface.library or ("no options" if interface.complete else "options unknown")]
+    if job.optional:
+        words.append("optional")
+    if job.timeout is not None:
+        words.append(f"timeout {job.timeout:g} min")
+    return f"({', '.join(words)})"
+
+
+def _lines(job: Job, interface: ScriptInterface) -> Iterator[str]:
+    shared: dict[str, Option | None] = {name: find_option(interface.options, names) for name, names in SHARED.items()}
+    shared["output_dir"] = output_option(interface.options)
+    found = [f"{name} {option.spelling}" for name, option in shared.items() if option is not None]
+    if found:
+        yield "shared: " + ", ".join(found)
+    own = [option for option in interface.options if option not in shared.values()]
+    if own:
+        yield "own: " + ", ".join(option.spelling + (" (required)" if option.required else "") for option in own)
+    if interface.positional:
+        yield "needs: " + ", ".join(interface.positional)
+    given = [*job.arguments, *(f"{name}={value}" for name, value in job.named.items())]
+    if given:
+        yield "args: " + " ".join(given)
+    if not interface.complete and interface.library is not None:
+        yield "it may have more options, which cannot be read from its source"
