@@ -57,9 +57,8 @@ class _Reader(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         function = node.func
-        if isinstance(function, ast.Attribute) and function.attr in ("add_argument", "add_arg", "add"):
-            if function.attr == "add_argument" or _root_name(function.value) in self.parsers:
-                self._add(function.value, node)
+        if isinstance(function, ast.Attribute) and self._adds_an_option(function):
+            self._add(function.value, node)
         elif isinstance(function, ast.Attribute) and function.attr in ("add_subparsers", "parse_known_args"):
             self.found.complete = False
         elif _is_parser_class(function):
@@ -70,6 +69,11 @@ class _Reader(ast.NodeVisitor):
         elif self._is_imported(function) and any(_root_name(argument) in self.parsers for argument in node.args):
             self.found.complete = False  # another file adds options to this parser
         self.generic_visit(node)
+
+    def _adds_an_option(self, method: ast.Attribute) -> bool:
+        # configargparse has shorter names for it, which are those of other things' methods too.
+        of_a_parser = method.attr in ("add_arg", "add") and _root_name(method.value) in self.parsers
+        return method.attr == "add_argument" or of_a_parser
 
     def _is_imported(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name | ast.Attribute) and bool(self.source.origin(node))

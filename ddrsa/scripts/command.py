@@ -204,7 +204,7 @@ def _given_value(option: Option, given: Iterable[str]) -> str | None:
 
 def _check_that_they_reach_a_script(options: ScriptsOptions) -> None:
     """Raise ConfigError on an option that no script of the sweep accepts: it is mistyped, or nobody's."""
-    accepted = _accepted_names(tuple(job.path for job in find_jobs(options)))
+    accepted = _accepted_names(tuple(job.path.absolute() for job in find_jobs(options)))
     for shared, names in SHARED.items():
         if getattr(options, shared) is not None and accepted is not None and not accepted.intersection(names):
             raise ConfigError(f"scripts.{shared}={getattr(options, shared)}: no script has an option for it")

@@ -41,7 +41,7 @@ class Job:
 
 def find_jobs(options: ScriptsOptions) -> tuple[Job, ...]:
     """The jobs of `options`, by their ids. Raises ConfigError where there are none, or they cannot be read."""
-    return _find_jobs(options.root, options.include, options.exclude, options.jobs, options.optional)
+    return _find_jobs(Path.cwd(), options.root, options.include, options.exclude, options.jobs, options.optional)
 
 
 def find_job(options: ScriptsOptions) -> Job:
@@ -59,6 +59,7 @@ def find_job(options: ScriptsOptions) -> Job:
 # Planning asks for them again for each run of the sweep.
 @functools.lru_cache(maxsize=8)
 def _find_jobs(
+    _current: Path,  # of a relative root
     roots: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from ddrsa.scripts.command import interface_of_job
 from ddrsa.scripts.interface import ScriptInterface
-from ddrsa.scripts.jobs import Job, find_jobs
+from ddrsa.scripts.jobs import Job, find_job, find_jobs
 from ddrsa.scripts.options import ScriptsOptions
 from ddrsa.scripts.source import Option
-from ddrsa.scripts.spelling import SHARED, find_option, output_option
+from ddrsa.scripts.spelling import SHARED, find_option, normalised, output_option
+
+# Of those that an option does not reach.
+SHOWN_JOBS = 10
 
 
 def print_jobs(options: ScriptsOptions) -> None:
@@ -22,6 +26,27 @@ def print_jobs(options: ScriptsOptions) -> None:
         for line in _lines(job, interface):
             print(f"{'':<{width}}    {line}")
     print(f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job")
+
+
+def not_reached(runs: Iterable[ScriptsOptions]) -> list[str]:
+    """Which jobs a shared option or one of `scripts.args` does not reach: a line for each option that misses some."""
+    asked: dict[str, dict[str, bool]] = defaultdict(dict)  # key -> job -> whether its script has the option
+    for options in runs:
+        job = find_job(options)
+        interface = interface_of_job(job)
+        for shared, names in SHARED.items():
+            if getattr(options, shared) is not None:
+                asked[f"scripts.{shared}"][job.id] = find_option(interface.options, names) is not None
+        for name in options.args:
+            known = find_option(interface.options, (normalised(name),)) is not None
+            asked[f"scripts.args.{name}"][job.id] = known or not interface.complete
+    lines = []
+    for key, jobs in asked.items():
+        without = [job for job, has in jobs.items() if not has]
+        if without:
+            shown = ", ".join(without[:SHOWN_JOBS]) + (", ..." if len(without) > SHOWN_JOBS else "")
+            lines.append(f"{key} does not reach {len(without)} of {len(jobs)} jobs, which have no such option: {shown}")
+    return lines
 
 
 def _in_brackets(job: Job, interface: ScriptInterface) -> str:

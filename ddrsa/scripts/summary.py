@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ddrsa.rundir import RunDirectory, now, write_json
+from ddrsa.scripts.command import arguments_of
+from ddrsa.scripts.jobs import find_job
+from ddrsa.scripts.listing import not_reached
+from ddrsa.scripts.options import ScriptsOptions, scripts_options
 from ddrsa.sweep.estimate import shown_duration
 from ddrsa.sweep.observer import Outcome, SweepObserver, SweepOutcome
 from ddrsa.sweep.plan import PlannedRun
 from ddrsa.sweep.run_view import run_seconds
+
+log = logging.getLogger(__name__)
 
 SUMMARIES = "summaries"
 
 
 class TrainingSummary(SweepObserver):
     """Writes and prints the summary when the sweep has ended, however it ended."""
+
+    def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:  # noqa: ARG002
+        """See `SweepObserver`."""
+        for line in not_reached(map(_options_of, runs)):
+            log.warning("%s", line)
 
     def ended(self, outcome: SweepOutcome) -> None:
         """See `SweepObserver`."""
@@ -51,13 +66,14 @@ class TrainingSummary(SweepObserver):
 
 def _summary_of(run: PlannedRun, outcome: Outcome, sweep_dir: Path) -> dict[str, Any]:
     directory = RunDirectory(run.directory)
+    options = _options_of(run)
     try:
         status, metrics = directory.read_status() or {}, directory.read_test_metrics() or {}
     except ValueError:
         status, metrics = {}, {}
     return {
         "id": run.config["scripts"]["job"],
-        "values": {key: value for key, value in run.values.items() if key != "scripts.job"},
+        "arguments": [*arguments_of(find_job(options), options), *options.extra_args],
         "state": outcome.state,
         "reason": outcome.reason,
         "optional": run.optional,
@@ -70,6 +86,12 @@ def _summary_of(run: PlannedRun, outcome: Outcome, sweep_dir: Path) -> dict[str,
         "output_dir": status.get("output_dir"),
         "metrics": {key: value for key, value in metrics.items() if key not in ("schema_version", "run_id")},
     }
+
+
+def _options_of(run: PlannedRun) -> ScriptsOptions:
+    options = scripts_options(OmegaConf.create({"scripts": run.config["scripts"]}))
+    assert options is not None
+    return options
 
 
 def _states(jobs: list[dict[str, Any]]) -> list[str]:
@@ -93,7 +115,7 @@ def _table(jobs: list[dict[str, Any]]) -> Table:
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
     for job in jobs:
-        name = " ".join([job["id"], *(f"{key.removeprefix('scripts.')}={each}" for key, each in job["values"].items())])
+        name = shlex.join([job["id"], *job["arguments"]])
         time = "" if job["seconds"] is None else shown_duration(job["seconds"])
         state = job["state"].replace("_", " ") + (" (optional)" if job["optional"] else "")
         cells = (name, state, str(job["attempts"] or ""), time, job["reason"] or "")

@@ -88,6 +88,8 @@ class CheckedSweeper(Sweeper):
         assert self.launcher is not None
         assert self.hydra_context is not None
         runs = self._plan(self._grid(arguments))
+        if isinstance(self.launcher, SupervisedLauncher):
+            runs = _without_doubles(runs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         if self.dry_run:
             describe = None if self.describe is None else _find_function("describe", self.describe)
@@ -147,6 +149,15 @@ class CheckedSweeper(Sweeper):
             log.info("%d of %d runs selected by %s", len(runs), len(jobs), selection)
         log.debug("planned %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
         return runs
+
+
+def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:
+    """The first of each identity: the others would only wait for its result."""
+    unique = {run.directory: run for run in reversed(runs)}
+    kept = [run for run in runs if unique[run.directory] is run]
+    if len(kept) < len(runs):
+        log.info("%d of %d jobs are the same as another, and left out", len(runs) - len(kept), len(runs))
+    return kept
 
 
 def _find_function(key: str, path: str) -> Callable[[Any], Any]:
