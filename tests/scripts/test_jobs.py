@@ -53,7 +53,7 @@ def test_a_file_of_jobs(file: Path) -> None:
         ("jobs: [{script: code/fit.py, timeout: 0}]", "timeout is 0"),
         ("jobs: [{script: code/fit.py, timeout: soon}]", "timeout is 'soon'"),
         ("jobs: [{script: code/fit.py, args: {a: {b: 1}}}]", "args is"),
-        ("jobs: [{script: code/fit.py, args: \"'\"}]", "args is"),
+        ('jobs: [{script: code/fit.py, args: "\'"}]', "args is"),
         ("jobs: [{script: code/fit.py, id: a b}]", "id is 'a b'"),
         ("jobs: [{script: code/fit.py, id: 3}]", "id is 3"),
     ],
