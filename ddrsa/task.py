@@ -18,6 +18,7 @@ from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep import plugins
 from ddrsa.sweep.dry_run import print_run
+from ddrsa.sweep.selection import Selection
 
 resolvers.register()
 run_config.register()
@@ -46,7 +47,7 @@ class CheckConfig(Callback):
         try:
             options = scripts_options(config)
             if options is not None and options.list:
-                print_jobs(options)
+                print_jobs(options, Selection(config.only, config.exclude, "scripts.job"))
                 raise SystemExit(0)
         except ConfigError as error:
             print(f"error: {error}", file=sys.stderr)

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
+from omegaconf import OmegaConf
+
+from ddrsa.errors import ConfigError
 from ddrsa.scripts.command import interface_of_job
 from ddrsa.scripts.interface import ScriptInterface
 from ddrsa.scripts.jobs import Job, find_job, find_jobs
 from ddrsa.scripts.options import ScriptsOptions
 from ddrsa.scripts.source import Option
 from ddrsa.scripts.spelling import SHARED, find_option, normalised, output_option
+from ddrsa.sweep.selection import Selection
 
 # Of those that an option does not reach.
 SHOWN_JOBS = 10
 
 
-def print_jobs(options: ScriptsOptions) -> None:
-    """Print each job: its id, its script, and how the script spells the shared options and its own."""
-    jobs = find_jobs(options)
+def print_jobs(options: ScriptsOptions, selection: Selection) -> None:
+    """Print each job that is selected: its id, its script, and how the script spells the shared options and its own.
+
+    Raises ConfigError where none is.
+    """
+    every = find_jobs(options)
+    values = {key: value for key, value in asdict(options).items() if key != "job"}
+    configs = [OmegaConf.create({"scripts": {**values, "job": job.id}}) for job in every]
+    jobs = [job for job, config in zip(every, configs, strict=True) if selection.wants(config, [job.id])]
+    selection.check_keys()
+    if not jobs:
+        raise ConfigError(f"{selection} leaves none of {len(every)} jobs")
     width = max(len(job.id) for job in jobs)
     for job in jobs:
         interface = interface_of_job(job)

@@ -171,9 +171,10 @@ CHECKS: dict[str, Check] = {
 
 
 def _spans(bench: Bench, begin: str, end: str) -> list[tuple[float, float, dict[str, Any]]]:
-    """From each event `begin` to the `end` of the same process."""
-    ends = {event["pid"]: event["at"] for event in bench.events(end)}
-    return [(each["at"], ends[each["pid"]], each) for each in bench.events(begin) if each["pid"] in ends]
+    """From each event `begin` to the `end` of the same run in the same process."""
+    ends = {(event["pid"], event["x"]): event["at"] for event in bench.events(end)}
+    begins = [(event, (event["pid"], event["x"])) for event in bench.events(begin)]
+    return [(event["at"], ends[key], event) for event, key in begins if key in ends]
 
 
 def _overlap(spans: list[tuple[float, float, dict[str, Any]]]) -> tuple[Any, Any] | None:
