@@ -39,8 +39,10 @@ format: install  ## let ruff mend what it can
 bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/training_throughput.py
 	$(BIN)/python benchmarks/transformer_step.py
+	$(BIN)/python benchmarks/model_cost.py
 	$(BIN)/python benchmarks/peak_memory.py
 	$(BIN)/python benchmarks/survival_metrics.py
+	$(BIN)/python benchmarks/azure_preparation.py
 	$(BIN)/python benchmarks/launcher_overhead.py
 	$(BIN)/python benchmarks/sweep_efficiency.py
 

@@ -24,7 +24,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 # Where and how a run is done, and not which run it is.
 NOT_IDENTITY = frozenset(
-    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir", "scripts"}
+    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
     | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
 )
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
@@ -144,7 +144,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
     options = scripts.scripts_options(config)
     if options is not None:
         return {"scripts": script_identity(options)}
-    return _values(config, leave_out=NOT_IDENTITY)
+    return _values(config, leave_out=NOT_IDENTITY | {"scripts"})
 
 
 def run_id(config: DictConfig) -> str:
@@ -200,13 +200,14 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     if name not in OPTIONS:
         raise ConfigError(f"model.name={name}: allowed are {', '.join(OPTIONS)}")
     options = OPTIONS[name]
-    allowed = [field.name for field in fields(options)]
+    types = {field.name: field.type for field in fields(options)}
+    allowed = list(types)
     for key in values:
         if key not in allowed:
             raise ConfigError(f"model.{key}: model {name} has no such key, it has {', '.join(allowed)}")
     for key in allowed:
         if key not in values:
             raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
-        if key != "name" and type(values[key]) is not int:
+        if types[key] == "int" and type(values[key]) is not int:
             raise ConfigError(f"model.{key}={values[key]!r}: allowed is a whole number")
     return options(**values)

@@ -34,7 +34,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
-    Errors are in cycles and over the windows whose event is inside the horizon; concordance and Brier score over all
+    Errors are in cycles and over the windows whose event is inside the horizon, but `restricted_rmse`, that of
+    E[min(tau, L)], over all windows whose min(tau, L) is known; concordance and Brier score over all
     windows, with the censoring distribution of the `training` windows; the policy over whole units whose failure was
     seen. NaN (null in the file) where a metric has nothing to count.
     """
@@ -44,10 +45,14 @@ def evaluate(
     time, event = observed_times(test, horizon)
     censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
     nll = negative_log_likelihood(logits, windows.time_to_event, windows.event_observed)
-    failed = windows.event_observed
+    # The policy needs whole lives: units that were seen up to their failure.
+    ends_with_event = np.isin(test.unit, test.unit[test.event_observed & (test.time_to_event == 0)])
+    failed = torch.from_numpy(ends_with_event).to(device)
+    known = event | (time >= horizon)
     return {
         "rul_mae": metrics.mean_absolute_error(predicted[event], time[event]),
         "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
+        "restricted_rmse": metrics.root_mean_squared_error(predicted[known], time[known]),
         "nasa_score": metrics.nasa_score(predicted[event], time[event]),
         "concordance_index": metrics.concordance_index(time, event, predicted),
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ddrsa.data.load import load_dataset
-from ddrsa.data.sequences import Sequences
+from ddrsa.data.sequences import ARRAYS, Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.evaluation import evaluate, evaluate_official
 from ddrsa.models.base import DDRSAModel
@@ -80,6 +80,26 @@ def test_censored_units_are_no_events_and_not_in_the_policy(fleet: Sequences) ->
     result = evaluate(Clairvoyant(12), only_censored, data, lookback=4, horizon=12, device=CPU)
     assert result["oti"] == []
     assert np.isnan(result["rul_mae"])
+
+
+def test_restricted_error_counts_every_window_whose_restricted_time_is_known(fleet: Sequences) -> None:
+    horizon, error = 9, 2
+    result = evaluate(Clairvoyant(horizon, error), with_answer(fleet), fleet, lookback=2, horizon=horizon, device=CPU)
+    tau = fleet.time_to_event
+    # A censored unit's are known while it was seen for the whole horizon after; here they are all 9, and predicted so.
+    known = np.minimum(tau, horizon)[fleet.event_observed | (tau >= horizon)]
+    expected = np.sqrt(((np.minimum(known + error, horizon) - known) ** 2).mean())
+    assert result["restricted_rmse"] == pytest.approx(expected, rel=1e-5)
+    assert len(known) < len(tau)
+
+
+def test_units_not_seen_to_fail_are_not_in_the_policy(fleet: Sequences) -> None:
+    whole = with_answer(fleet.select_units([1, 2, 4]))
+    cut = whole.time_to_event >= 3
+    truncated = Sequences(*(getattr(whole, name)[cut] for name in ARRAYS), whole.feature_names)
+    result = evaluate(Clairvoyant(12), truncated, whole, lookback=4, horizon=12, device=CPU)
+    assert result["oti"] == []
+    assert result["rul_mae"] == pytest.approx(0, abs=1e-5)
 
 
 def test_nll_is_the_mean_over_windows(fleet: Sequences) -> None:

@@ -215,6 +215,29 @@ def test_missing_data_is_one_line_and_a_failed_run(tmp_path: Path, environment: 
     assert only_run(tmp_path / "sweep").read_status()["state"] == "failed"
 
 
+def test_folds_sweep_as_any_key_and_test_every_unit_once(tmp_path: Path, environment: dict[str, str]) -> None:
+    overrides = ["num_folds=3", "fold=range(3)", "seed=0,1", "num_epochs=1", "hydra.launcher.n_jobs=2"]
+    done = train(tmp_path, environment, "-m", *overrides)
+    assert done.returncode == 0, done.stderr
+    runs = find_runs(tmp_path / "sweep")
+    assert len(runs) == 6
+    units = [run.read_test_metrics()["num_units"] for run in runs]
+    assert sorted(units) == [3, 3, 3, 3, 4, 4]
+
+
+def test_without_test_units_the_official_engines_are_tested(
+    tmp_path: Path, environment: dict[str, str], nasa_dir: Path
+) -> None:
+    tiny = [override for override in TINY if not override.startswith("dataset.")]
+    overrides = ["dataset=turbofan", "dataset.test_fraction=0", f"data_dir={nasa_dir.resolve()}", "num_epochs=1"]
+    done = train(tmp_path, environment, *overrides, tiny=tiny)
+    assert done.returncode == 0, done.stderr
+    metrics = only_run(tmp_path / "sweep").read_test_metrics()
+    assert (metrics["num_units"], metrics["validation"]["num_units"]) == (100, 30)
+    assert metrics["oti"] == []
+    assert metrics["official_rmse"] > 0
+
+
 def test_nasa_data_with_the_official_protocol(tmp_path: Path, environment: dict[str, str], nasa_dir: Path) -> None:
     tiny = [override for override in TINY if not override.startswith("dataset.")]
     done = train(tmp_path, environment, "dataset=turbofan", f"data_dir={nasa_dir.resolve()}", tiny=tiny)

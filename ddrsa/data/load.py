@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ddrsa.data.azure_files import find_files, read_azure_pm
 from ddrsa.data.cache import cached, content_key
-from ddrsa.data.options import DatasetOptions, SimulatedOptions, TurbofanOptions, check_dataset_options
+from ddrsa.data.options import (
+    AzureOptions,
+    DatasetOptions,
+    SimulatedOptions,
+    TableOptions,
+    TurbofanOptions,
+    check_dataset_options,
+)
 from ddrsa.data.scaling import Scaler, fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.simulated import simulate_fleet
 from ddrsa.data.splits import split_units
+from ddrsa.data.table import read_table_sequences
+from ddrsa.data.table_files import find_table_files
 from ddrsa.data.turbofan import read_turbofan, source_files
 from ddrsa.errors import ConfigError
 
@@ -31,6 +41,7 @@ class Source(NamedTuple):
 class Dataset:
     """The parts of a data set, scaled by what its training units show.
 
+    test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
     """
 
@@ -53,8 +64,37 @@ def _turbofan(options: DatasetOptions, data_dir: Path) -> Source:
     return Source([path for path in files if path is not None], lambda: read_turbofan(*files))
 
 
+def _azure_pm(options: DatasetOptions, data_dir: Path) -> Source:
+    assert isinstance(options, AzureOptions)
+    files = find_files(data_dir)
+    return Source(list(files.values()), lambda: {"run_to_failure": read_azure_pm(files, options.step_hours)})
+
+
+def _table(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (dataset.path says where it is)
+    assert isinstance(options, TableOptions)
+    files = find_table_files(options.path)
+    return Source(files, lambda: {"run_to_failure": read_table_sequences(files, options)})
+
+
 # A new data set: its options in options.DATASET_OPTIONS, its source here, its keys in conf/dataset/<name>.yaml.
-SOURCES: dict[str, Callable[[DatasetOptions, Path], Source]] = {"simulated": _simulated, "turbofan": _turbofan}
+SOURCES: dict[str, Callable[[DatasetOptions, Path], Source]] = {
+    "simulated": _simulated,
+    "turbofan": _turbofan,
+    "azure_pm": _azure_pm,
+    "table": _table,
+}
+
+
+def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path | str | None) -> dict[str, Sequences]:
+    """What the `read` of the data set's `Source` returns, from the cache where it is there; None: read anew.
+
+    Raises DataError for missing or wrong files.
+    """
+    source = SOURCES[options.name](options, Path(data_dir))
+    if cache_dir is None:
+        return source.read()
+    key = content_key(options.reading_options(), source.files)
+    return cached(Path(cache_dir), f"{options.name}-{key}", source.read)
 
 
 def load_dataset(
@@ -75,16 +115,12 @@ def load_dataset(
     Raises ConfigError for a wrong option or a split with an empty part, DataError for missing or wrong files.
     """
     options = check_dataset_options(dataset_config)
-    source = SOURCES[options.name](options, Path(data_dir))
-    if cache_dir is None:
-        parts = source.read()
-    else:
-        key = content_key(options.reading_options(), source.files)
-        parts = cached(Path(cache_dir), f"{options.name}-{key}", source.read)
+    parts = read_parts(options, data_dir=data_dir, cache_dir=cache_dir)
     units = parts["run_to_failure"]
     split = split_units(
         units.unit_ids,
         units.unit_event_observed,
+        None if units.group is None else units.unit_groups,
         seed=seed if options.split_seed is None else options.split_seed,
         num_folds=num_folds,
         fold=fold,
@@ -96,11 +132,17 @@ def load_dataset(
         raise ConfigError(f"all {training.num_units} training units of {options.name} are censored, none has failed")
     scaler = fit_scaler(training, options.scaling)
     official = parts.get("official")
+    test = units.select_units(split.test) if len(split.test) else official
+    if test is None:
+        raise ConfigError(
+            f"dataset.test_fraction is 0, which tests on the official test set, but {options.name} has none here; "
+            "allowed: a number above 0 and below 1"
+        )
     return Dataset(
         name=options.name,
         training=scaler.apply(training),
         validation=scaler.apply(units.select_units(split.validation)),
-        test=scaler.apply(units.select_units(split.test)),
+        test=scaler.apply(test),
         official=None if official is None else scaler.apply(official),
         scaler=scaler,
     )

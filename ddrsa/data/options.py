@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, ClassVar
 
 from ddrsa.errors import ConfigError
 
 SCALINGS = ("minmax", "standard", "condition")
+AGGREGATIONS = ("mean", "last", "median", "min", "max", "sum")
 SUBSETS = ("FD001", "FD002", "FD003", "FD004", "PHM08")
 
 
@@ -18,6 +19,8 @@ SUBSETS = ("FD001", "FD002", "FD003", "FD004", "PHM08")
 class DatasetOptions:
     """What every data set has: its scaling, and its split by unit."""
 
+    SCALINGS: ClassVar[tuple[str, ...]] = SCALINGS
+
     name: str
     scaling: str = "minmax"
     test_fraction: float = 0.3
@@ -25,11 +28,16 @@ class DatasetOptions:
     split_seed: int | None = None  # None: the seed of the run
 
     def __post_init__(self) -> None:
-        self._check_choice("scaling", SCALINGS)
-        self._check_number("test_fraction", float, lambda value: 0 < value < 1, "above 0 and below 1")
+        self._check_choice("scaling", self.SCALINGS)
+        self._check_number("test_fraction", float, lambda value: 0 <= value < 1, "from 0 to below 1")
         self._check_number("validation_fraction", float, lambda value: 0 < value < 1, "above 0 and below 1")
         if self.split_seed is not None:
             self._check_number("split_seed", int, lambda value: value >= 0, "null or at least 0")
+
+    @property
+    def time_unit(self) -> str:
+        """What one row is, in the plural."""
+        return "cycles"
 
     def reading_options(self) -> dict[str, Any]:
         """The keys that decide what is read: all but those of scaling and splitting."""
@@ -85,7 +93,96 @@ class TurbofanOptions(DatasetOptions):
         self._check_choice("subset", SUBSETS)
 
 
-DATASET_OPTIONS: dict[str, type[DatasetOptions]] = {"simulated": SimulatedOptions, "turbofan": TurbofanOptions}
+@dataclass(kw_only=True)
+class AzureOptions(DatasetOptions):
+    """Microsoft's predictive maintenance data (`azure_files.py`, `azure_rows.py`)."""
+
+    SCALINGS: ClassVar[tuple[str, ...]] = SCALINGS[:2]
+
+    name: str = "azure_pm"
+    step_hours: int = 15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_number("step_hours", int, lambda value: 3 <= value <= 168, "from 3 to 168")
+
+    @property
+    def time_unit(self) -> str:
+        return f"steps of {self.step_hours} hours"
+
+
+@dataclass(kw_only=True)
+class TableOptions(DatasetOptions):
+    """The user's own CSV or Parquet files (`table.py`); docs/your-own-data.md explains every key."""
+
+    SCALINGS: ClassVar[tuple[str, ...]] = SCALINGS[:2]
+
+    name: str = "table"
+    path: str
+    subset: str | None = None
+    separator: str = ","
+    unit_column: str | None = "unit"
+    time_column: str = "time"
+    event_column: str | None = None
+    time_to_event_column: str | None = None
+    all_units_fail: bool = False
+    group_column: str | None = None
+    feature_columns: list[str] = field(default_factory=lambda: ["*"])
+    exclude_columns: list[str] = field(default_factory=list)
+    categorical_columns: list[str] = field(default_factory=list)
+    step: Any = None
+    aggregation: str = "mean"
+    missing: str = "forward"
+    after_event: str = "error"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("path", "separator", "time_column"):
+            self._check_text(key)
+        for key in ("subset", "unit_column", "event_column", "time_to_event_column", "group_column"):
+            if getattr(self, key) is not None:
+                self._check_text(key)
+        for key in ("feature_columns", "exclude_columns", "categorical_columns"):
+            value = getattr(self, key)
+            names = [value] if isinstance(value, str) else value
+            if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
+                raise ConfigError(f"dataset.{key} is {value!r}, allowed: a column, a pattern, or a list of them")
+            setattr(self, key, list(names))
+        self._check_choice("all_units_fail", (False, True))
+        self._check_choice("aggregation", AGGREGATIONS)
+        self._check_choice("missing", ("forward", "error"))
+        self._check_choice("after_event", ("error", "drop", "new_unit"))
+        ways = [key for key in ("event_column", "time_to_event_column", "all_units_fail") if getattr(self, key)]
+        if len(ways) != 1:
+            given = f"dataset.{' and dataset.'.join(ways)} are set" if ways else "nothing says when the event is"
+            raise ConfigError(
+                f"{given}, allowed: exactly one of dataset.event_column, dataset.time_to_event_column and "
+                "dataset.all_units_fail=true"
+            )
+        if self.step is not None and not isinstance(self.step, str):
+            self._check_number("step", float, lambda value: value > 0, "above 0, or a duration such as 15h")
+
+    @property
+    def time_unit(self) -> str:
+        return "rows" if self.step is None else f"steps of {self.step}"
+
+    def reading_options(self) -> dict[str, Any]:
+        # The files count by their content, and a name for the tables of an analysis changes nothing in them.
+        options = super().reading_options()
+        return {key: value for key, value in options.items() if key not in ("path", "subset")}
+
+    def _check_text(self, key: str) -> None:
+        value = getattr(self, key)
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"dataset.{key} is {value!r}, allowed: a text that is not empty")
+
+
+DATASET_OPTIONS: dict[str, type[DatasetOptions]] = {
+    "simulated": SimulatedOptions,
+    "turbofan": TurbofanOptions,
+    "azure_pm": AzureOptions,
+    "table": TableOptions,
+}
 
 
 def check_dataset_options(mapping: Mapping[str, Any]) -> DatasetOptions:
@@ -101,4 +198,7 @@ def check_dataset_options(mapping: Mapping[str, Any]) -> DatasetOptions:
     for key in mapping:
         if key not in allowed:
             raise ConfigError(f"dataset.{key} is no key of the data set {name}, allowed: {', '.join(allowed)}")
+    for option in fields(kind):
+        if option.name not in mapping and option.default is MISSING and option.default_factory is MISSING:
+            raise ConfigError(f"dataset.{option.name} is missing, the data set {name} needs it")
     return kind(**{str(key): mapping[key] for key in mapping})

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ddrsa.errors import DataError
 
 ARRAYS = {"features": np.float32, "unit": np.int64, "time_to_event": np.float32, "event_observed": np.bool_}
+GROUP = "group"
 META = "meta.json"
 
 
@@ -28,6 +29,8 @@ class Sequences:
         right-censored unit: the cycles from the row to the unit's last row, which it is known to survive.
     event_observed: (N,) bool, constant within a unit; False for a right-censored unit.
     feature_names: F names.
+    group: (N,) int64, constant within a unit, or None: what must not be parted by a split, such as the machine where
+        a unit is one of its lives. None: each unit is on its own.
 
     Raises ValueError where an array breaks these rules, DataError where a feature is not finite.
     """
@@ -37,6 +40,7 @@ class Sequences:
     time_to_event: NDArray[np.float32]
     event_observed: NDArray[np.bool_]
     feature_names: tuple[str, ...]
+    group: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -55,6 +59,8 @@ class Sequences:
             shape = (rows, len(self.feature_names)) if name == "features" else (rows,)
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, {shape} is expected")
+        if self.group is not None and (self.group.shape != (rows,) or self.group.dtype != np.int64):
+            raise ValueError(f"group is {self.group.dtype} {self.group.shape}, int64 {(rows,)} is expected")
         if len(set(self.feature_names)) != len(self.feature_names):
             raise ValueError(f"feature_names has a name twice: {', '.join(self.feature_names)}")
 
@@ -75,6 +81,9 @@ class Sequences:
         wrong = same_unit[1:] & (np.diff(self.event_observed.astype(np.int8)) != 0)
         if wrong.any():
             raise ValueError(f"event_observed changes within unit {self.unit[1:][wrong][0]}")
+        wrong = same_unit[1:] & (np.diff(self.group if self.group is not None else self.unit) != 0)
+        if wrong.any():
+            raise ValueError(f"group changes within unit {self.unit[1:][wrong][0]}")
         wrong = ~self.event_observed[last] & (time[last] != 0)
         if wrong.any():
             raise ValueError(f"time_to_event of the censored unit {self.unit_ids[wrong][0]} is not 0 at its last row")
@@ -121,6 +130,11 @@ class Sequences:
         """(U,) whether the failure of each unit was observed."""
         return self.event_observed[self.starts]
 
+    @property
+    def unit_groups(self) -> NDArray[np.int64]:
+        """(U,) the group of each unit; its own id where there are no groups."""
+        return self.unit_ids if self.group is None else self.group[self.starts]
+
     def select_units(self, ids: ArrayLike) -> Sequences:
         """The rows of the units `ids`, in the order in which they lie here. Raises ValueError for an unknown unit."""
         unknown = np.setdiff1d(ids, self.unit_ids)
@@ -133,6 +147,7 @@ class Sequences:
             self.time_to_event[rows],
             self.event_observed[rows],
             self.feature_names,
+            None if self.group is None else self.group[rows],
         )
 
     def with_features(self, features: NDArray[np.float32], names: Iterable[str]) -> Sequences:
@@ -142,9 +157,10 @@ class Sequences:
     def save(self, directory: Path) -> None:
         """Write one .npy file per array, and the names and checksums as JSON, into a new or empty `directory`."""
         directory.mkdir(parents=True, exist_ok=True)
-        for name in ARRAYS:
+        names = [*ARRAYS] if self.group is None else [*ARRAYS, GROUP]
+        for name in names:
             np.save(directory / f"{name}.npy", getattr(self, name))
-        checksums = {name: _checksum(directory / f"{name}.npy") for name in ARRAYS}
+        checksums = {name: _checksum(directory / f"{name}.npy") for name in names}
         meta = {"feature_names": self.feature_names, "crc32": checksums}
         (directory / META).write_text(json.dumps(meta, indent=2) + "\n")
 
@@ -156,10 +172,11 @@ class Sequences:
         """
         try:
             meta = json.loads((directory / META).read_text())
-            for name in ARRAYS:
+            names = [*ARRAYS, GROUP] if GROUP in meta["crc32"] else [*ARRAYS]
+            for name in names:
                 if _checksum(directory / f"{name}.npy") != meta["crc32"][name]:
                     raise DataError(f"{directory / name}.npy is damaged: its checksum is not the one in {META}")
-            arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in ARRAYS}
+            arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in names}
             return cls(**arrays, feature_names=tuple(meta["feature_names"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{directory} does not hold saved sequences: {error}") from error

@@ -22,6 +22,7 @@ class Split:
 def split_units(
     unit_ids: ArrayLike,
     event_observed: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     *,
     seed: int,
     num_folds: int | None = None,
@@ -33,35 +34,60 @@ def split_units(
 
     unit_ids: (U,) distinct ids.
     event_observed: (U,) False for a censored unit; then each part gets its share of failed and of censored units.
+    groups: (U,) the group of each unit, or None. All units of a group are in the same part; the fractions and folds
+        are of groups, and a group counts as failed where any of its units failed.
     num_folds: None for the paper's split (DDRSA, NeurIPS 2022): `test_fraction` of the units are the test
-        part. With k folds, fold number `fold` of k is the test part; each unit is in the test part of one fold.
+        part, none where it is 0. With k folds, fold number `fold` of k is the test part; each unit is in the test part
+        of one fold.
     In both cases `validation_fraction` of the other units are the validation part.
 
-    Raises ConfigError where a part would be empty, or `num_folds` or `fold` is out of range.
+    Raises ConfigError where a part would be empty that was not asked to be, or `num_folds` or `fold` is out of range.
     """
-    order = _shuffled(np.asarray(unit_ids, dtype=np.int64), event_observed, seed)
-    num_units = len(order)
+    ids = np.asarray(unit_ids, dtype=np.int64)
+    group_of_unit = ids if groups is None else np.asarray(groups, dtype=np.int64)
+    noun = "units" if groups is None else "groups of units"
+    if groups is None:
+        order = _shuffled(ids, event_observed, seed)
+    else:
+        order = _shuffled(*_groups(group_of_unit, event_observed), seed)
+    number = len(order)
     if num_folds is None:
         if fold != 0:
             raise ConfigError(f"fold is {fold}, but num_folds is null; set num_folds, or leave fold at 0")
-        size = round(test_fraction * num_units)
+        size = round(test_fraction * number)
         test, rest = order[:size], order[size:]
     else:
-        if not 2 <= num_folds <= num_units:
-            raise ConfigError(f"num_folds is {num_folds}, allowed: null or 2 to {num_units}, the number of units")
+        if not 2 <= num_folds <= number:
+            raise ConfigError(f"num_folds is {num_folds}, allowed: null or 2 to {number}, the number of {noun}")
         if not 0 <= fold < num_folds:
             raise ConfigError(f"fold is {fold}, allowed with num_folds={num_folds}: 0 to {num_folds - 1}")
         folds = np.array_split(order, num_folds)
         test, rest = folds[fold], np.concatenate(folds[:fold] + folds[fold + 1 :])
     size = round(validation_fraction * len(rest))
-    split = Split(training=np.sort(rest[size:]), validation=np.sort(rest[:size]), test=np.sort(test))
+    split = Split(
+        **{
+            part: np.sort(ids[np.isin(group_of_unit, chosen)])
+            for part, chosen in {"training": rest[size:], "validation": rest[:size], "test": test}.items()
+        }
+    )
     for part in ("training", "validation", "test"):
-        if not len(getattr(split, part)):
+        wanted = part != "test" or num_folds is not None or test_fraction > 0
+        if wanted and not len(getattr(split, part)):
             raise ConfigError(
-                f"{num_units} units are too few: the {part} part is empty with "
+                f"{number} {noun} are too few: the {part} part is empty with "
                 f"test_fraction={test_fraction}, validation_fraction={validation_fraction}, num_folds={num_folds}"
             )
     return split
+
+
+def _groups(
+    group_of_unit: NDArray[np.int64], event_observed: ArrayLike | None
+) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
+    """The distinct groups, and whether any unit of each failed."""
+    distinct, position = np.unique(group_of_unit, return_inverse=True)
+    if event_observed is None:
+        return distinct, None
+    return distinct, np.bincount(position, weights=np.asarray(event_observed, dtype=np.float64)) > 0
 
 
 def _shuffled(ids: NDArray[np.int64], event_observed: ArrayLike | None, seed: int) -> NDArray[np.int64]:

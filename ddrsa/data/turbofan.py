@@ -51,10 +51,11 @@ def _find(folder: Path, name: str) -> Path | None:
 def _required(folder: Path, name: str, subset: str) -> Path:
     path = _find(folder, name)
     if path is None:
+        fetched = "" if subset == "PHM08" else "; python -m ddrsa.data.download turbofan fetches the files"
         names = ["train.txt"] if subset == "PHM08" else [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
         raise DataError(
-            f"{folder} has no {name} or {name}.gz; put {', '.join(names)} there (from the NASA Prognostics Center of "
-            'Excellence data repository, "Turbofan Engine Degradation Simulation Data Set"), or set data_dir or '
-            "DDRSA_DATA_DIR to the folder that holds turbofan/, or use dataset=simulated, which needs no files"
+            f"{folder} has no {name} or {name}.gz{fetched}; put {', '.join(names)} there (from the NASA Prognostics "
+            'Center of Excellence data repository, "Turbofan Engine Degradation Simulation Data Set"), or set data_dir '
+            "or DDRSA_DATA_DIR to the folder that holds turbofan/, or use dataset=simulated, which needs no files"
         )
     return path

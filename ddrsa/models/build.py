@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.options import ModelOptions, RecurrentOptions
+from ddrsa.models.options import ModelOptions, ProbSparseOptions, RecurrentOptions, TemporalConvolutionOptions
 from ddrsa.models.rnn import RecurrentDDRSA
+from ddrsa.models.tcn import TemporalConvolutionDDRSA
 from ddrsa.models.transformer import TransformerDDRSA
 
 
@@ -20,12 +21,21 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
     """
     if isinstance(options, RecurrentOptions):
         return RecurrentDDRSA(
-            cell="gru" if options.name == "gru" else "lstm",
+            cell="gru" if options.name.startswith("gru") else "lstm",
             num_features=num_features,
             lookback=lookback,
             horizon=horizon,
             hidden_size=options.hidden_size,
             num_layers=options.num_layers,
+            dropout=dropout,
+        )
+    if isinstance(options, TemporalConvolutionOptions):
+        return TemporalConvolutionDDRSA(
+            num_features=num_features,
+            lookback=lookback,
+            horizon=horizon,
+            channels=options.channels,
+            kernel_size=options.kernel_size,
             dropout=dropout,
         )
     return TransformerDDRSA(
@@ -37,5 +47,7 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
         num_decoder_layers=options.num_decoder_layers,
         feedforward_size=options.feedforward_size,
         rows_per_token=options.rows_per_token,
+        activation=options.activation,
         dropout=dropout,
+        probsparse_factor=options.factor if isinstance(options, ProbSparseOptions) else None,
     )

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from ddrsa.errors import ConfigError
 
+ACTIVATIONS = ("relu", "gelu")
+
 
 @dataclass(frozen=True)
 class RecurrentOptions:
-    """conf/model/lstm.yaml, conf/model/gru.yaml."""
+    """conf/model/lstm.yaml, gru.yaml, lstm_complex.yaml, gru_complex.yaml."""
 
     name: str
     hidden_size: int
@@ -21,7 +23,7 @@ class RecurrentOptions:
 
 @dataclass(frozen=True)
 class TransformerOptions:
-    """conf/model/transformer.yaml."""
+    """conf/model/transformer.yaml, transformer_complex.yaml."""
 
     name: str
     d_model: int
@@ -30,30 +32,75 @@ class TransformerOptions:
     num_decoder_layers: int
     feedforward_size: int
     rows_per_token: int
+    activation: str
 
     def __post_init__(self) -> None:
-        _require_positive(
-            self,
-            "d_model",
-            "num_heads",
-            "num_encoder_layers",
-            "num_decoder_layers",
-            "feedforward_size",
-            "rows_per_token",
-        )
-        if self.d_model % 2:
-            raise ConfigError(f"model.d_model={self.d_model}: an even number is allowed")
-        if self.d_model % self.num_heads:
-            raise ConfigError(f"model.num_heads={self.num_heads}: it must divide model.d_model={self.d_model}")
+        _check_attention(self)
 
 
-ModelOptions = RecurrentOptions | TransformerOptions
+@dataclass(frozen=True)
+class ProbSparseOptions:
+    """conf/model/probsparse.yaml."""
 
-OPTIONS: dict[str, type[RecurrentOptions] | type[TransformerOptions]] = {
+    name: str
+    d_model: int
+    num_heads: int
+    num_encoder_layers: int
+    num_decoder_layers: int
+    feedforward_size: int
+    rows_per_token: int
+    factor: int
+    activation: str
+
+    def __post_init__(self) -> None:
+        _check_attention(self)
+        _require_positive(self, "factor")
+
+
+@dataclass(frozen=True)
+class TemporalConvolutionOptions:
+    """conf/model/tcn.yaml."""
+
+    name: str
+    channels: int
+    kernel_size: int
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "channels")
+        if self.kernel_size < 2:
+            raise ConfigError(f"model.kernel_size={self.kernel_size}: 2 or more is allowed")
+
+
+ModelOptions = RecurrentOptions | TransformerOptions | ProbSparseOptions | TemporalConvolutionOptions
+
+OPTIONS: dict[str, type[ModelOptions]] = {
     "lstm": RecurrentOptions,
     "gru": RecurrentOptions,
     "transformer": TransformerOptions,
+    "probsparse": ProbSparseOptions,
+    "tcn": TemporalConvolutionOptions,
+    "lstm_complex": RecurrentOptions,
+    "gru_complex": RecurrentOptions,
+    "transformer_complex": TransformerOptions,
 }
+
+
+def _check_attention(options: TransformerOptions | ProbSparseOptions) -> None:
+    _require_positive(
+        options,
+        "d_model",
+        "num_heads",
+        "num_encoder_layers",
+        "num_decoder_layers",
+        "feedforward_size",
+        "rows_per_token",
+    )
+    if options.d_model % 2:
+        raise ConfigError(f"model.d_model={options.d_model}: an even number is allowed")
+    if options.d_model % options.num_heads:
+        raise ConfigError(f"model.num_heads={options.num_heads}: it must divide model.d_model={options.d_model}")
+    if options.activation not in ACTIVATIONS:
+        raise ConfigError(f"model.activation={options.activation}: allowed are {', '.join(ACTIVATIONS)}")
 
 
 def _require_positive(options: ModelOptions, *names: str) -> None:

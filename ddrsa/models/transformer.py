@@ -14,9 +14,11 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import pad
 
+from ddrsa.models.attention import Attention, ProbSparseAttention
 from ddrsa.models.base import DDRSAModel
+from ddrsa.models.layers import FeatureDropout, FeedForward, positions_from_the_end
 
 
 class TransformerDDRSA(DDRSAModel):
@@ -33,6 +35,9 @@ class TransformerDDRSA(DDRSAModel):
         num_encoder_layers, num_decoder_layers: layers.
         feedforward_size: inner width of the feed-forward blocks.
         rows_per_token: how many consecutive rows make one token.
+        activation: relu or gelu, in the feed-forward blocks.
+        probsparse_factor: c of Informer's ProbSparse attention (`attention.py`), everywhere, the steps of the horizon
+            looking at earlier steps alone; None for full attention.
         dropout: of features in each residual branch.
     """
 
@@ -46,19 +51,29 @@ class TransformerDDRSA(DDRSAModel):
         num_decoder_layers: int,
         feedforward_size: int,
         rows_per_token: int,
+        activation: str,
         dropout: float,
+        probsparse_factor: int | None = None,
     ) -> None:
         super().__init__()
         self.horizon = horizon
+
+        def attention(causal: bool = False) -> Attention | ProbSparseAttention:
+            if probsparse_factor is None:
+                return Attention(d_model, num_heads)
+            return ProbSparseAttention(d_model, num_heads, probsparse_factor, causal)
+
         self.steps_at_once = 7_680
         self.rows_per_token = rows_per_token
         self.embedding = nn.Linear((num_features + 1) * rows_per_token, d_model)
-        sizes = (d_model, num_heads, feedforward_size, dropout)
-        self.encoder = nn.ModuleList(EncoderLayer(*sizes) for _ in range(num_encoder_layers))
+        sizes = (d_model, feedforward_size, activation, dropout)
+        self.encoder = nn.ModuleList(EncoderLayer(attention(), *sizes) for _ in range(num_encoder_layers))
         self.memory_norm = nn.LayerNorm(d_model)
         # One query for all windows (1, L, D): it becomes (B, L, D) only where it meets the windows.
         self.queries = nn.Parameter(torch.randn(1, horizon, d_model) / math.sqrt(d_model))
-        self.decoder = nn.ModuleList(DecoderLayer(*sizes) for _ in range(num_decoder_layers))
+        self.decoder = nn.ModuleList(
+            DecoderLayer(attention(causal=True), attention(), *sizes) for _ in range(num_decoder_layers)
+        )
         self.output_norm = nn.LayerNorm(d_model)
         self.output = nn.Linear(d_model, 1)
         nn.init.zeros_(self.output.bias)
@@ -81,51 +96,17 @@ class TransformerDDRSA(DDRSAModel):
         return logits
 
 
-class Attention(nn.Module):
-    """Multi-head attention of queries (B or 1, Q, D) over memory (B, T, D); self-attention where memory is None."""
-
-    def __init__(self, d_model: int, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.query = nn.Linear(d_model, d_model)
-        self.key_value = nn.Linear(d_model, 2 * d_model)
-        self.output = nn.Linear(d_model, d_model)
-
-    def forward(self, queries: Tensor, memory: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        key, value = self.key_value(queries if memory is None else memory).chunk(2, -1)
-        query, key, value = (
-            x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (self.query(queries), key, value)
-        )
-        attended = scaled_dot_product_attention(query.expand(len(key), -1, -1, -1), key, value, attn_mask=mask)
-        result: Tensor = self.output(attended.transpose(1, 2).flatten(2))
-        return result
-
-
-class FeatureDropout(nn.Dropout1d):
-    """Drop features of (B, T, D), the same ones at every token of a window."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.transpose(1, 2)).transpose(1, 2)
-
-
-class FeedForward(nn.Sequential):
-    """Two linear layers with a ReLU between, applied to every token."""
-
-    def __init__(self, d_model: int, feedforward_size: int) -> None:
-        super().__init__(
-            nn.Linear(d_model, feedforward_size), nn.ReLU(inplace=True), nn.Linear(feedforward_size, d_model)
-        )
-
-
 class EncoderLayer(nn.Module):
     """Self-attention over the window's tokens, then a feed-forward block; (B, T, D) to (B, T, D)."""
 
-    def __init__(self, d_model: int, num_heads: int, feedforward_size: int, dropout: float) -> None:
+    def __init__(
+        self, attention: nn.Module, d_model: int, feedforward_size: int, activation: str, dropout: float
+    ) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(d_model)
-        self.attention = Attention(d_model, num_heads)
+        self.attention = attention
         self.feedforward_norm = nn.LayerNorm(d_model)
-        self.feedforward = FeedForward(d_model, feedforward_size)
+        self.feedforward = FeedForward(d_model, feedforward_size, activation)
         self.dropout = FeatureDropout(dropout)
 
     def forward(self, tokens: Tensor, mask: Tensor) -> Tensor:
@@ -140,25 +121,25 @@ class DecoderLayer(nn.Module):
     their self-attention is computed once for the batch.
     """
 
-    def __init__(self, d_model: int, num_heads: int, feedforward_size: int, dropout: float) -> None:
+    def __init__(
+        self,
+        self_attention: nn.Module,
+        attention: nn.Module,
+        d_model: int,
+        feedforward_size: int,
+        activation: str,
+        dropout: float,
+    ) -> None:
         super().__init__()
         self.self_attention_norm = nn.LayerNorm(d_model)
-        self.self_attention = Attention(d_model, num_heads)
+        self.self_attention = self_attention
         self.attention_norm = nn.LayerNorm(d_model)
-        self.attention = Attention(d_model, num_heads)
+        self.attention = attention
         self.feedforward_norm = nn.LayerNorm(d_model)
-        self.feedforward = FeedForward(d_model, feedforward_size)
+        self.feedforward = FeedForward(d_model, feedforward_size, activation)
         self.dropout = FeatureDropout(dropout)
 
     def forward(self, steps: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
         steps = steps + self.dropout(self.self_attention(self.self_attention_norm(steps)))
         steps = steps + self.dropout(self.attention(self.attention_norm(steps), memory, mask))
         return steps + self.dropout(self.feedforward(self.feedforward_norm(steps)))
-
-
-def positions_from_the_end(num_tokens: int, d_model: int, device: torch.device) -> Tensor:
-    """Sinusoidal encodings (T, D) of each token's distance from the last one (Vaswani et al., NeurIPS 2017)."""
-    distance = torch.arange(num_tokens - 1, -1, -1, dtype=torch.float32, device=device)[:, None]
-    frequency = torch.exp(torch.arange(0, d_model, 2, device=device) * (-math.log(10000.0) / d_model))
-    angle = distance * frequency
-    return torch.cat([angle.sin(), angle.cos()], -1)

@@ -86,7 +86,7 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     threads = threads_per_run(concurrent_runs(HydraConfig.get()))
     command.output_dir.mkdir(parents=True, exist_ok=True)
     environ = _environ(str(config.device), gpu_index, threads, command.output_dir)
-    device = "cpu" if gpu_index is None else f"cuda:{gpu_index}"
+    device = "cpu" if gpu_index is None or config.device == "cpu" else f"cuda:{gpu_index}"
     directory.update(
         command=list(command.line),
         output_dir=str(command.output_dir),
@@ -111,11 +111,11 @@ def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path)
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(output_dir)}
     # What the user has set is left as it is.
     environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}
-    if gpu_index is not None:
+    if device == "cpu":
+        environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif gpu_index is not None:
         visible = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
         environ["CUDA_VISIBLE_DEVICES"] = visible[gpu_index] if gpu_index < len(visible) else str(gpu_index)
-    elif device == "cpu":
-        environ["CUDA_VISIBLE_DEVICES"] = ""
     return environ
 
 

@@ -105,6 +105,17 @@ def test_the_official_test_set_of_nasa_is_scaled_by_the_training_units(nasa_dir,
     assert np.abs(dataset.official.features).max() < 2
 
 
+def test_without_test_units_all_others_train_and_the_official_engines_test(nasa_dir, tmp_path):
+    dataset = _load(tmp_path, {"name": "turbofan", "test_fraction": 0, "validation_fraction": 0.2}, data_dir=nasa_dir)
+    assert (dataset.training.num_units, dataset.validation.num_units, dataset.test.num_units) == (80, 20, 100)
+    np.testing.assert_array_equal(dataset.test.features, dataset.official.features)
+
+
+def test_without_test_units_and_official_engines_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"test_fraction is 0, .* but simulated has none"):
+        _load(tmp_path, {**SIMULATED, "test_fraction": 0})
+
+
 def test_loading_does_not_import_torch():
     code = "import sys, ddrsa.data.load; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

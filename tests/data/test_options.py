@@ -11,6 +11,9 @@ from ddrsa.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 
+# Keys without a default.
+NEEDED = {"table": {"path": "units.csv", "event_column": "failed"}}
+
 
 def test_every_data_set_has_options_a_source_and_a_file():
     assert set(DATASET_OPTIONS) == set(SOURCES)
@@ -20,16 +23,17 @@ def test_every_data_set_has_options_a_source_and_a_file():
 
 @pytest.mark.parametrize("name", sorted(DATASET_OPTIONS))
 def test_the_config_file_has_every_key_and_allowed_values(name):
-    config = OmegaConf.load(CONF / f"{name}.yaml")
+    needed = NEEDED.get(name, {})
+    config = OmegaConf.merge(OmegaConf.load(CONF / f"{name}.yaml"), needed)
     options = check_dataset_options(config)
-    assert options == DATASET_OPTIONS[name]()
+    assert options == DATASET_OPTIONS[name](**needed)
     assert set(config) == set(vars(options))
 
 
-@pytest.mark.parametrize("kind", DATASET_OPTIONS.values())
-def test_the_options_are_schemas_for_hydra(kind):
-    schema = OmegaConf.structured(kind)
-    merged = OmegaConf.merge(schema, {"scaling": "standard"})
+@pytest.mark.parametrize("name", sorted(DATASET_OPTIONS))
+def test_the_options_are_schemas_for_hydra(name):
+    schema = OmegaConf.structured(DATASET_OPTIONS[name])
+    merged = OmegaConf.merge(schema, {"scaling": "standard", **NEEDED.get(name, {})})
     assert check_dataset_options(merged).scaling == "standard"
 
 
@@ -63,7 +67,7 @@ def test_reading_options_leave_out_scaling_and_splitting():
         ({"name": "turbofan", "subset": "FD005"}, "dataset.subset is 'FD005', allowed: FD001, FD002"),
         ({"name": "turbofan", "scaling": "none"}, "dataset.scaling is 'none', allowed: minmax, standard, condition"),
         ({"name": "turbofan", "scaling": None}, "dataset.scaling is None"),
-        ({"name": "turbofan", "test_fraction": 1.0}, "test_fraction is 1.0, allowed: a number above 0 and below 1"),
+        ({"name": "turbofan", "test_fraction": 1.0}, "test_fraction is 1.0, allowed: a number from 0 to below 1"),
         ({"name": "turbofan", "validation_fraction": 0}, "validation_fraction is 0, allowed"),
         ({"name": "turbofan", "validation_fraction": float("nan")}, "validation_fraction is nan"),
         ({"name": "turbofan", "test_fraction": "0.3"}, "test_fraction is '0.3'"),
@@ -76,6 +80,22 @@ def test_reading_options_leave_out_scaling_and_splitting():
         ({"name": "simulated", "num_conditions": 6.0}, "num_conditions is 6.0"),
         ({"name": "simulated", "num_fault_modes": 0}, "num_fault_modes is 0, allowed: 1, 2"),
         ({"name": "simulated", "censored_fraction": 1}, "censored_fraction is 1, allowed"),
+        ({"name": "table", "event_column": "failed"}, "dataset.path is missing, the data set table needs it"),
+        ({"name": "table", "path": ""}, "dataset.path is '', allowed: a text"),
+        ({"name": "table", "path": "a.csv"}, "nothing says when the event is, allowed: exactly one of"),
+        (
+            {"name": "table", "path": "a.csv", "event_column": "failed", "all_units_fail": True},
+            "dataset.event_column and dataset.all_units_fail are set, allowed: exactly one",
+        ),
+        (
+            {"name": "table", "path": "a.csv", "event_column": "e", "step": 0},
+            "step is 0, allowed: a number above 0, or",
+        ),
+        ({"name": "table", "path": "a.csv", "event_column": "e", "feature_columns": [1]}, r"feature_columns is \[1\]"),
+        (
+            {"name": "table", "path": "a.csv", "event_column": "e", "missing": "zero"},
+            "missing is 'zero', allowed: forward",
+        ),
         ({"name": "simulated", "noise": -0.1}, "noise is -0.1"),
         ({"name": "simulated", "simulation_seed": -1}, "simulation_seed is -1"),
     ],

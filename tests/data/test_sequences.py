@@ -126,3 +126,17 @@ def test_damage_is_found_on_loading(make_sequences, tmp_path, damage):
     damage(tmp_path)
     with pytest.raises(DataError, match=str(tmp_path)):
         Sequences.load(tmp_path)
+
+
+def test_groups_are_kept_saved_and_checked(make_sequences, tmp_path):
+    sequences = replace(make_sequences((2, 3, 1)), group=np.array([5, 5, 5, 5, 5, 7]))
+    assert sequences.unit_groups.tolist() == [5, 5, 7]
+    assert make_sequences((2, 3)).unit_groups.tolist() == [1, 2]
+    sequences.save(tmp_path)
+    loaded = Sequences.load(tmp_path)
+    assert loaded.select_units([2, 3]).group.tolist() == [5, 5, 5, 7]
+    assert loaded.with_features(sequences.features[:, :1], ["x"]).group is loaded.group
+    with pytest.raises(ValueError, match="group changes within unit 1"):
+        replace(sequences, group=np.array([1, 5, 5, 5, 5, 7]))
+    with pytest.raises(ValueError, match=r"group is int64 \(2,\), int64 \(6,\) is expected"):
+        replace(sequences, group=np.array([1, 5]))

@@ -86,6 +86,36 @@ def test_what_cannot_be_split_is_refused(num_units, arguments, message):
         split_units(range(num_units), seed=0, **arguments)
 
 
+def test_no_test_units_where_none_are_asked_for():
+    training, validation, test = _parts(split_units(range(50), seed=0, test_fraction=0, validation_fraction=0.2))
+    assert (len(training), len(validation), test) == (40, 10, [])
+    # With folds the fold is the test part, whatever the fraction.
+    assert len(split_units(range(50), seed=0, num_folds=5, test_fraction=0).test) == 10
+
+
 def test_ids_that_are_not_distinct_are_refused():
     with pytest.raises(ValueError, match="distinct"):
         split_units([1, 1, 2, 3], seed=0)
+
+
+@given(st.lists(st.integers(0, 8), min_size=20, max_size=60), SEEDS, st.booleans())
+def test_no_group_is_parted(groups, seed, with_folds):
+    assume(len(set(groups)) >= 5)
+    units = np.arange(len(groups)) + 100
+    events = np.arange(len(groups)) % 3 > 0
+    folds = [{"num_folds": 4, "fold": fold} for fold in range(4)] if with_folds else [{}]
+    splits = [split_units(units, events, groups, seed=seed, **arguments) for arguments in folds]
+    for split in splits:
+        parts = _parts(split)
+        assert sorted(itertools.chain(*parts)) == units.tolist()
+        of_part = [{groups[unit - 100] for unit in part} for part in parts]
+        assert len(set.union(*of_part)) == sum(map(len, of_part))
+    if with_folds:
+        assert sorted(unit for split in splits for unit in split.test.tolist()) == units.tolist()
+
+
+def test_too_few_groups_are_called_groups():
+    with pytest.raises(ConfigError, match="num_folds is 4, allowed: null or 2 to 3, the number of groups of units"):
+        split_units(range(9), groups=[0, 0, 0, 1, 1, 1, 2, 2, 2], seed=0, num_folds=4)
+    with pytest.raises(ConfigError, match="2 groups of units are too few: the validation part is empty"):
+        split_units(range(4), groups=[0, 0, 1, 1], seed=0)

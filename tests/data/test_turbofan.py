@@ -71,6 +71,7 @@ def test_missing_files_say_what_to_do(tmp_path, subset, name):
         "dataset=simulated",
     ):
         assert part in message
+    assert ("python -m ddrsa.data.download turbofan" in message) == (subset == "FD001")
 
 
 # Units, rows and lifetimes as in table 1 of the readme that comes with NASA's files, and in the literature.

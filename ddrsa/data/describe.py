@@ -1,0 +1,103 @@
+"""A report on a data set: python -m ddrsa.data.describe dataset=turbofan dataset.subset=FD001
+
+It prints units, rows, lifetimes, censoring, and sensors that are constant or missing, and draws the lifetimes and the
+sensors against the time to event. `json=true` prints JSON, `output_dir=DIR` says where the plots go.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig, OmegaConf
+
+from ddrsa.cli import run_cli
+from ddrsa.data.load import read_parts
+from ddrsa.data.options import DatasetOptions, check_dataset_options
+from ddrsa.data.report import as_text, describe_part
+from ddrsa.data.report_plots import lifetimes_figure, save, trends_figure
+from ddrsa.data.scaling import fit_scaler
+from ddrsa.data.sequences import Sequences
+from ddrsa.errors import ConfigError, DataError
+
+CONFIG = Path(__file__).parents[2] / "conf"
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG), config_name="describe")
+def main(config: DictConfig) -> None:
+    """Print and draw the report. Raises ConfigError and DataError as the training would."""
+    values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    if not isinstance(values["dataset"], dict):
+        raise ConfigError(f"dataset={values['dataset']!r}: allowed is one of the files in conf/dataset/")
+    options = check_dataset_options(values["dataset"])
+    output_dir = Path(values["output_dir"] or Path("data_report") / _name(options).replace("/", "_"))
+    report = describe(options, Path(values["data_dir"]), output_dir)
+    print(json.dumps(report, indent=2) if values["json"] else as_text(report))
+
+
+def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[str, Any]:
+    """Read the data set anew, write the plots `lifetimes.png` and `trends.png` to `output_dir`, return the report.
+
+    Raises DataError where the data cannot be read or the plots cannot be written.
+    """
+    with _notes() as notes:
+        parts = read_parts(options, data_dir=data_dir, cache_dir=None)
+    name = _name(options)
+    try:
+        plots = _draw(parts["run_to_failure"], options, name, output_dir)
+    except OSError as error:
+        raise DataError(f"output_dir={output_dir} cannot be written: {error}") from error
+    return {
+        "dataset": name,
+        "time_unit": options.time_unit,
+        "parts": {part: describe_part(sequences) for part, sequences in parts.items()},
+        "notes": notes,
+        "plots": [str(path) for path in plots],
+    }
+
+
+def _draw(sequences: Sequences, options: DatasetOptions, name: str, output_dir: Path) -> list[Path]:
+    figures = {"lifetimes": lifetimes_figure(sequences, name, options.time_unit)}
+    value = "features"
+    if options.scaling == "condition":
+        # Otherwise the operating conditions hide all that wears. Fitted on every unit: nothing is learned from this.
+        sequences = fit_scaler(sequences, "condition").apply(sequences)
+        value = "features, standardised within operating conditions,"
+    trends = trends_figure(sequences, name, options.time_unit, value)
+    if trends is not None:
+        figures["trends"] = trends
+    paths = [output_dir / f"{plot}.png" for plot in figures]
+    for path, figure in zip(paths, figures.values(), strict=True):
+        save(figure, path)
+    return paths
+
+
+def _name(options: DatasetOptions) -> str:
+    subset = getattr(options, "subset", None)
+    return options.name if subset is None else f"{options.name}/{subset}"
+
+
+@contextmanager
+def _notes() -> Iterator[list[str]]:
+    """What the readers log meanwhile: what is missing, and how it is repaired."""
+    notes: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("ddrsa.data")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield notes
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+if __name__ == "__main__":
+    run_cli(main)

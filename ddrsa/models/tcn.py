@@ -1,0 +1,98 @@
+"""The temporal convolution DDRSA model: causal dilated residual blocks, and a layer that emits all L hazard logits.
+
+The blocks are those of Bai, Kolter and Koltun, "An Empirical Evaluation of Generic Convolutional and Recurrent Networks
+for Sequence Modeling" (2018), with the dilation multiplied by the kernel size from block to block, as in WaveNet. The
+forecast is made at the last row alone, and there each block needs its input only at every kernel-size-th position: so
+each works on groups of its input that do not overlap, and all blocks together cost little more than the first. The
+rows themselves are read by a causal convolution of the same kind.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ddrsa.models.base import DDRSAModel
+from ddrsa.models.layers import FeatureDropout
+
+
+class TemporalConvolutionDDRSA(DDRSAModel):
+    """As many blocks as it takes for the last row's forecast to see `lookback` rows.
+
+    What it says does not depend on the padding before a window: what a block makes of padding alone is set to zero.
+
+    Args:
+        num_features: F, without the channel that marks the padding.
+        lookback: K, the rows that a forecast sees; in a longer window the rows before them are not looked at.
+        horizon: L.
+        channels: width of the blocks.
+        kernel_size: positions that a block's convolution sees, 2 or more.
+        dropout: of channels in each residual branch, and before the output.
+    """
+
+    def __init__(
+        self, num_features: int, lookback: int, horizon: int, channels: int, kernel_size: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.horizon = horizon
+        self.steps_at_once = 49_152
+        self.kernel_size = kernel_size
+        num_blocks = blocks_to_see(lookback, kernel_size)
+        self.receptive_field = kernel_size ** (1 + num_blocks)
+        self.embedding = nn.Linear(kernel_size * (num_features + 1), channels)
+        self.blocks = nn.ModuleList(CausalBlock(channels, kernel_size, dropout) for _ in range(num_blocks))
+        self.norm = nn.LayerNorm(channels)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(channels, horizon)
+        # Hazards of 1 / (1 + L) at first: of one half, nearly every unit would fail within a few steps.
+        nn.init.constant_(self.output.bias, -math.log(horizon))
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Hazard logits (B, L) from windows (B, K, F + 1)."""
+        groups = in_groups(windows[:, -self.receptive_field :], self.kernel_size)
+        # The last row of a group is real if any of it is, for padding stands before all real rows.
+        real = groups[:, :, -1, -1:]
+        values = self.embedding(groups.flatten(2)) * real
+        for block in self.blocks:
+            values, real = block(values, real)
+        logits: Tensor = self.output(self.dropout(self.norm(values[:, -1])))
+        return logits
+
+
+class CausalBlock(nn.Module):
+    """A causal convolution and a linear layer beside a residual connection, at every `kernel_size`-th position.
+
+    (B, T, C) and which positions are real, (B, T, 1), to the same of T / kernel_size positions, rounded up, the last
+    one included.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, dropout: float) -> None:
+        super().__init__()
+        self.kernel_size = kernel_size
+        self.norm = nn.LayerNorm(channels)
+        # The convolution with a stride of its own width, as one product.
+        self.convolution = nn.Linear(kernel_size * channels, channels)
+        self.linear = nn.Linear(channels, channels)
+        self.dropout = FeatureDropout(dropout)
+
+    def forward(self, values: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        groups = in_groups(self.norm(values) * real, self.kernel_size)
+        real = in_groups(real, self.kernel_size)[:, :, -1]
+        change = self.linear(nn.functional.gelu(self.convolution(groups.flatten(2))))
+        last = in_groups(values, self.kernel_size)[:, :, -1]
+        return (last + self.dropout(change)) * real, real
+
+
+def in_groups(values: Tensor, size: int) -> Tensor:
+    """(B, T, C) as (B, T / size, size, C), with zeros before the first position where T is no multiple of `size`."""
+    return pad(values, (0, 0, -values.shape[1] % size, 0)).unflatten(1, (-1, size))
+
+
+def blocks_to_see(lookback: int, kernel_size: int) -> int:
+    """The least number of blocks, at least 1, with which kernel_size ** (1 + blocks) rows hold `lookback` rows."""
+    blocks = 1
+    while kernel_size ** (1 + blocks) < lookback:
+        blocks += 1
+    return blocks

@@ -1,0 +1,70 @@
+"""The worked example of docs/your-own-data.md, run as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from ddrsa.data.options import check_dataset_options
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
+
+
+@pytest.fixture
+def blocks():
+    """The (language, text) of each code block of the page."""
+    return re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+
+def test_the_example_works(blocks, tmp_path):
+    for name in ("train.py", "analyze.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "DDRSA_CACHE_DIR": str(tmp_path / "cache"),
+        "DDRSA_DATA_DIR": str(tmp_path),
+    }
+    assert [language for language, _ in blocks] == ["python", "bash", "bash", "yaml", "bash"]
+    output = []
+    for language, text in blocks:
+        if language == "python":
+            (tmp_path / "make_pumps.py").write_text(text)
+        elif language == "yaml":
+            (tmp_path / "my_conf" / "dataset").mkdir(parents=True)
+            (tmp_path / "my_conf" / "dataset" / "pumps.yaml").write_text(text)
+        else:
+            done = subprocess.run(
+                ["bash", "-euc", text], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            output.append(done.stdout)
+    report, training = output[1], output[2]
+    assert "20 units" in report
+    assert re.search(r"censored +4 ", report)
+    for feature in ("temperature", "pressure", "maker=north", "maker=south"):
+        assert re.search(rf"^  {feature} ", report, re.MULTILINE)
+    assert {path.name for path in (tmp_path / "data_report" / "table_pumps").iterdir()} == {
+        "lifetimes.png",
+        "trends.png",
+    }
+    assert len(list((tmp_path / "multirun" / "pumps").rglob("test_metrics.json"))) == 1
+    assert len(list((tmp_path / "multirun" / "pumps_sweep").rglob("test_metrics.json"))) == 2
+    assert "table/pumps" in training
+
+
+def test_every_key_is_on_the_page():
+    config = OmegaConf.load(ROOT / "conf" / "dataset" / "table.yaml")
+    config.update(path="a.csv", event_column="e")
+    for key in vars(check_dataset_options(config)):
+        assert f"`{key}`" in PAGE or f"dataset.{key}" in PAGE, key
