@@ -204,7 +204,7 @@ def _given_value(option: Option, given: Iterable[str]) -> str | None:
 
 def _check_that_they_reach_a_script(options: ScriptsOptions) -> None:
     """Raise ConfigError on an option that no script of the sweep accepts: it is mistyped, or nobody's."""
-    accepted = _accepted_names(tuple(job.path.absolute() for job in find_jobs(options)))
+    accepted = _accepted_names(Path.cwd(), tuple(job.path for job in find_jobs(options)))
     for shared, names in SHARED.items():
         if getattr(options, shared) is not None and accepted is not None and not accepted.intersection(names):
             raise ConfigError(f"scripts.{shared}={getattr(options, shared)}: no script has an option for it")
@@ -216,7 +216,7 @@ def _check_that_they_reach_a_script(options: ScriptsOptions) -> None:
 
 
 @functools.lru_cache(maxsize=8)
-def _accepted_names(paths: tuple[Path, ...]) -> frozenset[str] | None:
+def _accepted_names(_current: Path, paths: tuple[Path, ...]) -> frozenset[str] | None:
     """The names of all options of all scripts; None where a script may have others."""
     interfaces = [read_interface(path) for path in paths]
     if not all(interface.complete for interface in interfaces):

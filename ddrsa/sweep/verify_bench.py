@@ -21,6 +21,7 @@ from ddrsa.rundir import RunDirectory
 # Far more than a sweep of these takes, so that a machine with other work to do is not taken for a broken one.
 SECONDS_OF_A_SWEEP = 90.0
 SECONDS_OF_AN_EVENT = 30.0
+STEPS = 20  # of a run that goes on from its last
 
 CONFIG = """
 defaults: [{{override hydra/launcher: {launcher}}}, {{override hydra/sweeper: checked}}, _self_]
@@ -68,7 +69,7 @@ class Bench:
 
     def plan(self, do: Mapping[int, str], gpus: Any = None) -> None:
         """What the run of each x shall do, as `verify_task` has it; the others end at once."""
-        (self.directory / "do.json").write_text(json.dumps({"do": do, "gpus": gpus}))
+        (self.directory / "do.json").write_text(json.dumps({"do": do, "gpus": gpus, "steps": STEPS}))
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
         """Start a sweep."""

@@ -7,8 +7,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from ddrsa.sweep.verify_bench import Bench, require
-from ddrsa.sweep.verify_task import STEPS
+from ddrsa.sweep.verify_bench import STEPS, Bench, require
 from ddrsa.sweep.visible_gpus import visible_gpus
 
 Check = Callable[[Bench], str]

@@ -22,7 +22,6 @@ from ddrsa.sweep.plugins import register
 
 # For a run that waits for another, or for a signal, that does not come.
 SECONDS_TO_WAIT = 30.0
-STEPS = 20
 
 
 def say(event: str, x: int, **details: Any) -> None:
@@ -57,11 +56,11 @@ def meet(x: int, others: int) -> None:
     wait_for(*(f"here{number}" for number in range(others)))
 
 
-def steps(x: int, directory: Path) -> None:
+def steps(x: int, directory: Path, count: int) -> None:
     """A training with a checkpoint after each step, from which it goes on."""
     checkpoint = directory / "checkpoint"
     done = int(checkpoint.read_text()) if checkpoint.exists() else 0
-    while done < STEPS:
+    while done < count:
         time.sleep(0.05)
         done += 1
         temporary = directory / "checkpoint.tmp"
@@ -114,7 +113,7 @@ def main(config: DictConfig) -> int:
         case "wait":
             wait_for("go")
         case "steps":
-            steps(x, directory)
+            steps(x, directory, plan["steps"])
         case "hang":
             hang()
         case "gpu" | "gpu killed" as what:
