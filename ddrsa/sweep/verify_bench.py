@@ -73,11 +73,9 @@ class Bench:
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
         """Start a sweep."""
-        # Not under the name of the module: attempts shall find the task as they find one of a user's own script.
-        task = str(Path(__file__).with_name("verify_task.py"))
         place = ["--config-path", str(self.directory / "conf"), "--config-name", "task"]
         process = subprocess.Popen(
-            [sys.executable, task, "-m", *place, *overrides],
+            [sys.executable, "-m", "ddrsa.sweep.verify_task", "-m", *place, *overrides],
             cwd=self.directory,
             env=self._environ,
             stdin=subprocess.DEVNULL,
