@@ -42,9 +42,12 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/model_cost.py
 	$(BIN)/python benchmarks/peak_memory.py
 	$(BIN)/python benchmarks/survival_metrics.py
+	$(BIN)/python benchmarks/true_survival.py
 	$(BIN)/python benchmarks/azure_preparation.py
 	$(BIN)/python benchmarks/launcher_overhead.py
 	$(BIN)/python benchmarks/sweep_efficiency.py
+	$(BIN)/python benchmarks/analysis_scale.py
+	$(BIN)/python benchmarks/async_gain.py
 
 clean:  ## remove the virtual environment and all caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

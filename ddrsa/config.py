@@ -25,7 +25,7 @@ DEVICES = ("auto", "cpu", "cuda")
 # Where and how a run is done, and not which run it is.
 NOT_IDENTITY = frozenset(
     {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
+    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures", "visualize"}
 )
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {
@@ -73,6 +73,7 @@ class Schema:
     zip: list[Any] = field(default_factory=list)
     dry_run: bool = False
     scripts: Any = None
+    visualize: bool = False
 
 
 def register() -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.survival import metrics
+from ddrsa.survival.calibration import d_calibration, reliability
 from ddrsa.survival.hazard import restricted_mean, survival
+from ddrsa.survival.intervals import evaluate_intervals
 from ddrsa.survival.losses import negative_log_likelihood
-from ddrsa.survival.policy import evaluate_policy
+from ddrsa.survival.rivals import best_window, compare_policies, policy_trade_offs
 
 # The costs of a missed failure, in cycles of useful life, at which the policy is reported.
 OTI_COSTS = (8, 16, 32, 64, 128, 256)
@@ -30,9 +33,17 @@ def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, 
 
 
 def evaluate(
-    model: DDRSAModel, test: Sequences, training: Sequences, lookback: int, horizon: int, device: torch.device
+    model: DDRSAModel,
+    test: Sequences,
+    training: Sequences,
+    lookback: int,
+    horizon: int,
+    device: torch.device,
+    tuned_on: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
+
+    tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
 
     Errors are in cycles and over the windows whose event is inside the horizon, but `restricted_rmse`, that of
     E[min(tau, L)], over all windows whose min(tau, L) is known; concordance and Brier score over all
@@ -49,6 +60,7 @@ def evaluate(
     ends_with_event = np.isin(test.unit, test.unit[test.event_observed & (test.time_to_event == 0)])
     failed = torch.from_numpy(ends_with_event).to(device)
     known = event | (time >= horizon)
+    survivals = survival(logits).double().cpu().numpy()
     return {
         "rul_mae": metrics.mean_absolute_error(predicted[event], time[event]),
         "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
@@ -56,20 +68,38 @@ def evaluate(
         "nasa_score": metrics.nasa_score(predicted[event], time[event]),
         "concordance_index": metrics.concordance_index(time, event, predicted),
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
-        "integrated_brier_score": metrics.integrated_brier_score(
-            time, event, survival(logits).double().cpu().numpy(), censoring
-        ),
+        "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
-        "oti": [
-            asdict(evaluate_policy(logits[failed], windows.unit[failed], windows.time_to_event[failed], cost))
-            for cost in OTI_COSTS
-        ]
-        if failed.any()
-        else [],
+        **_policies(logits[failed], windows.unit[failed], windows.time_to_event[failed], tuned_on),
+        "calibration": {
+            "d_calibration": d_calibration(survivals, time, event, test.unit),
+            "reliability": reliability(survivals, time, event),
+        },
+        "intervals": evaluate_intervals(logits, time, event),
         "num_units": test.num_units,
         "num_censored_units": int((~test.unit_event_observed).sum()),
         "num_windows": len(windows),
         "num_event_windows": int(event.sum()),
+    }
+
+
+def _policies(
+    logits: Tensor, unit: Tensor, time_to_event: Tensor, tuned_on: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """`oti`, `oti_at_miss_rate` and `policies`, from the forecasts (N, L) of whole units that ran to failure."""
+    tuned = None if tuned_on is None else tuned_on["policies"]
+    window = best_window(logits, unit, time_to_event) if tuned is None else tuned["failure_probability"]["window"]
+    trade_offs = policy_trade_offs(logits, unit, time_to_event, window)
+    policies = compare_policies(trade_offs, tuned)
+    policies["failure_probability"]["window"] = window
+    points = [trade_offs["oti"].at(cost) for cost in OTI_COSTS] if len(unit) else []
+    return {
+        "oti": [
+            {"cost": cost, "miss_rate": point.miss_rate, "mean_time_to_event": point.mean_time_to_event}
+            for cost, point in zip(OTI_COSTS, points, strict=False)
+        ],
+        "oti_at_miss_rate": policies["oti"]["at_miss_rate"],
+        "policies": policies,
     }
 
 

@@ -21,8 +21,10 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official
 from ddrsa.models.build import build_model
+from ddrsa.pruning import Pruning
 from ddrsa.rundir import RunDirectory, write_json
 from ddrsa.sweep.gpus import release_current
+from ddrsa.sweep.reporting import trial_number
 from ddrsa.sweep.threads import concurrent_runs, threads_per_run
 from ddrsa.training.allocator import keep_freed_memory
 from ddrsa.training.epoch_log import EpochRecord
@@ -45,6 +47,7 @@ def run(config: DictConfig) -> float:
     Raises:
         UsageError: the config or the data cannot be used.
         TrainingDivergedError: a loss was not finite.
+        optuna.TrialPruned: the search that this run is a trial of wanted its end; its metrics are those so far.
     """
     checked = parse_config(config)
     name = run_id(config)
@@ -52,23 +55,34 @@ def run(config: DictConfig) -> float:
     metrics = _earlier_result(directory, name)
     if metrics is not None:
         log.info("%s is complete already: %s", _shown(directory), _in_short(metrics))
+        if config.visualize:
+            _draw(directory, checked, torch.device("cpu"))
         return float(metrics["validation"]["nll"])
     try:
-        directory.begin(name, num_epochs=checked.training.num_epochs)
+        trial = trial_number()
+        directory.begin(name, num_epochs=checked.training.num_epochs, **({} if trial is None else {"trial": trial}))
+        directory.test_metrics.unlink(missing_ok=True)  # of a search that had pruned the run
         try:
             gpu_index: int | None = config.gpu_index
             device = choose_device(checked.device, gpu_index)
             threads = threads_per_run(concurrent_runs(HydraConfig.get()))
             torch.set_num_threads(threads)
             directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads)
-            metrics = _train_and_evaluate(checked, identity(config), directory, device)
+            metrics, pruned = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
             _record_failure(directory, error)
             raise
-        write_json(directory.test_metrics, {"run_id": name, **metrics})
+        write_json(directory.test_metrics, {"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
         objective = float(metrics["validation"]["nll"])
-        directory.end("completed", return_value=objective)
-        log.info("%s completed: %s", _shown(directory), _in_short(metrics))
+        state = "pruned" if pruned else "completed"
+        directory.end(state, return_value=objective)
+        log.info("%s %s: %s", _shown(directory), state, _in_short(metrics))
+        if config.visualize:
+            _draw(directory, checked, device)
+        if pruned:
+            from optuna import TrialPruned  # a run that is no trial does without Optuna
+
+            raise TrialPruned(f"after epoch {metrics['epochs_run']}")
         return objective
     finally:
         release_current()
@@ -95,7 +109,8 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
 
 def _train_and_evaluate(
     checked: RunConfig, config: dict[str, Any], directory: RunDirectory, device: torch.device
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], bool]:
+    """The metrics, and whether the search has pruned the run."""
     keep_freed_memory()
     dataset = load_dataset(
         asdict(checked.dataset),
@@ -127,7 +142,12 @@ def _train_and_evaluate(
     single_run = HydraConfig.get().mode == RunMode.RUN
     epochs_log = log if single_run else file_log
 
-    def on_epoch(record: EpochRecord) -> None:
+    sizes = (checked.lookback, checked.horizon, device)
+    pruning = Pruning(
+        lambda: evaluate(model, dataset.validation, dataset.training, *sizes), checked.training.num_epochs
+    )
+
+    def on_epoch(record: EpochRecord) -> bool:
         directory.update(
             epoch=record.epoch,
             validation_loss=record.validation_loss,
@@ -142,6 +162,7 @@ def _train_and_evaluate(
             record.best_validation_loss,
             record.seconds,
         )
+        return pruning.wants_end(record)
 
     progress = train(
         model,
@@ -157,12 +178,12 @@ def _train_and_evaluate(
         on_epoch=on_epoch,
     )
     start = time.perf_counter()
-    sizes = (checked.lookback, checked.horizon, device)
-    metrics = evaluate(model, dataset.test, dataset.training, *sizes)
+    validation = evaluate(model, dataset.validation, dataset.training, *sizes)
+    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation)
     if dataset.official is not None:
         metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
     metrics |= {
-        "validation": evaluate(model, dataset.validation, dataset.training, *sizes),
+        "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,
         "best_epoch": progress.best_epoch,
@@ -170,7 +191,7 @@ def _train_and_evaluate(
         "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
     }
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
-    return metrics
+    return metrics, pruning.pruned
 
 
 def seed_everything(seed: int) -> None:
@@ -193,7 +214,8 @@ def _earlier_result(directory: RunDirectory, name: str) -> dict[str, Any] | None
         raise ConfigError(
             f"{directory.path} holds run {other}, and this config is run {name}: choose another directory"
         )
-    return metrics
+    # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
+    return None if metrics is None or metrics.get("pruned") else metrics
 
 
 def _record_failure(directory: RunDirectory, error: BaseException) -> None:
@@ -203,6 +225,13 @@ def _record_failure(directory: RunDirectory, error: BaseException) -> None:
         file_log.error("the run ends here", exc_info=error)
     interrupted = isinstance(error, KeyboardInterrupt)
     directory.end("interrupted" if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+def _draw(directory: RunDirectory, checked: RunConfig, device: torch.device) -> None:
+    # Here, because matplotlib takes as long to import as an epoch to train.
+    from ddrsa.visualize import visualize_if_possible
+
+    visualize_if_possible(directory, checked.data_dir, checked.cache_dir, device, file_log)
 
 
 def _shown(directory: RunDirectory) -> str:

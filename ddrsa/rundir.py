@@ -8,7 +8,7 @@ A run directory is the only interface between the runs and what looks at them:
     training_log.csv     one row per epoch
     checkpoint_best.pt   the weights with the lowest validation loss
     checkpoint_last.pt   everything that is needed to go on
-    test_metrics.json    the result; it exists only when the run has completed
+    test_metrics.json    the result; it exists only when the run has completed, or a search has pruned it
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class RunDirectory:
         return read_json(self.status)
 
     def read_test_metrics(self) -> dict[str, Any] | None:
-        """The content of test_metrics.json, or None before the run has completed. Raises ValueError as `read_json`."""
+        """The content of test_metrics.json, or None before the run has ended well. Raises ValueError as `read_json`."""
         return read_json(self.test_metrics)
 
     def begin(self, run_id: str, **fields: Any) -> None:
@@ -172,8 +172,14 @@ class RunDirectory:
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
     """Every run directory beneath `sweep_dir`, in the order of their paths: each that has a `.hydra/config.yaml`."""
-    root = Path(sweep_dir)
-    return [RunDirectory(config.parent.parent) for config in sorted(root.rglob(".hydra/config.yaml"))]
+    found = []
+    # Not rglob, which takes seconds for thousands of runs.
+    for directory, names, _ in os.walk(sweep_dir):
+        if ".hydra" in names:
+            names.remove(".hydra")
+            if os.path.exists(os.path.join(directory, ".hydra", "config.yaml")):  # noqa: PTH110, PTH118
+                found.append(directory)
+    return [RunDirectory(path) for path in sorted(map(Path, found))]
 
 
 def is_alive(status: dict[str, Any]) -> bool | None:

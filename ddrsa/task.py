@@ -70,3 +70,7 @@ def _check_not_for_sweeps(config: DictConfig) -> None:
     for key in ("only", "exclude", "zip"):
         if config[key]:
             raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")
+    # Other sweepers come with parameters of their own, which stand in a config whether it is swept or not.
+    if config.hydra.sweeper._target_ == plugins.SWEEPER_TARGET and config.hydra.sweeper.params:
+        keys = ", ".join(map(str, config.hydra.sweeper.params))
+        raise ConfigError(f"this is a sweep over {keys} and needs -m; hydra.sweeper.params=null makes it a single run")

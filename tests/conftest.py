@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,9 @@ import pytest
 import torch
 
 from ddrsa.data.sequences import Sequences
+from ddrsa.rundir import RunDirectory, find_runs
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +43,24 @@ def fleet() -> Sequences:
     signal = np.exp(-time_to_event / 8) + rng.normal(0, 0.05, len(unit))
     features = np.column_stack([signal, rng.normal(size=len(unit))]).astype(np.float32)
     return Sequences(features, unit, time_to_event, ~np.isin(unit, [3, 8]), ("signal", "noise"))
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+    """A small run on a simulated fleet with some censored units, done by the command line and drawn."""
+    root = tmp_path_factory.mktemp("trained")
+    environment = {
+        **os.environ,
+        "DDRSA_CACHE_DIR": str(root / "cache"),
+        "DDRSA_LEASE_DIR": str(root / "leases"),
+        "PYTHONPATH": str(ROOT),
+    }
+    overrides = ["dataset.num_units=16", "dataset.censored_fraction=0.2", "lookback=8", "horizon=24", "num_epochs=3"]
+    overrides += ["batch_size=256", "model.hidden_size=4", "learning_rate=0.03", "device=cpu", "visualize=true"]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *overrides, "hydra.sweep.dir=sweep"],
+        cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (run,) = find_runs(root / "sweep")
+    return run

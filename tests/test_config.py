@@ -141,7 +141,7 @@ def test_same_run_whatever_the_order_device_and_paths() -> None:
 
 
 def test_how_a_sweep_is_done_is_no_part_of_a_run() -> None:
-    others = ["only='seed > 1'", "exclude='seed > 1'", "zip=[seed]", "dry_run=true"]
+    others = ["only='seed > 1'", "exclude='seed > 1'", "zip=[seed]", "dry_run=true", "visualize=true"]
     assert run_id(config()) == run_id(config(*others, "retries=2", "timeout=3", "max_failures=4"))
     # Neither room may import from the other, and both must agree.
     assert NOT_HYPERPARAMETERS == NOT_IDENTITY

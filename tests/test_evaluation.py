@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,39 @@ def test_censored_units_are_no_events_and_not_in_the_policy(fleet: Sequences) ->
     only_censored = with_answer(fleet.select_units([3, 8]))
     result = evaluate(Clairvoyant(12), only_censored, data, lookback=4, horizon=12, device=CPU)
     assert result["oti"] == []
+    assert result["oti_at_miss_rate"] == {"5%": None, "10%": None}
+    assert result["policies"]["failure_probability"]["curve"] == []
     assert np.isnan(result["rul_mae"])
+
+
+def test_every_policy_is_tuned_on_the_validation_units(fleet: Sequences) -> None:
+    validation, test = (with_answer(fleet.select_units(units)) for units in ([1, 2, 4, 5], [6, 7, 9, 10]))
+    # Sure of a failure 3 cycles before it comes: each policy can wait until then, and no longer.
+    model, sizes = Clairvoyant(60, -3), (4, 60, CPU)
+    tuned = evaluate(model, validation, fleet, *sizes)
+    result = evaluate(model, test, fleet, *sizes, tuned_on=tuned)
+    json.dumps(result)  # plain values
+    for policy in ("oti", "failure_probability"):
+        point = result["policies"][policy]["tuned"]["5%"]
+        assert (point["miss_rate"], point["mean_time_to_event"]) == (0, 3)
+    assert result["oti_at_miss_rate"] == {"5%": 3, "10%": 3}
+    # The predicted time tells the cycles apart that come after the forecast failure too, so it can wait longer.
+    point = result["policies"]["time_to_event_threshold"]["tuned"]["5%"]
+    assert point["miss_rate"] == 0
+    assert point["mean_time_to_event"] <= 3
+
+
+def test_calibration_of_a_clairvoyant_model(fleet: Sequences) -> None:
+    data = with_answer(fleet.select_units([1, 2, 4, 5, 6]))
+    right = evaluate(Clairvoyant(60), data, data, lookback=4, horizon=60, device=CPU)
+    # All of the probability is at the one cycle in which the unit fails.
+    np.testing.assert_allclose(right["calibration"]["d_calibration"]["bins"], 0.1, atol=1e-6)
+    assert right["intervals"]["90%"]["coverage"] == 1
+    assert right["intervals"]["90%"]["mean_width"] == 0
+    wrong = evaluate(Clairvoyant(60, 5), data, data, lookback=4, horizon=60, device=CPU)
+    assert wrong["calibration"]["d_calibration"]["bins"][-1] == pytest.approx(1)
+    assert wrong["intervals"]["90%"]["coverage"] == 0
+    assert wrong["calibration"]["reliability"][0]["expected_calibration_error"] > 0
 
 
 def test_restricted_error_counts_every_window_whose_restricted_time_is_known(fleet: Sequences) -> None:

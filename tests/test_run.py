@@ -78,6 +78,15 @@ def test_one_run(tmp_path: Path, environment: dict[str, str]) -> None:
         assert 0 < split["rul_mae"] <= split["rul_rmse"]
         assert 0 <= split["concordance_index"] <= 1
         assert [outcome["cost"] for outcome in split["oti"]] == [8, 16, 32, 64, 128, 256]
+        assert list(split["oti_at_miss_rate"]) == ["5%", "10%"]
+        for name, policy in split["policies"].items():
+            thresholds = [point and point["threshold"] for point in policy["tuned"].values()]
+            tuned = metrics["validation"]["policies"][name]["tuned"].values()
+            assert thresholds == [point and point["threshold"] for point in tuned]
+            assert all(0 <= point["miss_rate"] <= 1 for point in policy["curve"])
+        assert sum(split["calibration"]["d_calibration"]["bins"]) == pytest.approx(1)
+        assert 0 <= split["intervals"]["80%"]["open_share"] <= 1
+    assert not (run.path / "plots").exists()
     assert metrics["epochs_run"] == 3
     with run.training_log.open(newline="") as stream:
         assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2", "3"]
@@ -268,3 +277,30 @@ def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[s
     assert "holds run" in done.stderr
     assert (tmp_path / "here" / "test_metrics.json").read_text() == metrics
     assert json.loads((tmp_path / "here" / "status.json").read_text())["state"] == "completed"
+
+
+def test_a_run_that_a_search_pruned_is_evaluated_and_trained_on_by_a_grid(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    # The negative log-likelihood of the first epoch is above 0, which this pruner does not allow.
+    threshold = ["hydra/sweeper/pruner=threshold", "hydra.sweeper.pruner.upper=0", "hydra.sweeper.n_trials=1"]
+    searched = train(tmp_path, environment, "-m", "hydra/sweeper=optuna", *threshold)
+    assert searched.returncode == 0, searched.stderr + searched.stdout
+    run = only_run(tmp_path / "sweep")
+    status, metrics = run.read_status(), run.read_test_metrics()
+    assert (status["state"], status["epoch"], status["trial"], status["error"]) == ("pruned", 1, 0, None)
+    assert (metrics["pruned"], metrics["epochs_run"]) == (True, 1)
+    assert status["return_value"] == metrics["validation"]["nll"]
+    assert run.checkpoint_last.exists()
+    assert "1 pruned" in searched.stdout
+
+    assert train(tmp_path, environment, "-m").returncode == 0
+    assert only_run(tmp_path / "sweep").read_status()["state"] == "completed"
+    assert "pruned" not in run.read_test_metrics()
+    assert train(tmp_path, environment, sweep="afresh").returncode == 0
+    losses = [
+        [row["validation_nll"] for row in csv.DictReader(only_run(tmp_path / sweep).training_log.open())]
+        for sweep in ("sweep", "afresh")
+    ]
+    assert len(losses[0]) == 3
+    assert losses[0] == losses[1]

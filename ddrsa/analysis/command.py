@@ -1,18 +1,21 @@
-"""The command `analyze.py`: from a sweep's directory to its tables, plots and the summary in the terminal."""
+"""The command `analyze.py`: from the directories of sweeps to tables, plots and the answer in the terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from ddrsa.analysis.collect import collect
-from ddrsa.analysis.plots import write_plots
-from ddrsa.analysis.tables import best_configurations, summary_statistics, write_tables
-from ddrsa.analysis.terminal import print_best, print_files, print_states
+from ddrsa.analysis.metrics import DEFAULT_METRIC
+from ddrsa.analysis.selection import Selection
 from ddrsa.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ddrsa.analysis.analysis import Analysis
 
 MULTIRUN = Path("multirun")
 
@@ -20,25 +23,103 @@ MULTIRUN = Path("multirun")
 _SWEEP_FILES = ("multirun.yaml", "experiment_manifest.json")
 
 
-def analyze(sweep_dir: str, console: Console | None = None) -> None:
-    """Read the runs beneath `sweep_dir` and write the tables and plots there. Empty: the newest sweep below multirun/.
+@dataclass(frozen=True)
+class Options:
+    """What the command line of analyze.py says.
 
-    Raises ConfigError where there is no such directory, or no run in it.
+    sweep_dir: the sweep, empty for the newest below multirun/; with `sweeps`, where the tables go, empty for a
+    directory below multirun/comparisons/. sweeps: the sweeps to compare. select_by, metric: see `Selection`.
+    watch: renew as runs end. json: print the answer for machines, and nothing else.
+    """
+
+    sweep_dir: str = ""
+    sweeps: Sequence[str] = ()
+    select_by: str = "validation"
+    metric: str = DEFAULT_METRIC
+    watch: bool = False
+    json: bool = False
+
+
+def read_options(config: DictConfig, sweep_dir: str) -> Options:
+    """The options in `config`, conf/analysis.yaml with what the command line changes.
+
+    Raises ConfigError where a value is of another type than it must be.
+    """
+    sweeps = OmegaConf.to_container(config.sweeps) if OmegaConf.is_list(config.sweeps) else config.sweeps
+    if not isinstance(sweeps, list) or not all(isinstance(item, str | int | float) for item in sweeps):
+        raise ConfigError(f"sweeps={sweeps}: a list of directories is expected, 'sweeps=[DIR1,DIR2]'")
+    for key in ("watch", "json"):
+        if not isinstance(config[key], bool):
+            raise ConfigError(f"{key}={config[key]}: allowed are true and false")
+    if config.watch and config.json:
+        raise ConfigError("json=true prints one answer and ends: it cannot go with watch=true")
+    return Options(
+        sweep_dir=str(sweep_dir),
+        sweeps=[str(item) for item in sweeps],
+        select_by=str(config.select_by),
+        metric=str(config.metric),
+        watch=config.watch,
+        json=config.json,
+    )
+
+
+def analyze(options: Options, console: Console | None = None) -> None:
+    """Read the runs, write tables and plots, and print the answer; again and again where `options.watch` says so.
+
+    Raises ConfigError where there is no such directory, no run in it, or no such metric.
     """
     # No highlighting and no markup: a reason or a path may hold brackets that mean nothing to rich.
-    console = console or Console(highlight=False, markup=False, emoji=False)
-    if sweep_dir:
-        path = Path(sweep_dir)
+    console = console or Console(highlight=False, markup=False, emoji=False, quiet=options.json)
+    selection = Selection(options.metric, options.select_by)
+    sources, path = _sources(options, console)
+    if options.watch:
+        from ddrsa.analysis.watch import watch
+
+        console.print("watching: Ctrl+C leaves the watch, not the sweep", soft_wrap=True)
+        watch(sources.values(), lambda: renew(sources, path, selection, console))
+        console.print("no run is under way any more", soft_wrap=True)
+    else:
+        analysis, paths = renew(sources, path, selection, console)
+        if options.json:
+            from ddrsa.analysis.json_output import print_json
+
+            print_json(analysis, paths)
+
+
+def renew(sources: dict[str, Path], path: Path, selection: Selection, console: Console) -> tuple[Analysis, list[Path]]:
+    """Read the runs of `sources` and write everything into `path`; returns what was found and the files."""
+    # Here, so that a mistyped option is answered before pandas and matplotlib are loaded.
+    from ddrsa.analysis.analysis import analyse, write_analysis
+    from ddrsa.analysis.plots import write_plots
+    from ddrsa.analysis.report import write_report
+    from ddrsa.analysis.terminal import print_answers, print_files, print_states
+
+    analysis = analyse(sources, path, selection)
+    print_states(console, analysis.sweep)
+    print_answers(console, analysis)
+    paths = write_analysis(analysis)
+    plots = write_plots(analysis)
+    paths.append(write_report(analysis, plots))
+    print_files(console, paths, plots)
+    return analysis, [*paths, *(file for plot in plots.drawn for file in (plot.png, plot.svg))]
+
+
+def _sources(options: Options, console: Console) -> tuple[dict[str, Path], Path]:
+    """The directory of each sweep by its name, and the directory to write into."""
+    if options.sweeps:
+        from ddrsa.analysis.compare import comparison_directory, name_sweeps
+
+        sources = name_sweeps([Path(directory) for directory in options.sweeps])
+        if len(sources) < 2:
+            raise ConfigError("sweeps: at least two are needed; hydra.sweep.dir=DIR reads one")
+        path = Path(options.sweep_dir) if options.sweep_dir else comparison_directory(list(sources), MULTIRUN)
+        return sources, path
+    if options.sweep_dir:
+        path = Path(options.sweep_dir)
     else:
         path = newest_sweep(MULTIRUN)
         console.print(f"hydra.sweep.dir is not given; the newest sweep is {path}", soft_wrap=True)
-    sweep = collect(path)
-    print_states(console, sweep)
-    best = best_configurations(sweep)
-    print_best(console, sweep, best)
-    tables = write_tables({"summary_statistics": summary_statistics(sweep), "best_configurations": best}, path)
-    plots, left_out = write_plots(sweep)
-    print_files(console, [*tables, *plots], left_out)
+    return {"": path}, path
 
 
 def newest_sweep(root: Path) -> Path:

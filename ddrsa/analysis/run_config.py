@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-# Where a run happened, what it read and how its sweep was done, which is no part of what was tried.
+# Where a run happened, what it read, how its sweep was done and what it drew, which is no part of what was tried.
 NOT_HYPERPARAMETERS = frozenset(
-    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
+    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir", "visualize"}
+    | {"only", "exclude", "zip", "dry_run", "resume", "retries", "timeout", "max_failures"}
 )
 
 _RESOLVER_CALL = re.compile(r"\$\{[^}]*:")
+_MISSING = "???"
+# A line that begins a new key at the top level. PyYAML writes the items of a top-level list without indentation.
+_TOP_LEVEL_KEY = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)
 
 
 def read_run_config(path: Path) -> dict[str, Any]:
@@ -28,15 +33,49 @@ def read_run_config(path: Path) -> dict[str, Any]:
     Raises ValueError where the file cannot be read as a config.
     """
     try:
-        loaded = OmegaConf.load(path)
-        config = OmegaConf.create(_without_resolver_calls(OmegaConf.to_container(loaded)))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
+        text = path.read_text()
+        config = _load(text)
+        for key in NOT_HYPERPARAMETERS & config.keys():
+            del config[key]
+        return _flatten(config)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException, TypeError) as error:
         raise ValueError(f"{path} cannot be read as a config: {error}") from error
+
+
+def _load(text: str) -> dict[str, Any]:
+    """The content of a config, without the values that call resolvers.
+
+    The configs of a sweep differ in a few lines, and YAML takes milliseconds to read: each top-level key is read once.
+    """
+    config: dict[str, Any] = {}
+    for block in _TOP_LEVEL_KEY.split(text):
+        if not block.strip():
+            continue
+        content = _load_block(block)
+        if content is None or content.keys() & config.keys():
+            return _parse(text)
+        config.update(content)
+    return config
+
+
+@lru_cache(maxsize=20_000)
+def _load_block(block: str) -> dict[str, Any] | None:
+    """The content of a top-level key; None where the text is not that, or leans on another part of the file."""
+    if not re.match(r"\w+:\s", block) or re.search(r"(^|\s)[&*]\w", block):
+        return None
+    try:
+        return _parse(block)
+    except (yaml.YAMLError, OmegaConfBaseException, TypeError):
+        return None
+
+
+def _parse(text: str) -> dict[str, Any]:
+    config = OmegaConf.load(io.StringIO(text))
     if not isinstance(config, DictConfig):
-        raise ValueError(f"{path} holds {type(config).__name__}, a mapping is expected")
-    for key in NOT_HYPERPARAMETERS & config.keys():
-        del config[key]
-    return _flatten(config)
+        raise TypeError(f"it holds {type(config).__name__}, a mapping is expected")
+    content = OmegaConf.to_container(config)
+    assert isinstance(content, dict)
+    return {str(key): value for key, value in _without_resolver_calls(content).items()}
 
 
 def _without_resolver_calls(node: Any) -> Any:
@@ -52,19 +91,31 @@ def _calls_resolver(value: Any) -> bool:
     return isinstance(value, str) and _RESOLVER_CALL.search(value) is not None
 
 
-def _flatten(config: DictConfig, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key in config:
-        name = prefix + str(key)
+def _flatten(config: dict[str, Any]) -> dict[str, Any]:
+    flat = dict(_leaves(config))
+    if any("${" in value for value in flat.values() if isinstance(value, str)):
+        flat = dict(_resolved_leaves(OmegaConf.create(config)))
+    return {name: value for name, value in flat.items() if value != _MISSING}
+
+
+def _leaves(node: dict[str, Any], prefix: str = "") -> Any:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + str(key), str(value) if isinstance(value, list) else value
+
+
+def _resolved_leaves(node: DictConfig, prefix: str = "") -> Any:
+    for key in node:
         try:
-            value = config[key]
-            if isinstance(value, ListConfig):
+            value = node[key]
+            if OmegaConf.is_list(value):
                 value = str(OmegaConf.to_container(value, resolve=True))
         except OmegaConfBaseException:
             # A missing value (???), or a reference to a key that was left out: there is nothing to show.
             continue
         if isinstance(value, DictConfig):
-            flat |= _flatten(value, f"{name}.")
+            yield from _resolved_leaves(value, f"{prefix}{key!s}.")
         else:
-            flat[name] = value
-    return flat
+            yield prefix + str(key), value

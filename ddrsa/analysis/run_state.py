@@ -9,6 +9,12 @@ from ddrsa.rundir import STATES, is_alive
 # Not a state that a run writes: one of its files cannot be read.
 UNREADABLE = "unreadable"
 
+# What needs a look: these runs have no result, and did not mean to end so.
+FAILURES = ("failed", "timed_out", "killed", "interrupted", UNREADABLE)
+
+# More of them may come.
+UNFINISHED = ("pending", "running")
+
 
 def shown_state(status: dict[str, Any]) -> tuple[str, str | None]:
     """The state to show and the reason for it, where there is one. No status is `pending`.

@@ -1,65 +1,123 @@
-"""The tables: the spread of every metric, and the best configurations."""
+"""The tables: every run, every failure, the spread of every metric, and the best configurations."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from ddrsa.analysis.collect import NAME_KEYS, Sweep
+from ddrsa.analysis.collect import Sweep
+from ddrsa.analysis.configurations import Configurations, is_absent
+from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, VALIDATION, column, metric
+from ddrsa.analysis.read_run import COLUMNS
+from ddrsa.analysis.run_state import FAILURES
+from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.statistics import bootstrap_means
 from ddrsa.rundir import atomic_write
-
-# What decides which configuration is best, and whether a higher value is better.
-CRITERIA = {"rul_mae": False, "rul_rmse": False, "concordance_index": True}
 
 _STATISTICS = ["count", "mean", "std", "min", "max"]
 
 
-def summary_statistics(sweep: Sweep) -> pd.DataFrame:
-    """For each data set, model and metric over the completed runs: count, mean, std, min, max.
+def runs_table(sweep: Sweep) -> pd.DataFrame:
+    """One flat row per run: what was swept, then what became of it, its metrics, and the rest of its config."""
+    columns = [*COLUMNS, *(key for key in sweep.swept if key not in COLUMNS), *sweep.metrics]
+    rest = [key for key in sweep.runs if key not in columns]
+    table = sweep.runs[list(dict.fromkeys([*columns, *rest]))]
+    if len(sweep.sources) == 1:
+        table = table.drop(columns="sweep")
+    return as_written(table)
 
-    NaN is not counted. std is that of a sample (n - 1 in the denominator), NaN for a single run.
+
+def failures_table(sweep: Sweep) -> pd.DataFrame:
+    """The runs that have no result and did not mean to end so: directory, names, state, reason, log."""
+    columns = ["directory", "dataset", "model", "state", "reason", "log", "attempt", "epoch", *sweep.hyperparameters]
+    failures = sweep.runs[sweep.runs["state"].isin(FAILURES)]
+    return as_written(failures[[*columns, *sweep.repeats]])
+
+
+def summary_statistics(sweep: Sweep) -> pd.DataFrame:
+    """For each data set, model and metric over the completed runs: count, mean, std, min, max, ci_low, ci_high.
+
+    NaN is not counted. std is that of a sample (n - 1 in the denominator), NaN for a single run. ci_low and ci_high are
+    the bootstrap interval of the mean at 95 %, NaN for a single run.
     """
-    columns = ["dataset", "model", "metric", *_STATISTICS]
-    rows = [
-        [dataset, model, metric, *group[metric].agg(_STATISTICS)]
-        for (dataset, model), group in sweep.completed.groupby(["dataset", "model"])
-        for metric in sweep.metrics
-    ]
+    names = ["dataset", "model", *(["sweep"] if sweep.is_comparison else [])]
+    rows = []
+    for group, runs in sweep.completed.groupby(names):
+        values = runs[sweep.metrics].to_numpy(float)
+        low, high = bootstrap_means(values)
+        statistics = runs[sweep.metrics].agg(list(_STATISTICS)).T.to_numpy()
+        for i, name in enumerate(sweep.metrics):
+            on = "validation" if name.startswith(VALIDATION) else "" if name in NO_QUALITY else "test"
+            rows.append([*group, name.removeprefix(VALIDATION), on, *statistics[i], low[i], high[i]])
+    columns = [*names, "metric", "units", *_STATISTICS, "ci_low", "ci_high"]
     return pd.DataFrame(rows, columns=columns).astype({"count": int})
 
 
-def shown_swept(sweep: Sweep) -> list[str]:
-    """The swept hyperparameters that the columns dataset and model do not already show."""
-    return [key for key in sweep.swept if key not in NAME_KEYS]
+def best_configurations(sweep: Sweep, selection: Selection, configurations: Configurations) -> pd.DataFrame:
+    """The best configuration of each data set and model by each of `CRITERIA` and by the metric of `selection`.
 
-
-def best_configurations(sweep: Sweep) -> pd.DataFrame:
-    """The best completed run of each data set and model by each of `CRITERIA`, with the swept values.
-
-    NaN is never the best: where all runs of a group have NaN, the criterion has no row. Of equals, the first directory.
+    Seeds and folds are put together. `select_by` says on which units the criterion was taken; its mean, std and n stand
+    behind it, then the swept values, then mean and std of each criterion on the test and on the validation units, and
+    the run directories. A criterion for which no run has a number has no row.
     """
-    swept = shown_swept(sweep)
-    columns = ["dataset", "model", "criterion", *swept, *CRITERIA, "best_validation_loss", "directory"]
-    completed = sweep.completed.reindex(columns=list(dict.fromkeys([*sweep.runs.columns, *CRITERIA])))
-    rows = []
-    for _, group in completed.groupby(["dataset", "model"]):
-        for criterion, higher_is_better in CRITERIA.items():
-            known = group.dropna(subset=[criterion])
-            if not known.empty:
-                values = known[criterion]
-                position = int(values.argmax() if higher_is_better else values.argmin())
-                best = {str(key): value for key, value in known.iloc[position].items()}
-                rows.append({**best, "criterion": criterion, **{key: hydra_value(best[key]) for key in swept}})
-    return pd.DataFrame(rows, columns=columns, dtype=object)
+    criteria = list(dict.fromkeys([*CRITERIA, selection.metric]))
+    shown = [name for name in criteria for name in (name, VALIDATION + name) if name in sweep.metrics]
+    spread = [f"{name}_{statistic}" for name in shown for statistic in ("mean", "std")]
+    repeats = [key for key in ("seed", "fold") if key in configurations.runs]
+    columns = [
+        *("dataset", "model", "criterion", "select_by", "mean", "std", "n"),
+        *(sweep.hyperparameters),
+        *(f"{key}s" for key in repeats),
+        *spread,
+        "directories",
+    ]
+    rows: list[dict[str, Any]] = []
+    groups = configurations.table[["dataset", "model"]].drop_duplicates().sort_values(["dataset", "model"])
+    for dataset, model in groups.itertuples(index=False, name=None):
+        for criterion in criteria:
+            by = column(criterion, selection.select_by)
+            higher = metric(criterion).higher_is_better
+            ranked = configurations.ranked(by, dataset, model, higher_is_better=higher)
+            if not ranked:
+                continue
+            number, runs = ranked[0], configurations.runs_of(ranked[0])
+            row = {
+                "dataset": dataset,
+                "model": model,
+                "criterion": criterion,
+                "select_by": selection.select_by,
+                "mean": configurations.means.loc[number, by],
+                "std": configurations.deviations.loc[number, by],
+                "n": configurations.counts.loc[number, by],
+                **{key: configurations.table.loc[number, key] for key in sweep.hyperparameters},
+                **{f"{key}s": " ".join(str(value) for value in dict.fromkeys(runs[key])) for key in repeats},
+                "directories": " ".join(runs["directory"]),
+            }
+            for name in shown:
+                row[f"{name}_mean"] = configurations.means.loc[number, name]
+                row[f"{name}_std"] = configurations.deviations.loc[number, name]
+            rows.append(row)
+    return as_written(pd.DataFrame(rows, columns=columns, dtype=object))
 
 
-def hydra_value(value: Any) -> Any:
-    """`value` as one would write it on the command line: null, true, false. NaN, no value at all, stays."""
+def as_written(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with null, true and false as on the command line. NaN, no value at all, stays an empty cell."""
+    table = table.copy()
+    for name in table.columns:
+        if table[name].dtype == object and name not in COLUMNS:
+            table[name] = [_written(value) for value in table[name]]
+    return table
+
+
+def _written(value: Any) -> Any:
     if value is None:
         return "null"
-    return str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    return np.nan if is_absent(value) else value
 
 
 def write_tables(tables: dict[str, pd.DataFrame], directory: Path) -> list[Path]:

@@ -3,55 +3,70 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ddrsa.analysis.again import settings
+from ddrsa.analysis.analysis import Analysis
+from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.run_state import UNREADABLE
-from ddrsa.analysis.tables import CRITERIA, shown_swept
+from ddrsa.analysis.metrics import column
+from ddrsa.analysis.plots.drawn import Plots
+from ddrsa.analysis.run_state import FAILURES
+from ddrsa.analysis.words import number, sentences
 
-# What needs a look: these runs have no result, and did not mean to end so.
-_FAILURES = ("failed", "timed_out", "killed", "interrupted", UNREADABLE)
+# More failures than this are in failures.csv.
+_MOST_FAILURES = 20
 
-_LABELS = {"rul_mae": "MAE", "rul_rmse": "RMSE", "concordance_index": "C-index"}
+# The metrics of the table, by their short names.
+_SHOWN = {"MAE": "rul_mae", "RMSE": "rul_rmse", "C-index": "concordance_index"}
 
 
 def print_states(console: Console, sweep: Sweep) -> None:
-    """A line with the counts by state, then the failures with their reason and their log."""
-    counts = ", ".join(f"{count} {state}" for state, count in sweep.runs["state"].value_counts().items())
-    _line(console, f"{sweep.path}: {len(sweep.runs)} run{'s' * (len(sweep.runs) > 1)}: {counts}")
-    failures = sweep.runs[sweep.runs["state"].isin(_FAILURES)]
+    """A line with the counts by state for each sweep, then the failures with their reason and their log."""
+    for name, path in sweep.sources.items():
+        states = sweep.runs.loc[sweep.runs["sweep"] == name, "state"]
+        counts = ", ".join(f"{count} {state}" for state, count in states.value_counts().items())
+        _line(console, f"{path}: {len(states)} run{'s' * (len(states) > 1)}: {counts}")
+    failures = sweep.runs[sweep.runs["state"].isin(FAILURES)]
     if not failures.empty:
         console.print()
-    for run in failures.to_dict("records"):
+    for run in failures.head(_MOST_FAILURES).to_dict("records"):
         _line(console, f"{run['state']}: {run['directory']}")
         _line(console, f"  {run['reason'] or 'no reason is given in status.json'}")
         _line(console, f"  log: {run['log'] or 'there is no run.log'}")
+    if len(failures) > _MOST_FAILURES:
+        _line(console, f"and {len(failures) - _MOST_FAILURES} more: failures.csv has them all")
 
 
-def print_best(console: Console, sweep: Sweep, best: pd.DataFrame) -> None:
-    """The table of the best configurations, and what has none."""
-    if not best.empty:
-        _line(console, "\nBest configurations on the test data (MAE and RMSE in cycles)")
-        console.print(_best_table(sweep, best))
-    for dataset, model in sorted(set(zip(sweep.completed["dataset"], sweep.completed["model"], strict=True))):
-        found = best[(best["dataset"] == dataset) & (best["model"] == model)]["criterion"]
-        missing = [criterion for criterion in CRITERIA if criterion not in set(found)]
-        if missing:
-            _line(console, f"No completed run of {dataset}, {model} has a number for {', '.join(missing)}.")
+def print_answers(console: Console, analysis: Analysis) -> None:
+    """For each data set: the answer in words, the best of each model, what to run next."""
+    for answer in analysis.answers:
+        console.print()
+        for sentence in sentences(answer):
+            console.print(sentence)
+        if answer.by_model:
+            console.print(_best_table(answer))
+        for step in answer.next_steps:
+            _line(console, f"To {step.reason}:")
+            for command in step.commands:
+                _line(console, f"  {command}")
+        if answer.command is not None:
+            _line(console, "To train the best again, with more epochs and pictures of its forecasts (best.yaml):")
+            _line(console, f"  {answer.command}")
 
 
-def print_files(console: Console, paths: list[Path], left_out: list[str]) -> None:
+def print_files(console: Console, paths: list[Path], plots: Plots) -> None:
     """Where the files are, and which plots were not drawn."""
     _line(console, "\nWritten:")
     for path in paths:
         _line(console, f"  {path}")
-    for name in left_out:
-        _line(console, f"Not drawn: {name}: no completed run has the metrics that it shows.")
+    for plot in plots.drawn:
+        _line(console, f"  {plot.png}, .svg")
+    for left_out in plots.left_out:
+        _line(console, f"Not drawn: {left_out.name}: {left_out.reason}")
 
 
 def _line(console: Console, text: str) -> None:
@@ -59,30 +74,20 @@ def _line(console: Console, text: str) -> None:
     console.print(text, soft_wrap=True)
 
 
-def _best_table(sweep: Sweep, best: pd.DataFrame) -> Table:
-    swept = shown_swept(sweep)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("Data set\nmodel", overflow="fold")
-    table.add_column("Best by", no_wrap=True)
-    for label in _LABELS.values():
-        table.add_column(label, justify="right", no_wrap=True)
-    if swept:
-        table.add_column("Configuration", overflow="fold")
-    for (dataset, model), group in best.groupby(["dataset", "model"], sort=False):
-        name = f"{dataset}\n{model}"
-        # A run that is the best by several criteria takes one row.
-        for _, rows in group.groupby("directory", sort=False):
-            run = rows.iloc[0]
-            criteria = "\n".join(_LABELS[criterion] for criterion in rows["criterion"])
-            cells = [name, criteria, *(_number(run[metric]) for metric in _LABELS)]
-            if swept:
-                # A key that this run does not have (NaN) belongs to another model or data set.
-                cells.append("\n".join(f"{key}={run[key]}" for key in swept if not pd.isna(run[key])))
-            table.add_row(*cells)
-            name = ""
-        table.add_section()
+def _best_table(answer: Answer) -> Table:
+    units = answer.select_by
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"The best of each model, on the {units} units")
+    table.title_justify = "left"
+    table.add_column("Model", overflow="fold")
+    # The metric that selects stands first, if it is none of the usual three.
+    shown = {} if answer.metric in _SHOWN.values() else {answer.metric.replace("_", " "): answer.metric}
+    shown |= _SHOWN
+    for label in shown:
+        table.add_column(label, justify="right")
+    pairs = [pair for candidate in answer.by_model for pair in settings(candidate.values)]
+    table.add_column("Configuration", overflow="fold", min_width=min(40, max(map(len, pairs), default=0)))
+    for candidate in answer.by_model:
+        found = (candidate.metrics.get(column(name, units)) for name in shown.values())
+        cells = ["-" if one is None else number(one) for one in found]
+        table.add_row(candidate.model, *cells, "\n".join(settings(candidate.values)))
     return table
-
-
-def _number(value: Any) -> str:
-    return f"{float(value):.4g}"

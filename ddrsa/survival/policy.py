@@ -5,25 +5,14 @@ Source: section 4 of "When to Intervene: Learning Optimal Intervention Policies 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ddrsa.survival.hazard import log_survival
 
-@dataclass(frozen=True)
-class InterventionOutcome:
-    """What a policy did on whole units that ran to failure.
-
-    cost: C, the cost of missing a failure, in cycles of useful life.
-    miss_rate: the share of units that failed before the policy intervened.
-    mean_time_to_event: the mean useful life given up at the interventions, in cycles; None where all were missed.
-    """
-
-    cost: float
-    miss_rate: float
-    mean_time_to_event: float | None
+# Forecasts at a time: what is computed in float64 then takes some tens of megabytes.
+_FORECASTS_AT_ONCE = 16_384
 
 
 def intervene(logits: Tensor, cost: float) -> Tensor:
@@ -58,25 +47,23 @@ def stopping_costs(logits: Tensor, cost: float) -> tuple[Tensor, Tensor]:
     return stop, go_on
 
 
-def evaluate_policy(logits: Tensor, unit: Tensor, time_to_event: Tensor, cost: float) -> InterventionOutcome:
-    """Play the policy along each unit's life: it intervenes at the unit's first row where `intervene` says so.
+def critical_cost(logits: Tensor) -> Tensor:
+    """The smallest C at which `intervene` says so, (...), float64, in cycles; infinite where none does.
 
-    A unit is missed if that never happens while tau >= 1.
+    Within one forecast nothing new is learned, so a policy is a step k = 1 .. L at which it stops, and continuing is
+    worth the best of them: the failure comes first with probability 1 - S[k-1], or sum_{i>=k} S[i] is given up.
+    Stopping now gives up sum_{i>=0} S[i], which is no more than any of these for
 
-    Args:
-        logits: forecasts of every row of whole units whose failure was seen, (N, L).
-        unit: the unit of each row, (N,); a unit's rows in the order of time.
-        time_to_event: tau of each row in cycles, (N,).
-        cost: C, in cycles.
+        C >= max_k sum_{i<k} S[i] / (1 - S[k-1])
+
+    The fraction is the expected time that is used until step k per probability of failing before it. So one pass over
+    the forecasts decides for all costs at once.
     """
-    chosen = intervene(logits, cost) & (time_to_event >= 1)
-    units, number_of_unit = torch.unique(unit, return_inverse=True)
-    # The first intervention along a life is the one with the largest time to event.
-    first = torch.full((len(units),), -1.0, dtype=torch.float64, device=logits.device)
-    first.scatter_reduce_(0, number_of_unit[chosen], time_to_event[chosen].double(), "amax")
-    caught = first >= 0
-    return InterventionOutcome(
-        cost=float(cost),
-        miss_rate=float((~caught).double().mean()),
-        mean_time_to_event=float(first[caught].mean()) if caught.any() else None,
-    )
+    parts = [_critical_cost(part) for part in logits.reshape(-1, logits.shape[-1]).split(_FORECASTS_AT_ONCE)]
+    return torch.cat(parts).reshape(logits.shape[:-1])
+
+
+def _critical_cost(logits: Tensor) -> Tensor:
+    log_survivals = log_survival(logits.double())
+    # expm1, because 1 - S would lose a small probability of failure.
+    return (log_survivals.exp().cumsum(-1) / -log_survivals.expm1()).amax(-1)

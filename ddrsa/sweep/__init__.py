@@ -1,1 +1,5 @@
-"""Sweeps of any Hydra task: every job checked first, a GPU lease per run, all failures named."""
+"""Sweeps and searches of any Hydra task."""
+
+from ddrsa.sweep.reporting import report
+
+__all__ = ["report"]

@@ -1,4 +1,4 @@
-"""python -m ddrsa.sweep watch DIR: the progress of a sweep that runs elsewhere; verify: what holds on this machine."""
+"""python -m ddrsa.sweep: watch a sweep that runs elsewhere, print the best of a search, verify this machine."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("watch", help="show the progress of a sweep until all its runs have ended")
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
+    command = commands.add_parser("best", help="print the best trial of a search, and the command that trains it again")
+    command.add_argument("directory", help="the directory of the search (hydra.sweep.dir)")
     command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
     command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
     options = parser.parse_args(arguments)
     try:
+        if options.command == "best":
+            from ddrsa.sweep.best import print_best  # imports Optuna
+
+            return print_best(options.directory)
         if options.command == "verify":
             from ddrsa.sweep.verify import verify
 

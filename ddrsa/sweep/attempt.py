@@ -129,20 +129,26 @@ def _do(job: Job, context: Context) -> Report:
         faulthandler.enable(log)
         # Where a run that took too long has hung, its log tells.
         faulthandler.register(signal.SIGTERM, log, chain=True)
-        run.begin(job.identity, launcher="supervised")
+        config: DictConfig = cloudpickle.loads(job.composed)
+        run.begin(job.identity, launcher="supervised", **_trial_of(config))
         attempt = (run.read_status() or {})["attempt"]
         say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
         # Where it is killed, its launcher knows by this on which GPU, and tries it on another.
         when_leased(lambda lease: run.update(gpu_index=lease.index))
-        value, error = _run_job(job, context)
+        value, error = _run_job(job, config, context)
         faulthandler.unregister(signal.SIGTERM)
         faulthandler.disable()
     return _settle(run, value, error)
 
 
-def _run_job(job: Job, context: Context) -> tuple[Any, BaseException | None]:
+def _trial_of(config: DictConfig) -> dict[str, int]:
+    """For status.json: the number of the trial of a search that the job is."""
+    trial = config.hydra.sweeper.get("trial")
+    return {} if trial is None else {"trial": int(trial)}
+
+
+def _run_job(job: Job, config: DictConfig, context: Context) -> tuple[Any, BaseException | None]:
     """What the task returned, or what it raised."""
-    config: DictConfig = cloudpickle.loads(job.composed)
     with read_write(config.hydra.sweep):
         # The plan may have found the run elsewhere than the config says.
         config.hydra.sweep.subdir = os.path.relpath(job.directory, str(config.hydra.sweep.dir))

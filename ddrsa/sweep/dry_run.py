@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from ddrsa.rundir import RunDirectory, find_runs, is_alive
 from ddrsa.sweep.estimate import Durations, durations_of, remaining_seconds, shown_duration
 from ddrsa.sweep.plan import PlannedRun
-from ddrsa.sweep.run_view import DONE, LOST, RunView, kind_of, name_of, short_name
+from ddrsa.sweep.run_view import DONE, LOST, RunView, is_done, kind_of, name_of, short_name
 
 
 def print_sweep(
@@ -26,7 +26,7 @@ def print_sweep(
     # Two jobs with one config are one run.
     unique = {view.directory: view for view in views}
     to_start = [view for view in unique.values() if _would_start(view)]
-    done = sum(view.state in DONE for view in unique.values())
+    done = sum(is_done(view.status, search=False) for view in unique.values())
     others = len(unique) - len(to_start) - done
     widths = [max(len(view.state) for view in views), max(len(view.name) for view in views)]
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
@@ -66,7 +66,7 @@ def _view(directory: Path, name: str, kind: str) -> RunView:
 
 def _would_start(view: RunView) -> bool:
     # As the launchers see it: a run that another process is at is left to it.
-    return view.state not in DONE and not (view.state == "running" and is_alive(view.status))
+    return not is_done(view.status, search=False) and not (view.state == "running" and is_alive(view.status))
 
 
 def _done_runs(sweep_dir: Path, planned: Sequence[RunView]) -> list[RunView]:

@@ -21,8 +21,10 @@ def grid(overrides: Sequence[Override], zipped: Sequence[Any] = ()) -> list[list
     Raises ConfigError where `zipped` names a key that has no list of values, or the lists differ in length;
     HydraException on a sweep that is no list of values, such as interval(0, 1).
     """
-    values = {override.get_key_element(): _values(override) for override in overrides}
-    swept = {override.get_key_element() for override in overrides if override.is_sweep_override()}
+    # Of one key the last counts, in the place of the first.
+    last = {override.get_key_element(): override for override in overrides}
+    values = {key: _values(override) for key, override in last.items()}
+    swept = {key for key, override in last.items() if override.is_sweep_override()}
     group_of = {key: group for group in _groups(zipped, values, swept) for key in group}
     axes: list[list[tuple[str, ...]]] = []
     placed: set[str] = set()

@@ -6,7 +6,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,14 +21,15 @@ from hydra.utils import get_class
 from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.attempt import Context, ReportedError, pickle_context
+from ddrsa.sweep.attempt import Context, pickle_context
 from ddrsa.sweep.failures import SweepFailed, SweepInterrupted, failed_runs
-from ddrsa.sweep.observer import Observers, Outcome, SweepObserver, SweepOutcome
+from ddrsa.sweep.observer import Observers, Outcome, SweepObserver
 from ddrsa.sweep.plan import PlannedRun, plan_runs
 from ddrsa.sweep.processes import ProcessServer
 from ddrsa.sweep.progress import TerminalProgress
 from ddrsa.sweep.record import SweepRecord, sweep_log
 from ddrsa.sweep.run_return import RunReturn
+from ddrsa.sweep.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervisor import Supervisor
 from ddrsa.sweep.threads import job_count
 
@@ -100,20 +100,60 @@ class SupervisedLauncher(Launcher):
         runs that have ended are on disk.
         """
         assert self.config is not None
-        assert self.hydra_context is not None
         self.warm_up()
         runs = self._plan(job_overrides, initial_job_idx)
+        outcomes: dict[int, Outcome] = {}
+        with self.session(len(runs)) as session:
+            session.plan(runs)
+            for run in runs:
+                session.submit(run)
+            for run, outcome in iter(session.wait, None):
+                outcomes[run.number] = outcome
+        ordered = [outcomes.get(run.number, session.not_started) for run in runs]
+        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, ordered, strict=True)]
+        if session.interrupted:
+            raise SweepInterrupted(len(runs), sum(outcome.state == "completed" for outcome in ordered))
+        if session.failures_reached:
+            done = [result for result, outcome in zip(returns, ordered, strict=True) if outcome.state != "pending"]
+            raise SweepFailed(failed_runs(done), len(runs), stopped=session.stopping)
+        return returns
+
+    @contextmanager
+    def session(
+        self, most_runs: int, *, n_jobs: int | None = None, search: SearchNotes | None = None
+    ) -> Iterator[SweepSession]:
+        """In this block runs can be given to the session, now or as others end; their files and display come with it.
+
+        most_runs: no more will be. n_jobs: fewer at once than the launcher's own, None for as many. search: where the
+        runs are the trials of a search.
+        """
+        assert self.config is not None
+        self.warm_up()
+        assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         sweep_dir.mkdir(parents=True, exist_ok=True)
+        if self.record is None or self.record.directory != sweep_dir:
+            self.record = SweepRecord(sweep_dir)
+        self.record.search = None if search is None else search.manifest
+        n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
-            outcomes, stopped = self._supervise(sweep_dir, runs)
-        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, outcomes, strict=True)]
-        if isinstance(stopped, SweepInterrupted):
-            raise stopped
-        if stopped is not None:
-            done = [result for result, outcome in zip(returns, outcomes, strict=True) if outcome.state != "pending"]
-            raise SweepFailed(failed_runs(done), len(runs), stopped=str(stopped))
-        return returns
+            _warn_of_too_many(n_jobs)
+            log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
+            observers = Observers(self.observers)
+            with received_signals() as signals:
+                supervisor = Supervisor(
+                    self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options
+                )
+                session = SweepSession(supervisor, self.record, observers, search)
+                try:
+                    yield session
+                except BaseException:
+                    self.server.close()
+                    raise
+                finally:
+                    self.record.write(now_or_never=True)
+            session.end()
+            _warn_of_memory(n_jobs, supervisor.peak_memory)
 
     def _plan(self, jobs: Sequence[Sequence[str]], first_number: int) -> list[PlannedRun]:
         """The runs, from the sweeper where it has planned them already."""
@@ -124,43 +164,6 @@ class SupervisedLauncher(Launcher):
         assert self.config is not None
         assert self.hydra_context is not None
         return plan_runs(self.config, self.hydra_context, jobs, first_number)
-
-    def _supervise(self, sweep_dir: Path, runs: Sequence[PlannedRun]) -> tuple[list[Outcome], Exception | None]:
-        """The outcome of each run, and why some were not started."""
-        assert self.server is not None
-        if self.record is None or self.record.directory != sweep_dir:
-            self.record = SweepRecord(sweep_dir)
-        record = self.record
-        record.plan(runs)
-        n_jobs = max(min(self.max_jobs, len(runs)), 1)
-        _warn_of_too_many(n_jobs)
-        log.info("%d runs, at most %d at once, in %s", len(runs), n_jobs, sweep_dir)
-        began = time.monotonic()
-        observers = Observers(self.observers)
-        outcomes: dict[int, Outcome] = {}
-        with received_signals() as signals:
-            supervisor = Supervisor(self.server, observers, n_jobs=n_jobs, signals=signals, **self.options)
-            observers.tell("started", runs, n_jobs)
-            for run in runs:
-                supervisor.submit(run)
-            try:
-                for run, outcome in iter(supervisor.wait, None):
-                    outcomes[run.number] = outcome
-                    record.result(run, outcome)
-                    record.write()
-            except BaseException:
-                self.server.close()
-                raise
-            finally:
-                record.write(now_or_never=True)
-        ordered = [outcomes.get(run.number, Outcome("pending", supervisor.stopping)) for run in runs]
-        results = list(zip(runs, ordered, strict=True))
-        observers.tell("ended", SweepOutcome(sweep_dir, results, bool(signals), time.monotonic() - began))
-        _warn_of_memory(n_jobs, supervisor.peak_memory)
-        if signals:
-            return ordered, SweepInterrupted(len(runs), sum(outcome.state == "completed" for outcome in ordered))
-        reached = supervisor.max_failures is not None and supervisor.failures >= supervisor.max_failures
-        return ordered, ReportedError(supervisor.stopping) if reached else None
 
 
 @contextmanager

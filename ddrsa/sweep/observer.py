@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from rich.console import Console
 
 from ddrsa.sweep.plan import PlannedRun
 
@@ -35,12 +37,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class SweepOutcome:
-    """How a sweep ended. results: each run with its outcome, in the order of the plan."""
+    """How a sweep ended. results: each run with its outcome, in the order of the plan.
+
+    print_best: of a search, which has its own idea of what is best.
+    """
 
     directory: Path
     results: Sequence[tuple[PlannedRun, Outcome]]
     interrupted: bool
     seconds: float
+    print_best: Callable[[Console], None] | None = None
 
 
 class SweepObserver(Protocol):
@@ -48,6 +54,12 @@ class SweepObserver(Protocol):
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
         """Before the first attempt. runs: all of the plan, those with a result too. n_jobs: the most at once."""
+
+    def expected(self, count: int) -> None:
+        """Of a search, after `started`: so many runs will be added at most."""
+
+    def added(self, run: PlannedRun) -> None:
+        """A search has planned another run."""
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         """A process for this run has started. attempt: 1, 2, ... of this launcher."""

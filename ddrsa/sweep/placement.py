@@ -9,6 +9,8 @@ from pathlib import Path
 from ddrsa.rundir import RunDirectory, read_json
 
 MANIFEST = "experiment_manifest.json"
+# A folder of a search, with a file for each process that is at it.
+OWNERS = ".searches"
 
 
 def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path]:

@@ -9,6 +9,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
 from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.optuna_config import OPTUNA_TARGET, store_groups
+from ddrsa.sweep.optuna_sweeper import OptunaSweeper
 from ddrsa.sweep.sweeper import CheckedSweeper
 
 # Hydra instantiates plugins only by names that begin with hydra_plugins.
@@ -51,7 +53,7 @@ class SupervisedLauncherConf:
 
 
 def register(launcher: str = "supervised") -> None:
-    """Make `hydra/sweeper: checked` and `hydra/launcher: supervised` known to Hydra. May be called again.
+    """Make `hydra/sweeper: checked`, `optuna` and `hydra/launcher: supervised` known to Hydra. May be called again.
 
     launcher: another name, for a project that has a file hydra/launcher/supervised.yaml to extend it.
     """
@@ -60,6 +62,9 @@ def register(launcher: str = "supervised") -> None:
     plugins.register(CheckedSweeper)
     plugins.class_name_to_class[SWEEPER_TARGET] = CheckedSweeper
     store.store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
+    plugins.register(OptunaSweeper)
+    plugins.class_name_to_class[OPTUNA_TARGET] = OptunaSweeper
+    store_groups()
     plugins.register(SupervisedLauncher)
     plugins.class_name_to_class[LAUNCHER_TARGET] = SupervisedLauncher
     store.store(group="hydra/launcher", name=launcher, node=SupervisedLauncherConf, provider="ddrsa")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 from ddrsa.sweep.display import Display, SweepView, console_handlers, open_display
 from ddrsa.sweep.observer import SweepOutcome
@@ -20,6 +21,7 @@ class TerminalProgress:
         self._display = display
         self._view = SweepView([], 1)
         self._runs: dict[int, RunView] = {}
+        self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
         """See `SweepObserver`."""
@@ -30,6 +32,22 @@ class TerminalProgress:
         for handler in console_handlers():
             handler.addFilter(_not_observed)
         self.display.update(self._view)
+
+    def expected(self, count: int) -> None:
+        """See `SweepObserver`."""
+        # They stand for themselves in the counts and in the time that is left.
+        self._to_come = [RunView("", Path()) for _ in range(count)]
+        self._show_all()
+
+    def added(self, run: PlannedRun) -> None:
+        """See `SweepObserver`."""
+        self._to_come = self._to_come[1:]
+        view = RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config))
+        self._runs[run.number] = view
+        self._show_all()
+
+    def _show_all(self) -> None:
+        self._view.runs = [*self._runs.values(), *self._to_come]
 
     @property
     def display(self) -> Display:
@@ -68,7 +86,7 @@ class TerminalProgress:
         self.display.close()
         for handler in console_handlers():
             handler.removeFilter(_not_observed)
-        print_summary(self.display.console, self._view.runs, values)
+        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best)
 
 
 def _not_observed(record: logging.LogRecord) -> bool:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,17 @@ class SweepRecord:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.search: dict[str, Any] | None = None  # what the manifest says of the search that plans the runs
         self._runs: dict[Path, PlannedRun] = {}
         self._results: dict[Path, dict[str, Any]] = {}
         self._changed = False
         self._next_write = 0.0
         self._last_error = ""
+
+    @cached_property
+    def _code(self) -> dict[str, Any]:
+        """The code that was started, as it was then; a search writes the manifest again for each run."""
+        return {"git": _git_state(), "versions": _versions()}
 
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
@@ -53,8 +60,8 @@ class SweepRecord:
                 "working_dir": str(Path.cwd()),
                 "hostname": socket.gethostname(),
                 "pid": os.getpid(),
-                "git": _git_state(),
-                "versions": _versions(),
+                **self._code,
+                **({} if self.search is None else {"search": self.search}),
                 "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
                 "earlier_runs": self._others(MANIFEST, "runs", "earlier_runs"),
             },

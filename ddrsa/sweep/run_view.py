@@ -127,6 +127,15 @@ class RunView:
         return max(self.changed - started, 0.0) / done
 
 
+def is_done(status: Mapping[str, Any], search: bool) -> bool:
+    """Whether a run with this status.json has its result, for a search or for any other sweep.
+
+    One that was pruned by a search (`trial`) is not done for a sweep that wants it in full.
+    """
+    state = status.get("state")
+    return state == "completed" or (state == "pruned" and (search or status.get("trial") is None))
+
+
 def run_seconds(directory: Path) -> float | None:
     """How long a run took that ended, all its attempts where its metrics say so; None where nothing says so."""
     run = RunDirectory(directory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,22 @@ RUL_RMSE = "RUL RMSE"
 RETURN_VALUE = "value"
 
 
-def print_summary(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any] | None = None) -> None:
+def print_summary(
+    console: Console,
+    runs: Sequence[RunView],
+    values: Mapping[Path, Any] | None = None,
+    print_best: Callable[[Console], None] | None = None,
+) -> None:
     """Print how many runs ended how, the best of them, lowest first, and the failures.
 
     values: what the tasks returned, by run directory: the criterion where the runs have no metrics.
+    print_best: prints the best in another way: those of a search.
     """
     console.print(f"{len(runs)} runs: {shown_counts(runs)}", highlight=False)
-    criterion, best = best_runs(runs, values or {})
-    if best:
-        console.print(_best_table(criterion, best, len(runs)))
-        # A path that is broken in two cannot be copied.
-        console.print(Text(f"the best: {os.path.relpath(best[0][1].directory)}"), soft_wrap=True)
+    if print_best is None:
+        _print_best(console, runs, values or {})
+    else:
+        print_best(console)
     failures = [run for run in runs if run.state in FAILED]
     if failures:
         console.print(_heading(f"{len(failures)} of {len(runs)} runs failed"))
@@ -41,6 +46,14 @@ def print_summary(console: Console, runs: Sequence[RunView], values: Mapping[Pat
             console.print(Text(f"    {os.path.relpath(RunDirectory(run.directory).log)}"), soft_wrap=True)
         if len(failures) > SHOWN_FAILURES:
             console.print(f"  and {len(failures) - SHOWN_FAILURES} more: see all_results.json")
+
+
+def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any]) -> None:
+    criterion, best = best_runs(runs, values)
+    if best:
+        console.print(_best_table(criterion, best, len(runs)))
+        # A path that is broken in two cannot be copied.
+        console.print(Text(f"the best: {os.path.relpath(best[0][1].directory)}"), soft_wrap=True)
 
 
 def best_runs(runs: Sequence[RunView], values: Mapping[Path, Any]) -> tuple[str, list[tuple[float, RunView]]]:

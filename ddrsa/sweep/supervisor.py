@@ -20,6 +20,7 @@ from ddrsa.sweep.locked_files import LockedFile
 from ddrsa.sweep.observer import Observers, Outcome
 from ddrsa.sweep.plan import PlannedRun
 from ddrsa.sweep.processes import Ended, ProcessServer
+from ddrsa.sweep.run_view import is_done
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,7 @@ class Supervisor:
         children are killed.
     max_failures: no new run starts when so many have failed; None for no limit.
     signals: those that this process gets, appended as they come. One SIGINT is `stop`; any other, or two, `end_all`.
+    search: the runs are trials of a search, for which one that a search has pruned is done.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Supervisor:
         timeout: float | None = None,
         max_failures: int | None = None,
         signals: Sequence[int] = (),
+        search: bool = False,
     ) -> None:
         self.server = server
         self.observers = observers
@@ -83,6 +86,7 @@ class Supervisor:
         self.timeout = timeout
         self.max_failures = max_failures
         self.signals = signals
+        self.search = search
         self.failures = 0
         self.stopping: str | None = None  # why no new run starts
         self._ending: tuple[str, str] | None = None  # the state and the reason of what is under way
@@ -99,6 +103,10 @@ class Supervisor:
     def submit(self, run: PlannedRun) -> None:
         """Queue a run."""
         self._pending.append(_Task(run, timeout=self.timeout if run.timeout is None else 60 * run.timeout))
+
+    def start(self) -> None:
+        """Start what is queued, as far as there is room; `wait` does so too."""
+        self._start_pending()
 
     def wait(self) -> tuple[PlannedRun, Outcome] | None:
         """The next run to end, and how; None when nothing more will end."""
@@ -225,7 +233,7 @@ class Supervisor:
         state = status.get("state")
         # Times are in whole seconds: what failed in the second in which this launcher started is tried again.
         others = state in ("failed", "timed_out") and (status.get("ended_at") or "") > self._since
-        if state not in ("completed", "pruned") and not others:
+        if not is_done(status, self.search) and not others:
             return False
         self._finish(task, Outcome(str(state), status.get("error"), status.get("return_value")))
         return True

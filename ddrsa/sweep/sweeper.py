@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
@@ -135,6 +136,7 @@ class CheckedSweeper(Sweeper):
         shared = set(jobs[0]).intersection(*jobs) if jobs else set()
 
         def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:
+            self._check_params([override for override in overrides if override not in shared])
             if not selection.wants(config, [override for override in overrides if override not in shared]):
                 return False
             if check is not None:
@@ -149,6 +151,15 @@ class CheckedSweeper(Sweeper):
             log.info("%d of %d runs selected by %s", len(runs), len(jobs), selection)
         log.debug("planned %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
         return runs
+
+    def _check_params(self, overrides: Sequence[str]) -> None:
+        """Raise ConfigError where the job that `HydraConfig` shows has a grid of its own, which nobody would run."""
+        own = HydraConfig.get().sweeper.get("params") or {}
+        if own != self.params:
+            raise ConfigError(
+                f"{' '.join(overrides)} brings values to sweep over (hydra.sweeper.params: {', '.join(own)}): "
+                "it cannot be one of the values of a sweep itself, give one at a time"
+            )
 
 
 def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from ddrsa.errors import UsageError
 from ddrsa.rundir import find_runs, is_alive, read_json
 from ddrsa.sweep.display import Display, SweepView, open_display
 from ddrsa.sweep.estimate import durations_of
-from ddrsa.sweep.placement import MANIFEST
+from ddrsa.sweep.placement import MANIFEST, OWNERS
 from ddrsa.sweep.run_view import DONE, ENDED, FAILED, LOST, RunView, kind_of, run_seconds, short_name
 from ddrsa.sweep.summary import print_summary
 
@@ -34,6 +36,8 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     display = open_display() if display is None else display
     try:
         while not _has_ended(sweep_dir, view):
+            if _is_search(sweep_dir):
+                view.runs = runs = _with_those_planned_since(sweep_dir, runs)
             for run in runs:
                 if run.state not in DONE:
                     _look(run, view, display)
@@ -42,7 +46,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
             time.sleep(POLL_SECONDS)
     finally:
         display.close()
-    print_summary(display.console, runs)
+    print_summary(display.console, runs, print_best=_search_summary(sweep_dir))
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
     if all(run.state in DONE or (run.optional and run.state in FAILED) for run in runs):
@@ -53,13 +57,36 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
 def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
     if view.active or time.time() - max(run.changed for run in view.runs) < SETTLED_SECONDS:
         return False
-    return view.ended == len(view.runs) or _launcher_is_gone(sweep_dir)
+    if _is_search(sweep_dir) and _launcher_lives(sweep_dir):
+        return False  # it plans another run when one has ended
+    return view.ended == len(view.runs) or _launcher_lives(sweep_dir) is False
 
 
-def _launcher_is_gone(sweep_dir: Path) -> bool:
-    """Whether it is known that the process which wrote the manifest no longer runs."""
+def _is_search(sweep_dir: Path) -> bool:
+    """Whether the runs are planned one after the other. A grid's manifest may be long, and is not read for that."""
+    return (sweep_dir / OWNERS).is_dir()
+
+
+def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
+    """What prints the best trials of a search, which may be the highest; None of a grid."""
+    if not _is_search(sweep_dir):
+        return None
+    from ddrsa.sweep.best import summary_of  # imports Optuna
+
+    summary = summary_of(sweep_dir)
+    return None if summary is None else summary.print
+
+
+def _with_those_planned_since(sweep_dir: Path, runs: Sequence[RunView]) -> list[RunView]:
+    """All that a search has planned until now, the known ones as they are."""
+    known = {run.directory: run for run in runs}
+    return [known.get(run.directory, run) for run in planned_runs(sweep_dir)]
+
+
+def _launcher_lives(sweep_dir: Path) -> bool | None:
+    """Whether the process which wrote the manifest still runs; None where that cannot be known."""
     manifest = _manifest(sweep_dir)
-    return manifest is not None and is_alive({**manifest, "started_at": manifest["created_at"]}) is False
+    return None if manifest is None else is_alive({**manifest, "started_at": manifest["created_at"]})
 
 
 def _manifest(sweep_dir: Path) -> dict[str, Any] | None:

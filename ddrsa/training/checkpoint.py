@@ -25,7 +25,10 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError) as error:
+    except pickle.UnpicklingError as error:
+        # torch's own message is a paragraph, which recommends to load the file all the same.
+        raise DataError(f"{path} is damaged, or holds more than tensors and plain values: it is not read") from error
+    except (RuntimeError, EOFError, OSError) as error:
         raise DataError(f"{path} cannot be read as a checkpoint: {error}") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:

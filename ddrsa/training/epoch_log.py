@@ -11,11 +11,15 @@ from ddrsa.rundir import atomic_write
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch. Losses are means per window; learning_rate is that of the epoch's last step; seconds, wall clock."""
+    """One epoch. Losses are means per window; learning_rate is that of the epoch's last step; seconds, wall clock.
+
+    validation_nll: negative log-likelihood, which can be compared between runs whose losses are weighted in other ways.
+    """
 
     epoch: int
     train_loss: float
     validation_loss: float
+    validation_nll: float
     best_validation_loss: float
     learning_rate: float
     seconds: float

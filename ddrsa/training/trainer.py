@@ -17,7 +17,7 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir import RunDirectory
-from ddrsa.survival.losses import event_inside, training_loss
+from ddrsa.survival.losses import event_inside, negative_log_likelihood, training_loss
 from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.options import TrainingOptions
@@ -47,7 +47,7 @@ def train(
     options: TrainingOptions,
     run: RunDirectory,
     describe: Mapping[str, Any],
-    on_epoch: Callable[[EpochRecord], None],
+    on_epoch: Callable[[EpochRecord], bool],
 ) -> Progress:
     """Train `model` in place; afterwards it holds the weights with the lowest validation loss.
 
@@ -59,7 +59,7 @@ def train(
         training, validation: windows of different units.
         run: where checkpoints and the log of the epochs go.
         describe: plain values that every checkpoint carries (config, scaling, features).
-        on_epoch: called after each epoch, when its checkpoint is on disk.
+        on_epoch: called after each epoch, when its checkpoint is on disk; True ends the training there.
 
     Raises:
         TrainingDivergedError: a loss was not finite; the checkpoints of the last good epoch stay.
@@ -87,7 +87,7 @@ def train(
         start = time.perf_counter()
         progress.epoch += 1
         train_loss = train_epoch(model, training, options, optimizer, schedule, progress.epoch)
-        validation_loss = _loss_of_split(model, validation, options)
+        validation_loss, validation_nll = _losses_of_split(model, validation, options)
         if not math.isfinite(validation_loss):
             raise TrainingDivergedError(
                 f"the validation loss is {validation_loss} after epoch {progress.epoch} ({_in_short(options)})"
@@ -103,6 +103,7 @@ def train(
             progress.epoch,
             train_loss,
             validation_loss,
+            validation_nll,
             progress.best_validation_loss,
             schedule.learning_rate,
             round(seconds, 4),
@@ -121,7 +122,8 @@ def train(
                 "random_state": random_state(),
             },
         )
-        on_epoch(record)
+        if on_epoch(record):
+            break
 
     model.load_state_dict(load_checkpoint(run.checkpoint_best)["model"])
     return progress
@@ -183,21 +185,22 @@ def _add_gradient(model: DDRSAModel, training: Windows, index: Tensor, options: 
     return loss
 
 
-def _loss_of_split(model: DDRSAModel, split: Windows, options: TrainingOptions) -> float:
+def _losses_of_split(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple[float, float]:
+    """The training loss and the negative log-likelihood of the windows, each the mean."""
     logits = forecast(
         model, (batch.windows for batch in split.batches(forecast_batch_size(model, split.lookback, split.device)))
     )
-    return float(
-        training_loss(
-            logits,
-            split.time_to_event,
-            split.event_observed,
-            options.lambda_param,
-            options.nasa_weight,
-            num_windows=len(split),
-            num_events=event_inside(split.time_to_event, split.event_observed, model.horizon).sum(),
-        )
+    loss = training_loss(
+        logits,
+        split.time_to_event,
+        split.event_observed,
+        options.lambda_param,
+        options.nasa_weight,
+        num_windows=len(split),
+        num_events=event_inside(split.time_to_event, split.event_observed, model.horizon).sum(),
     )
+    nll = negative_log_likelihood(logits, split.time_to_event, split.event_observed)
+    return float(loss), float(nll.double().mean())
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:

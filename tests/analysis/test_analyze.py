@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -9,7 +10,13 @@ from pathlib import Path
 
 import pytest
 from analysis_runs import MakeRun, metrics
+from generated_sweep import grid, write_sweep
 
+# What a sweep over the learning rate, cut off half-way, suffices for.
+PLOTTED = (
+    *("model_comparison", "policy_tradeoff", "parallel_coordinates", "learning_rate_analysis"),
+    *(f"{metric}_vs_hyperparameters" for metric in ("rul_mae", "rul_rmse", "concordance_index")),
+)
 ANALYZE = Path(__file__).parents[2] / "analyze.py"
 
 
@@ -48,16 +55,23 @@ def test_half_done_sweep(tmp_path: Path, sweep_dir: Path, make_run: MakeRun) -> 
     assert "learning_rate=0.0003" in result.stdout
     for value in ("10.25", "12.5", "0.75"):
         assert value in result.stdout
-    table = result.stdout.partition("Best configurations")[2].partition("Written:")[0]
+    assert "simulated: the best of 2 configurations is lstm learning_rate=0.0003" in " ".join(result.stdout.split())
+    table = result.stdout.partition("The best of each model")[2].partition("To ")[0]
     assert max(map(len, table.splitlines())) <= 80
     assert "\x1b" not in result.stdout
     assert "…" not in result.stdout
-    assert files(sweep_dir) - before == {
+    tables = {
         "summary_statistics.csv",
         "best_configurations.csv",
-        "analysis_plots/model_comparison.png",
-        "analysis_plots/model_comparison.svg",
+        "runs.csv",
+        "failures.csv",
+        "best.yaml",
+        "report.html",
     }
+    plots = {f"analysis_plots/{name}.{suffix}" for name in PLOTTED for suffix in ("png", "svg")}
+    assert files(sweep_dir) - before == tables | plots
+    assert "Not drawn: batch_size_analysis: batch_size was not swept\n" in result.stdout
+    assert "visualize=true\n" in result.stdout
     # Nothing of Hydra's beside the sweep.
     assert {path.name for path in tmp_path.iterdir()} == {"sweep"}
 
@@ -71,10 +85,30 @@ def test_nothing_completed(tmp_path: Path, sweep_dir: Path, make_run: MakeRun) -
     assert not (sweep_dir / "analysis_plots").exists()
 
 
-def test_criterion_without_a_number_is_said(tmp_path: Path, make_run: MakeRun) -> None:
-    make_run(result={"rul_mae": 1.0, "rul_rmse": float("nan")})
+def test_other_metric_and_units(tmp_path: Path, make_run: MakeRun) -> None:
+    make_run(result={"nll": 1.0, "validation": {"rul_mae": math.nan}}, batch_size=32)
+    make_run(result={"nll": 2.0, "validation": {"rul_mae": math.nan}}, batch_size=64)
     result = analyze("hydra.sweep.dir=sweep", cwd=tmp_path)
-    assert "No completed run of simulated, lstm has a number for rul_rmse, concordance_index." in result.stdout
+    assert "no completed run has a number for rul_mae; choose another with metric=NAME" in " ".join(
+        result.stdout.split()
+    )
+    result = analyze("hydra.sweep.dir=sweep", "metric=nll", "select_by=test", cwd=tmp_path)
+    said = " ".join(result.stdout.split())
+    assert "lstm batch_size=32: Negative log-likelihood 1 nats per window on the test units" in said
+
+
+def test_two_sweeps(tmp_path: Path) -> None:
+    values = {"model": ["lstm"], "seed": [0, 1]}
+    for name in ("before", "after"):
+        write_sweep(tmp_path / name, grid(values))
+    before = files(tmp_path)
+    result = analyze("sweeps=[before,after]", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "before: 2 runs: 2 completed\nafter: 2 runs: 2 completed\n" in result.stdout
+    written = files(tmp_path) - before
+    directory = "multirun/comparisons/before+after/"
+    assert all(path.startswith(directory) for path in written)
+    assert {f"{directory}sweep_comparison.csv", f"{directory}analysis_plots/sweep_comparison.png"} <= written
 
 
 def test_newest_sweep(tmp_path: Path, sweep_dir: Path, make_run: MakeRun) -> None:
@@ -100,6 +134,12 @@ def test_newest_sweep(tmp_path: Path, sweep_dir: Path, make_run: MakeRun) -> Non
             ["hydra.sweep.dir=sweep"],
             "error: hydra.sweep.dir=sweep: it holds no run (a directory with .hydra/config.yaml)",
         ),
+        (["sweeps=[sweep]"], "error: sweeps: at least two are needed; hydra.sweep.dir=DIR reads one"),
+        (["sweeps=[sweep,nowhere]"], "error: sweeps=sweep: it holds no run (a directory with .hydra/config.yaml)"),
+        (["sweeps=sweep"], "error: sweeps=sweep: a list of directories is expected, 'sweeps=[DIR1,DIR2]'"),
+        (["sweeps=[sweep,sweep]"], "error: sweeps: sweep is given twice"),
+        (["hydra.sweep.dir=sweep", "select_by=luck"], "error: select_by=luck: allowed are validation and test"),
+        (["hydra.sweep.dir=sweep", "watch=maybe"], "error: watch=maybe: allowed are true and false"),
         (["batch_size=3"], "error: Could not override 'batch_size'. Key 'batch_size' is not in struct."),
     ],
 )
@@ -125,13 +165,13 @@ def test_torch_is_not_imported(tmp_path: Path, make_run: MakeRun) -> None:
     make_run()
     code = (
         "import pkgutil, runpy, sys, ddrsa.analysis\n"
-        "for module in pkgutil.iter_modules(ddrsa.analysis.__path__, 'ddrsa.analysis.'): __import__(module.name)\n"
+        "for module in pkgutil.walk_packages(ddrsa.analysis.__path__, 'ddrsa.analysis.'): __import__(module.name)\n"
         f"sys.argv = ['analyze.py', 'hydra.sweep.dir=sweep']\n"
         "try:\n"
         f"    runpy.run_path({str(ANALYZE)!r}, run_name='__main__')\n"
         "except SystemExit as exit:\n"
         "    assert exit.code == 0, exit.code\n"
-        "print('imported:', [name for name in ('torch', 'ddrsa.sweep', 'matplotlib.pyplot') if name in sys.modules])\n"
+        "print('imported:', [name for name in ('torch', 'ddrsa.sweep') if name in sys.modules])\n"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True, check=True)
     assert result.stdout.splitlines()[-1] == "imported: []"

@@ -13,7 +13,6 @@ import pytest
 from analysis_runs import MakeRun, metrics
 
 from ddrsa.analysis.collect import collect
-from ddrsa.analysis.run_config import read_run_config
 from ddrsa.analysis.run_state import shown_state
 from ddrsa.errors import ConfigError
 
@@ -42,14 +41,10 @@ def test_one_row_per_run(sweep_dir: Path, make_run: MakeRun) -> None:
     assert (runs["run000"]["rul_mae"], runs["run000"]["nll"], runs["run000"]["epoch"]) == (10, 1.5, 3)
     assert math.isnan(runs["run001"]["official_rmse"])
     assert runs["run000"]["best_validation_loss"] == 0.5
-    assert set(sweep.metrics) == {
-        "rul_mae",
-        "rul_rmse",
-        "concordance_index",
-        "n_parameters",
-        "nll",
-        "official_rmse",
-    }
+    quality = {"rul_mae", "rul_rmse", "concordance_index", "oti_at_5_percent", "oti_at_10_percent"}
+    validation = {f"validation_{name}" for name in quality}
+    assert set(sweep.metrics) == {*quality, *validation, "n_parameters", "nll", "official_rmse"}
+    assert set(sweep.quality_metrics) == {*quality, "nll", "official_rmse"}
     assert len(sweep.completed) == 2
 
 
@@ -61,15 +56,6 @@ def test_numbers_that_are_not_finite_are_nan(sweep_dir: Path, make_run: MakeRun)
     assert sweep.runs[sweep.metrics].iloc[0].tolist() == pytest.approx([math.nan] * 3 + [2.0], nan_ok=True)
 
 
-def test_oti_is_a_long_table(sweep_dir: Path, make_run: MakeRun) -> None:
-    curve = [{"cost": c, "miss_rate": 1 / c, "mean_time_to_event": float(c)} for c in (8, 16, 32)]
-    make_run(result=metrics(1, 2, 0.5, oti=curve))
-    make_run(result=metrics(1, 2, 0.5, oti=[]))
-    oti = collect(sweep_dir).oti
-    assert oti[["cost", "miss_rate", "mean_time_to_event"]].to_dict("records") == curve
-    assert set(oti["directory"]) == {"logs/simulated/lstm/run000"}
-
-
 def test_swept(sweep_dir: Path, make_run: MakeRun) -> None:
     # hidden_size follows from the model; num_layers and grad_clip (null is a value) were tried themselves.
     make_run("lstm", model_options={"hidden_size": 8}, batch_size=32, grad_clip=None, device="cpu")
@@ -78,7 +64,16 @@ def test_swept(sweep_dir: Path, make_run: MakeRun) -> None:
         make_run("gru", model_options=options, batch_size=64, grad_clip=1.0, device="cuda")
     sweep = collect(sweep_dir)
     assert set(sweep.swept) == {"batch_size", "grad_clip", "model.name", "model.num_layers"}
-    assert not {"device", "gpus", "hydra"} & set(sweep.runs.columns)
+    assert set(sweep.hyperparameters) == {"batch_size", "grad_clip", "model.num_layers"}
+    assert not {"gpus", "hydra"} & set(sweep.runs.columns)
+
+
+def test_seed_and_fold_repeat_a_configuration(sweep_dir: Path, make_run: MakeRun) -> None:
+    for seed, fold in ((0, 0), (1, 0), (0, 1)):
+        make_run(seed=seed, fold=fold, batch_size=32)
+    make_run(seed=0, fold=0, batch_size=64)
+    sweep = collect(sweep_dir)
+    assert (sweep.hyperparameters, sweep.repeats) == (["batch_size"], ["seed", "fold"])
 
 
 def test_a_hyperparameter_does_not_hide_a_column(sweep_dir: Path, make_run: MakeRun) -> None:
@@ -87,36 +82,6 @@ def test_a_hyperparameter_does_not_hide_a_column(sweep_dir: Path, make_run: Make
     assert (run["epoch"], run["config.epoch"], run["rul_mae"], run["config.rul_mae"]) == (3, 77, 10, 5)
     # The number of epochs that was asked for is a hyperparameter, so its name stays.
     assert run["num_epochs"] == 100
-
-
-def test_config_interpolations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DDRSA_TEST_SECRET", "not to be read")
-    path = tmp_path / "config.yaml"
-    path.write_text("""
-seed: 3
-split_seed: ${seed}
-gpu_index: ${gpu_index:}
-lease: ${gpu_index}
-key: ${oc.env:DDRSA_TEST_SECRET}
-indirect: ${key}
-data_dir: data
-nested:
-  list: [1, "${seed}"]
-  unknown: ["${unknown:1}"]
-  deep: [{a: "${oc.env:DDRSA_TEST_SECRET}"}]
-loop: ${loop}
-needed: ???
-nothing: null
-""")
-    assert read_run_config(path) == {"seed": 3, "split_seed": 3, "nested.list": "[1, 3]", "nothing": None}
-
-
-@pytest.mark.parametrize("text", ["a: [", "- 1", "7", "a: ${", "\x00"])
-def test_config_that_is_none(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(text)
-    with pytest.raises(ValueError, match=r"config\.yaml"):
-        read_run_config(path)
 
 
 def test_damage_spoils_one_row_only(sweep_dir: Path, make_run: MakeRun) -> None:

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddrsa.survival.policy import evaluate_policy, intervene, stopping_costs
+from ddrsa.survival.policy import critical_cost, intervene, stopping_costs
 
 hazards = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=7)
 
@@ -37,30 +37,28 @@ def test_backward_induction_is_the_best_of_all_stopping_times(row: list[float], 
         assert bool(intervene(logits, cost)) == (costs[0] < min(costs[1:]))
 
 
-@given(
-    st.lists(hazards.filter(lambda row: len(row) == 5), min_size=2, max_size=8), st.floats(1, 100), st.floats(1, 100)
-)
-def test_a_larger_cost_intervenes_no_later(life: list[list[float]], cost: float, more: float) -> None:
-    logits = torch.logit(torch.tensor(life, dtype=torch.float64))
-    tau = torch.arange(len(life) - 1, -1, -1)
-    unit = torch.zeros(len(life))
-    cheap, dear = (evaluate_policy(logits, unit, tau, value) for value in (cost, cost + more))
-    assert dear.miss_rate <= cheap.miss_rate
-    if cheap.mean_time_to_event is not None:
-        assert dear.mean_time_to_event >= cheap.mean_time_to_event
+@given(hazards, st.floats(0.1, 300))
+def test_critical_cost_is_where_the_decision_turns(row: list[float], cost: float) -> None:
+    logits = torch.logit(torch.tensor(row, dtype=torch.float64))
+    critical = float(critical_cost(logits))
+    assert bool(intervene(logits, critical * (1 + 1e-9)))
+    assert not bool(intervene(logits, critical * (1 - 1e-9)))
+    if not np.isclose(critical, cost, rtol=1e-9):
+        assert bool(intervene(logits, cost)) == (critical <= cost)
 
 
-def test_first_intervention_of_each_unit_counts() -> None:
-    never, now = torch.full((4,), -30.0), torch.full((4,), 30.0)
-    logits = torch.stack([never, now, never, now, never, never, now])
-    unit = torch.tensor([7, 7, 7, 7, 3, 3, 3])
-    tau = torch.tensor([3.0, 2.0, 1.0, 0.0, 2.0, 1.0, 0.0])
-    # Unit 7 is stopped 2 cycles early. Unit 3 only at the failure itself, which is too late.
-    outcome = evaluate_policy(logits, unit, tau, 8.0)
-    assert outcome.miss_rate == 0.5
-    assert outcome.mean_time_to_event == 2.0
+def test_critical_cost_keeps_the_shape_and_small_hazards() -> None:
+    logits = torch.full((2, 3, 50), -40.0)
+    logits[1, 2] = -2000.0
+    critical = critical_cost(logits)
+    assert critical.shape == (2, 3)
+    # A constant hazard h: the expected time used per probability of failing is 1 / h - 1, whatever the step.
+    assert float(critical[0, 0]) == pytest.approx(np.exp(40.0), rel=1e-6)
+    assert torch.isinf(critical[1, 2])  # no hazard at all: never
 
 
-def test_all_missed() -> None:
-    outcome = evaluate_policy(torch.full((2, 4), -30.0), torch.tensor([1, 1]), torch.tensor([1.0, 0.0]), 8.0)
-    assert (outcome.miss_rate, outcome.mean_time_to_event) == (1.0, None)
+def test_critical_costs_in_parts_are_those_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn(11, 6, generator=torch.Generator().manual_seed(0))
+    whole = critical_cost(logits)
+    monkeypatch.setattr("ddrsa.survival.policy._FORECASTS_AT_ONCE", 4)
+    assert torch.equal(critical_cost(logits), whole)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from searches import Searches
 from supervised import Sweeps
 
 HERE = Path(__file__).parent
@@ -102,10 +103,19 @@ def hold_gpu(tmp_path):
 @pytest.fixture
 def sweeps(tmp_path):
     """Sweeps of supervised_app.py; whatever still runs at the end is killed."""
-    made = Sweeps(tmp_path)
-    yield made
-    for process in [*made.processes(), *made.started]:
+    yield from _made(Sweeps(tmp_path))
+
+
+@pytest.fixture
+def searches(tmp_path):
+    """Searches of search_app.py; whatever still runs at the end is killed."""
+    yield from _made(Searches(tmp_path))
+
+
+def _made(sweeps):
+    yield sweeps
+    for process in [*sweeps.processes(), *sweeps.started]:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    for process in made.started:
+    for process in sweeps.started:
         process.wait()

@@ -28,13 +28,16 @@ hydra: {sweep: {dir: sweep, subdir: "x${x}"}, launcher: {n_jobs: 2}}
 class Sweeps:
     """Starts sweeps in `directory`, and looks at what is left there."""
 
+    app = "supervised_app"
+    config = CONFIG
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.started: list[subprocess.Popen[str]] = []
         self.environ = {"PYTHONPATH": str(ROOT), "DDRSA_LEASE_DIR": str(directory / "leases")}
-        (directory / "supervised_app.yaml").write_text(CONFIG)
-        app = Path(__file__).with_name("supervised_app.py").read_text()
-        (directory / "supervised_app.py").write_text(app.replace("config_path=None", 'config_path="."'))
+        (directory / f"{self.app}.yaml").write_text(self.config)
+        app = Path(__file__).with_name(f"{self.app}.py").read_text()
+        (directory / f"{self.app}.py").write_text(app.replace("config_path=None", 'config_path="."'))
 
         self.do({})
 
@@ -50,7 +53,7 @@ class Sweeps:
         self.environ |= {"GPUS": json.dumps(gpus_key), "RUNS_PER_GPU": json.dumps(runs_per_gpu)}
 
     def start(self, *overrides: str, multirun: bool = True) -> subprocess.Popen[str]:
-        command = [sys.executable, "supervised_app.py", *(["-m"] if multirun else []), *overrides]
+        command = [sys.executable, f"{self.app}.py", *(["-m"] if multirun else []), *overrides]
         process = subprocess.Popen(
             command,
             cwd=self.directory,

@@ -55,6 +55,12 @@ def test_pairs_that_cannot_be(zipped: Any, message: str) -> None:
     assert str(raised.value) == message
 
 
+def test_the_last_of_two_counts() -> None:
+    assert jobs("a=1,2", "b=3,4", "a=5") == ["a=5 b=3", "a=5 b=4"]
+    with pytest.raises(ConfigError, match="a has no list of values, those with one are b"):
+        jobs("a=1,2", "b=3,4", "a=5", zipped=["a", "b"])
+
+
 def test_an_interval_is_no_list() -> None:
     with pytest.raises(HydraException, match=r"lr=interval\(0,1\): this sweeper knows no interval sweep"):
         jobs("lr=interval(0,1)")

@@ -130,6 +130,12 @@ def test_the_config_of_the_sweeper_can_name_parameters(app, tmp_path):
     assert not (tmp_path / "checked.txt").exists()
 
 
+def test_the_command_line_takes_the_place_of_a_parameter(app, tmp_path):
+    result = app("+hydra.sweeper.params.batch_size='8,9'", "batch_size=4,6", "hydra.sweeper.check=null")
+    assert result.returncode == 0, result.stderr
+    assert sorted(path.parent.name for path in tmp_path.glob("sweep/*/done")) == ["4", "6"]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -32,7 +32,7 @@ OPTIONS = TrainingOptions(
     seed=3,
 )
 LSTM = RecurrentOptions("lstm", hidden_size=8, num_layers=2)
-TRANSFORMER = TransformerOptions("transformer", 16, 2, 1, 1, 16, rows_per_token=2)
+TRANSFORMER = TransformerOptions("transformer", 16, 2, 1, 1, 16, rows_per_token=2, activation="relu")
 
 
 class Killed(BaseException):

@@ -1,0 +1,97 @@
+"""An analysis: the runs of one sweep or several, and everything that is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from ddrsa.analysis.answer import Answer, answers
+from ddrsa.analysis.collect import Sweep, collect_all
+from ddrsa.analysis.compare import sweep_comparison
+from ddrsa.analysis.configurations import Configurations
+from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.tables import (
+    best_configurations,
+    failures_table,
+    runs_table,
+    summary_statistics,
+    write_tables,
+)
+from ddrsa.rundir import atomic_write
+
+BEST = "best.yaml"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of the runs. tables: by the name of the file, without .csv; answers: one per data set."""
+
+    sweep: Sweep
+    selection: Selection
+    configurations: Configurations
+    answers: list[Answer]
+    tables: dict[str, pd.DataFrame]
+
+
+def analyse(sources: Mapping[str, Path], path: Path, selection: Selection) -> Analysis:
+    """Read the runs beneath each of `sources`, by the name of the sweep. It writes nothing.
+
+    path: the directory that the tables will be written into, which names of runs are relative to.
+
+    Raises ConfigError where a directory holds no run, or where no completed run has the metric of `selection`.
+    """
+    sweep = collect_all(dict(sources), path)
+    configurations = Configurations(sweep)
+    tables = {
+        "summary_statistics": summary_statistics(sweep),
+        "best_configurations": best_configurations(sweep, selection, configurations),
+        "runs": runs_table(sweep),
+        "failures": failures_table(sweep),
+    }
+    if sweep.is_comparison:
+        tables["sweep_comparison"] = sweep_comparison(sweep)
+    return Analysis(sweep, selection, configurations, answers(sweep, selection, configurations), tables)
+
+
+def write_analysis(analysis: Analysis) -> list[Path]:
+    """Write the tables and best.yaml into the directory of the analysis; returns the paths.
+
+    Without a best configuration there is no best.yaml: an earlier one is removed.
+    """
+    directory = analysis.sweep.path
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = write_tables(analysis.tables, directory)
+    best = directory / BEST
+    content = [_best(answer) for answer in analysis.answers if answer.best is not None]
+    if not content:
+        best.unlink(missing_ok=True)
+        return paths
+    with atomic_write(best) as stream:
+        stream.write(
+            "# The best configuration of each data set, and the command that trains it again with more epochs.\n"
+        )
+        yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True, width=10_000)
+    return [*paths, best]
+
+
+def _best(answer: Answer) -> dict[str, Any]:
+    everything = answer.to_dict()
+    best = everything["best"]
+    return {
+        "dataset": answer.dataset,
+        "command": answer.command,
+        "model": best["model"],
+        "values": best["values"],
+        "metric": answer.metric,
+        "select_by": answer.select_by,
+        "selected": best["selected"],
+        "test": everything["test"],
+        "verdict": answer.verdict,
+        "repeats": best["repeats"],
+        "directories": best["directories"],
+    }

@@ -1,0 +1,79 @@
+"""What the numbers of a result mean: their label, their unit, and which direction is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# The columns of the validation units' metrics begin with this.
+VALIDATION = "validation_"
+SELECT_BY = ("validation", "test")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of a run. unit is empty where it has none."""
+
+    label: str
+    unit: str = ""
+    higher_is_better: bool = False
+    lowest: float | None = None
+    highest: float | None = None
+
+    def axis(self) -> str:
+        """The label of an axis: with the unit, or the range where there is none, and the better direction."""
+        if self.unit:
+            scale = f" ({self.unit})"
+        elif self.lowest is not None and self.highest is not None:
+            scale = f" ({self.lowest:g} to {self.highest:g})"
+        else:
+            scale = ""
+        return f"{self.label}{scale}\n{'higher' if self.higher_is_better else 'lower'} is better"
+
+
+_CONCORDANCE = {"higher_is_better": True, "lowest": 0.0, "highest": 1.0}
+
+METRICS = {
+    "rul_mae": Metric("MAE of the RUL", "cycles"),
+    "rul_rmse": Metric("RMSE of the RUL", "cycles"),
+    "restricted_rmse": Metric("RMSE of the restricted time", "cycles"),
+    "concordance_index": Metric("Concordance index", **_CONCORDANCE),  # type: ignore[arg-type]
+    "concordance_index_ipcw": Metric("Concordance index, IPCW", **_CONCORDANCE),  # type: ignore[arg-type]
+    "nasa_score": Metric("NASA score", "points"),
+    "integrated_brier_score": Metric("Integrated Brier score", lowest=0.0, highest=1.0),
+    "nll": Metric("Negative log-likelihood", "nats per window"),
+    "oti_at_5_percent": Metric("OTI: time to event at 5 % missed", "cycles"),
+    "oti_at_10_percent": Metric("OTI: time to event at 10 % missed", "cycles"),
+    "official_rmse": Metric("RMSE, official C-MAPSS protocol", "cycles"),
+    "official_score": Metric("Score, official C-MAPSS protocol", "points"),
+    "training_time_seconds": Metric("Training time", "seconds"),
+    "best_validation_loss": Metric("Validation loss", "nats per window"),
+    "n_parameters": Metric("Parameters of the model", "number"),
+}
+
+# By these the best configurations are named.
+CRITERIA = ("rul_mae", "rul_rmse", "concordance_index", "nasa_score", "oti_at_5_percent")
+
+DEFAULT_METRIC = "rul_mae"
+
+# Numbers of a result that say how it came about or how much data there was, not how good the model is.
+NO_QUALITY = frozenset(
+    {"training_time_seconds", "epochs_run", "best_epoch", "n_parameters", "best_validation_loss"}
+    | {"num_units", "num_censored_units", "num_windows", "num_event_windows"}
+)
+
+_HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
+
+
+def metric(name: str) -> Metric:
+    """The metric of a column, with or without the prefix `validation_`.
+
+    One that is not known here is better the lower it is, unless its name says otherwise (accuracy, auc, f1, ...).
+    """
+    name = name.removeprefix(VALIDATION) if name not in METRICS else name
+    known = METRICS.get(name)
+    return known or Metric(name.replace("_", " "), higher_is_better=any(part in name.lower() for part in _HIGHER))
+
+
+def column(name: str, select_by: str) -> str:
+    """The column of the metric `name` on the units of `select_by`, validation or test."""
+    return name if select_by == "test" else VALIDATION + name

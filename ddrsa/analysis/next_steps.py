@@ -1,0 +1,67 @@
+"""What to run next, with the command for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ddrsa.analysis.again import run_of, sweep_further
+from ddrsa.analysis.collect import Sweep
+
+if TYPE_CHECKING:
+    from ddrsa.analysis.answer import Answer
+    from ddrsa.analysis.candidates import Candidate
+
+# Repeats that an interval over seeds needs before it says much.
+_FEWEST_REPEATS = 5
+_UNFINISHED = ("pending", "running", "killed", "interrupted", "timed_out", "failed")
+
+
+@dataclass(frozen=True)
+class NextStep:
+    """Something to run: the reason, and the shell commands."""
+
+    reason: str
+    commands: list[str]
+
+
+def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
+    """What the answer leaves open: runs that have not ended, an optimum at the edge, a margin within the noise."""
+    assert answer.best is not None
+    steps = []
+    unfinished = sum(answer.states.get(state, 0) for state in _UNFINISHED)
+    if unfinished and len(sweep.sources) == 1:
+        runs = "1 run that has" if unfinished == 1 else f"{unfinished} runs that have"
+        steps.append(NextStep(f"finish the {runs} not completed", [f"python train.py resume={sweep.path}"]))
+    if answer.edges:
+        tried = {edge.key: [edge.value, *edge.suggested] for edge in answer.edges}
+        names = " and ".join(edge.key for edge in answer.edges)
+        steps.append(NextStep(f"look beyond the edge of {names}", [_sweep(sweep, answer.best, tried)]))
+    if answer.verdict in ("noise", "unknown") and answer.runner_up is not None:
+        steps.append(
+            NextStep(
+                "repeat the two best with more seeds, until the margin is larger than the noise",
+                [_sweep(sweep, one, _more_seeds(one)) for one in (answer.best, answer.runner_up)],
+            )
+        )
+    return steps
+
+
+def _more_seeds(candidate: Candidate) -> dict[str, list[Any]]:
+    seeds = [seed for seed in candidate.repeats.get("seed", [0]) if isinstance(seed, int)]
+    wanted = max(_FEWEST_REPEATS, 2 * len(seeds))
+    new = (seed for seed in range(max(seeds, default=-1) + 1 + wanted) if seed not in seeds)
+    tried: dict[str, list[Any]] = {"seed": sorted([*seeds, *(next(new) for _ in range(wanted - len(seeds)))])}
+    folds = candidate.repeats.get("fold", [])
+    return tried | ({"fold": folds} if len(folds) > 1 else {})
+
+
+def _sweep(sweep: Sweep, candidate: Candidate, tried: dict[str, list[Any]]) -> str:
+    # Into the same sweep, so that the next analysis sees old and new runs together.
+    source = next(iter(sweep.sources.values())) if len(sweep.sources) == 1 else None
+    if source is not None:
+        tried = {**tried, "hydra.sweep.dir": [str(source)]}
+    if "seed" not in tried:
+        tried = {"seed": candidate.repeats.get("seed", [0]), **tried}
+    run = run_of(candidate.directories[0], sweep.path)
+    return sweep_further(run, {**candidate.values, "model": candidate.model}, tried)

@@ -1,0 +1,106 @@
+"""One run directory in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ddrsa.analysis.results import flat_metrics, is_number
+from ddrsa.analysis.run_config import read_run_config
+from ddrsa.analysis.run_state import UNREADABLE, shown_state
+from ddrsa.rundir import RunDirectory
+
+# The data set or the model of a run whose config names none, or cannot be read.
+NO_NAME = "-"
+
+# The columns of a run that are no hyperparameter and no metric, in the order of runs.csv.
+STATUS_FIELDS = ("run_id", "attempt", "epoch", "device", "gpu_index", "hostname", "started_at", "ended_at")
+COLUMNS = (
+    *("directory", "sweep", "dataset", "model", "state", "reason", "log"),
+    *("best_validation_loss", *STATUS_FIELDS, "wall_seconds"),
+)
+
+
+@dataclass
+class Run:
+    """What one run directory holds: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result."""
+
+    status: dict[str, Any]
+    config: dict[str, Any]
+    metrics: dict[str, float]
+
+    def row(self) -> dict[str, Any]:
+        """One row of the table of runs."""
+        return {**self.config, **self.metrics, **self.status}
+
+
+def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
+    """Read what `run` left. Whatever is damaged makes it `unreadable`, with the reason; nothing is raised.
+
+    directory: how the tables shall name it; sweep: the name of its sweep.
+    """
+    problems: list[str] = []
+
+    def read(reader: Callable[[], dict[str, Any] | None]) -> dict[str, Any]:
+        try:
+            return reader() or {}
+        except (OSError, ValueError) as error:
+            problems.append(" ".join(str(error).split()))
+            return {}
+
+    config = read(lambda: read_run_config(run.config))
+    status = read(run.read_status)
+    result = read(run.read_test_metrics)
+    try:
+        metrics = flat_metrics(result)
+    except ValueError as error:
+        problems.append(f"{run.test_metrics}: {error}")
+        metrics = {}
+
+    state, reason = shown_state(status)
+    if state == "completed" and not result and not problems:
+        problems.append(f"{run.test_metrics} is missing although the run has completed")
+    if problems:
+        state, reason = UNREADABLE, "; ".join(problems)
+
+    loss = status.get("best_validation_loss")
+    return Run(
+        status={
+            "directory": directory,
+            "sweep": sweep,
+            "dataset": _group_name(config, "dataset"),
+            "model": _group_name(config, "model"),
+            "state": state,
+            "reason": reason,
+            "log": _existing(run.log),
+            "best_validation_loss": loss if is_number(loss) else metrics.get("best_validation_loss"),
+            **{field: status.get(field) for field in STATUS_FIELDS},
+            "wall_seconds": _seconds(status),
+        },
+        config=config,
+        metrics=metrics,
+    )
+
+
+def _group_name(config: dict[str, Any], group: str) -> str:
+    name = str(config.get(f"{group}.name", config.get(group, NO_NAME)))
+    subset = config.get(f"{group}.subset")
+    return name if subset is None else f"{name}/{subset}"
+
+
+def _existing(path: Path) -> str | None:
+    return str(path) if path.exists() else None
+
+
+def _seconds(status: dict[str, Any]) -> float:
+    """From the start of the last attempt to its end; NaN while it runs, or where a time cannot be read."""
+    try:
+        return (
+            datetime.fromisoformat(status["ended_at"]) - datetime.fromisoformat(status["started_at"])
+        ).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return math.nan

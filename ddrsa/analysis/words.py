@@ -1,0 +1,95 @@
+"""The answer in words."""
+
+from __future__ import annotations
+
+import math
+
+from ddrsa.analysis.again import settings
+from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer
+from ddrsa.analysis.candidates import Candidate
+from ddrsa.analysis.grid import Edge
+from ddrsa.analysis.metrics import metric
+from ddrsa.analysis.statistics import Difference, Estimate
+
+
+def sentences(answer: Answer) -> list[str]:
+    """The answer for one data set, item by item: the best, the margin, its worth, the edges, the notes."""
+    if answer.best is None:
+        return [f"{answer.dataset}: no configuration can be named: {'. '.join(answer.notes)}."]
+    best, unit = answer.best, metric(answer.metric).unit
+    of = (
+        f"the best of {answer.configurations} configurations is"
+        if answer.configurations > 1
+        else "the one configuration is"
+    )
+    said = [
+        f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} on the "
+        f"{answer.select_by} units ({_repeats(best)})."
+    ]
+    if answer.select_by == "test":
+        said.append(
+            "It was chosen by the test units themselves, so on new units it will be worse than that; "
+            "select_by=validation chooses without them."
+        )
+    elif answer.test is not None:
+        said.append(f"On the test units, which had no say, it has {number(answer.test, unit)}.")
+    if answer.margin is not None and answer.runner_up is not None:
+        said += _margin(answer, answer.margin, answer.runner_up, unit)
+    said += [edge_sentence(edge) for edge in answer.edges]
+    return said + [f"{note[0].upper()}{note[1:]}." for note in answer.notes]
+
+
+def named(candidate: Candidate) -> str:
+    """The configuration in one line: its model and its swept values as on the command line."""
+    return " ".join([candidate.model, *settings(candidate.values)])
+
+
+def number(estimate: Estimate, unit: str = "") -> str:
+    """The mean ± the deviation over repeats, where there are several."""
+    behind = f"{unit and ' ' + unit}"
+    if not estimate.deviation:
+        return f"{estimate.mean:.4g}{behind}"
+    # Two digits of the deviation, and the mean as exactly as that.
+    decimals = max(0, 1 - math.floor(math.log10(estimate.deviation)))
+    return f"{estimate.mean:.{decimals}f} ± {estimate.deviation:.{decimals}f}{behind}"
+
+
+def edge_sentence(edge: Edge) -> str:
+    """That a value lies at the edge, and what to try beyond it."""
+    beyond = " or ".join(f"{value:g}" for value in edge.suggested)
+    return (
+        f"{edge.key}={edge.value:g} is at the {edge.side} end of the {edge.count} values tried ({edge.lowest:g} to "
+        f"{edge.highest:g}): the optimum may lie beyond, try {beyond}."
+    )
+
+
+def _repeats(candidate: Candidate) -> str:
+    if candidate.selected.n == 1:
+        return "1 run"
+    keys = [key for key, values in candidate.repeats.items() if len(values) > 1]
+    over = " and ".join(f"{len(candidate.repeats[key])} {key}s" for key in keys)
+    return f"mean ± deviation of {candidate.selected.n} runs{over and ', ' + over}"
+
+
+def _margin(answer: Answer, margin: Difference, runner_up: Candidate, unit: str) -> list[str]:
+    worse = f"{_amount(abs(margin.mean), unit)} {'worse' if margin.mean >= 0 else 'better over the repeats of both'}"
+    text = f"The next, {named(runner_up)}, is {worse}"
+    if margin.low is not None and margin.high is not None:
+        text += f" (95 % interval {margin.low:.2g} to {margin.high:.2g}, {margin.method}, n = {margin.n})"
+    said = [f"{text}. {_worth(answer)}"]
+    others = answer.configurations - 1
+    if answer.tied and others > 1:
+        said.append(f"{answer.tied} of the {others} other configurations cannot be told apart from the best.")
+    return said
+
+
+def _worth(answer: Answer) -> str:
+    return {
+        CLEAR: "That is larger than the noise between repeats.",
+        NOISE: "That is within the noise between repeats: these runs do not tell the two apart.",
+        UNKNOWN: "Whether that is more than noise cannot be told without repeats: run both with several seeds.",
+    }[answer.verdict]
+
+
+def _amount(value: float, unit: str) -> str:
+    return f"{value:.3g}{unit and ' ' + unit}"

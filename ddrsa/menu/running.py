@@ -1,0 +1,76 @@
+"""Doing what was chosen in the menu: the sweep, then its analysis, each as a process of its own."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
+from ddrsa.menu.project import script
+
+
+def new_sweep_dir(name: str) -> Path:
+    """Where a sweep goes that starts now."""
+    return Path("multirun") / datetime.now().strftime("%Y-%m-%d") / f"{datetime.now():%H-%M-%S}_{name}"
+
+
+def train_command(overrides: Sequence[str], sweep_dir: Path) -> list[str]:
+    """The arguments after `python` that run the sweep."""
+    return [script("train.py"), "-m", *overrides, f"hydra.sweep.dir={sweep_dir}"]
+
+
+def shown(arguments: Sequence[str]) -> str:
+    """The command as one would type it into a shell."""
+    return shlex.join(["python", *arguments])
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `python` with `arguments` in the foreground of this terminal; returns its exit code, as a shell has it.
+
+    Ctrl+C goes from the terminal to the process itself, and means what it means there; SIGTERM and SIGHUP to this
+    process are handed on. Either way this waits until the process has ended.
+    """
+    with subprocess.Popen([sys.executable, *arguments]) as process, _handing_on(process):
+        code = process.wait()
+    return 128 - code if code < 0 else code
+
+
+def run_and_analyze(console: Console, train: Sequence[str], sweep_dir: Path) -> int:
+    """Run the sweep, then its analysis where there is something to analyse. Returns the exit code of the sweep."""
+    analyze = [script("analyze.py"), f"hydra.sweep.dir={sweep_dir}"]
+    console.print(shown(train), soft_wrap=True)
+    code = run(train)
+    if code == USAGE_EXIT_CODE:
+        return code
+    if code >= INTERRUPTED_EXIT_CODE:
+        go_on = [script("train.py"), f"resume={sweep_dir}"]
+        console.print(f"\nto go on:       {shown(go_on)}\nto look at it:  {shown(analyze)}", soft_wrap=True)
+        return code
+    console.print(f"\n{shown(analyze)}", soft_wrap=True)
+    return run(analyze) or code
+
+
+@contextmanager
+def _handing_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    def hand_on(number: int, _: FrameType | None) -> None:
+        process.send_signal(number)
+
+    def stay(_number: int, _: FrameType | None) -> None:
+        """The process has it from the terminal already. Ignoring it would be inherited by what is started."""
+
+    before = {number: signal.signal(number, hand_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, stay)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,1 @@
+"""Predictions from a trained run, for its own units or new ones."""

@@ -1,0 +1,67 @@
+"""Forecasts and decisions for units by a trained run: python -m ddrsa.predict checkpoint=RUN_DIR output=FILE.csv"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
+from ddrsa.errors import UsageError
+from ddrsa.predict.decision import Decision, find_decision
+from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
+from ddrsa.predict.table import predict, write_table
+from ddrsa.predict.units import read_units
+from ddrsa.trained import load_trained
+
+SHOWN_ROWS = 40
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Predict and write; return the exit code, 2 for what the user can mend."""
+    if not arguments or {"-h", "--help"} & set(arguments):
+        print(USAGE)
+        return 0 if arguments else USAGE_EXIT_CODE
+    try:
+        options, dataset = parse_arguments(arguments)
+        run = load_trained(
+            str(options.checkpoint), device=options.device, data_dir=options.data_dir, cache_dir=options.cache_dir
+        )
+        sequences = read_units(run, dataset, options)
+        decision = find_decision(run, options)
+        table = predict(run, sequences, decision, level=options.level, last_rows_only=options.rows == "last")
+        if options.output is not None:
+            write_table(table, Path(options.output))
+    except UsageError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return USAGE_EXIT_CODE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED_EXIT_CODE
+    _report(table, decision, options)
+    return 0
+
+
+def _report(table: pd.DataFrame, decision: Decision, options: PredictOptions) -> None:
+    shown = table.loc[:, [name for name in table.columns if not name.startswith("hazard_")]]
+    if options.output is None:
+        with pd.option_context("display.width", 200):
+            print(shown.head(SHOWN_ROWS).to_string(index=False, float_format="%.3f", na_rep="-"))
+        if len(shown) > SHOWN_ROWS:
+            print(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
+    else:
+        print(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
+    units = table.loc[table["intervene"], "unit"].nunique()
+    threshold = f"{'cost' if decision.policy == 'oti' else 'threshold'} {decision.threshold:.4g}"
+    window = "" if decision.window is None else f", window {decision.window}"
+    when = "now" if options.rows == "last" else "at some row"
+    print(
+        f"intervene {when}: {units} of {table['unit'].nunique()} units "
+        f"({decision.policy}, {threshold}{window}, {decision.source})"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,115 @@
+"""The command line of python -m ddrsa.predict."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import platformdirs
+import torch
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ddrsa.errors import ConfigError
+from ddrsa.survival.rivals import MISS_RATES, POLICIES
+
+PARTS = ("all", "training", "validation", "test", "official")
+ROWS = ("last", "all")
+
+USAGE = """\
+usage: python -m ddrsa.predict checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ...] [KEY=VALUE ...]
+
+  checkpoint    a run directory (then its checkpoint_best.pt), or a checkpoint
+  dataset.KEY   where the units come from; what is not given is as in the training of the model
+  part          all (default) | training | validation | test | official
+  alive         true: the units are still running; the data need not, and do not, say when they fail
+  rows          last (default): the last row of each unit | all
+  policy        oti (default) | time_to_event_threshold | failure_probability
+  cost          of oti: the cost of a missed failure, in cycles
+  threshold     of the other two: in cycles, or a probability; window: of failure_probability, in cycles
+  miss_rate     5% (default) | 10%: without cost and threshold, what was tuned for it on the run's validation units
+  level         of the interval of the RUL, 0.8
+  output        FILE.csv, FILE.csv.gz or FILE.parquet; without it a table is printed, without the hazards
+  device        cpu (default) | cuda
+  data_dir, cache_dir"""
+
+
+@dataclass
+class PredictOptions:
+    """The keys of the command line, but for `dataset`; their types are checked by OmegaConf."""
+
+    checkpoint: str | None = None
+    part: str = "all"
+    alive: bool = False
+    rows: str = "last"
+    policy: str = "oti"
+    cost: float | None = None
+    threshold: float | None = None
+    window: int | None = None
+    miss_rate: str = "5%"
+    level: float = 0.8
+    output: str | None = None
+    device: str = "cpu"
+    data_dir: str = field(default_factory=lambda: os.environ.get("DDRSA_DATA_DIR", "data"))
+    cache_dir: str = field(
+        default_factory=lambda: os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
+    )
+
+    def check(self) -> None:
+        """Raise ConfigError where a value is not allowed."""
+        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "miss_rate": tuple(MISS_RATES)}
+        for key, values in {**allowed, "device": ("cpu", "cuda")}.items():
+            if getattr(self, key) not in values:
+                raise ConfigError(f"{key}={getattr(self, key)}: allowed is {', '.join(values)}")
+        if self.checkpoint is None:
+            raise ConfigError("checkpoint is missing: a run directory or one of its .pt files")
+        if not 0 < self.level < 1:
+            raise ConfigError(f"level={self.level}: allowed is above 0 and below 1")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise ConfigError("device=cuda: torch cannot use a GPU here; allowed is cpu")
+        if self.output is not None and not self.output.endswith((".csv", ".csv.gz", ".parquet")):
+            raise ConfigError(f"output={self.output}: allowed is a file that ends in .csv, .csv.gz or .parquet")
+        unused = {"oti": "threshold", "time_to_event_threshold": "cost", "failure_probability": "cost"}[self.policy]
+        if getattr(self, unused) is not None:
+            raise ConfigError(f"{unused}={getattr(self, unused)}: policy={self.policy} has no {unused}")
+        if self.window is not None and (self.policy != "failure_probability" or self.threshold is None):
+            raise ConfigError(f"window={self.window}: it belongs to policy=failure_probability with a threshold")
+
+
+def parse_arguments(arguments: Sequence[str]) -> tuple[PredictOptions, dict[str, Any]]:
+    """The options, and the keys of `dataset` that are given. Raises ConfigError for what is not allowed."""
+    own: dict[str, Any] = {}
+    dataset: dict[str, Any] = {}
+    kinds = {option.name: option.type for option in fields(PredictOptions)}
+    for argument in arguments:
+        key, equals, value = argument.partition("=")
+        if not equals:
+            raise ConfigError(f"argument {argument!r}: KEY=VALUE is expected")
+        if key == "dataset":
+            dataset["name"] = value
+        elif key.startswith("dataset."):
+            dataset[key.removeprefix("dataset.")] = _parsed(value)
+        elif key not in kinds:
+            raise ConfigError(f"{key} is no key of ddrsa.predict, allowed: dataset, dataset.KEY, {', '.join(kinds)}")
+        else:
+            # A path is what it says, whatever YAML would make of it.
+            own[key] = value if str(kinds[key]).startswith("str") else _parsed(value)
+    try:
+        merged = OmegaConf.merge(OmegaConf.structured(PredictOptions), own)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).splitlines()[0]}") from error
+    options = OmegaConf.to_object(merged)
+    assert isinstance(options, PredictOptions)
+    options.check()
+    return options, dataset
+
+
+def _parsed(value: str) -> Any:
+    """As in a config file, or the text where it is none: *.csv."""
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value

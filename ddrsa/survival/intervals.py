@@ -1,0 +1,84 @@
+"""Quantiles of the remaining useful life, and how often the intervals between them hold it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ddrsa.survival.hazard import survival
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# The intervals that are reported: central, with equal probability on both sides.
+LEVELS = {"50%": 0.5, "80%": 0.8, "90%": 0.9}
+
+
+def quantile(logits: Tensor, probability: float) -> Tensor:
+    """The smallest k with P(tau <= k) >= `probability`, (...), in cycles, from hazard logits (..., L).
+
+    L where the probability is not reached inside the horizon: the quantile is then L or more, and not known.
+
+    >>> quantile(torch.zeros(3), 0.6), quantile(torch.zeros(3), 0.95)
+    (tensor(1.), tensor(3.))
+    """
+    return (survival(logits.double()) > 1 - probability).sum(-1).to(torch.get_default_dtype())
+
+
+def central_interval(logits: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """The quantiles (1 - level) / 2 and (1 + level) / 2, each (...); L as in `quantile`: an open end.
+
+    Both ends belong to the interval, so of whole cycles it holds at least `level` of the forecast probability.
+    """
+    return quantile(logits, (1 - level) / 2), quantile(logits, (1 + level) / 2)
+
+
+def interval_coverage(
+    lower: Floats, upper: Floats, time: Floats, event: Bools, horizon: int
+) -> dict[str, float | int | None]:
+    """How often lower <= tau <= upper, for intervals (n,) as `central_interval` gives them.
+
+    Only a closed interval (its upper end is below L) is known to hold tau or not, also where the event comes after the
+    horizon. Of an open one it is known whether tau is at or above the lower end. Whether an interval is closed depends
+    on the forecast alone, so neither share is changed by looking at them apart. Windows of censored units that were
+    last seen inside the horizon are left out.
+
+    Args:
+        time: (n,) min(tau, L) in cycles. event: (n,) tau < L and seen.
+
+    Returns:
+        coverage: the share of closed intervals that hold tau; at least the level for a calibrated forecast.
+        mean_width: of these, in cycles. num_windows: how many these are.
+        open_share: the share of open intervals among all. lower_end_coverage: the share of open intervals with a lower
+        end below L that have tau at or above it; at least (1 + level) / 2 for a calibrated forecast.
+        None where there is nothing to count.
+    """
+    known = event | (time >= horizon)
+    is_open = upper >= horizon
+    closed = known & ~is_open
+    one_sided = known & is_open & (lower < horizon)
+    return {
+        "coverage": _mean(((lower <= time) & (time <= upper))[closed]),
+        "mean_width": _mean((upper - lower)[closed]),
+        "num_windows": int(closed.sum()),
+        "open_share": _mean(is_open),
+        "lower_end_coverage": _mean((lower <= time)[one_sided]),
+    }
+
+
+def evaluate_intervals(logits: Tensor, time: Floats, event: Bools) -> dict[str, Any]:
+    """`interval_coverage` of the central intervals of each of `LEVELS`."""
+    horizon = logits.shape[-1]
+    result: dict[str, Any] = {}
+    for label, level in LEVELS.items():
+        lower, upper = (end.double().cpu().numpy() for end in central_interval(logits, level))
+        result[label] = interval_coverage(lower, upper, time, event, horizon)
+    return result
+
+
+def _mean(values: NDArray[Any]) -> float | None:
+    return float(values.mean()) if len(values) else None

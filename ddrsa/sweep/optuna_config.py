@@ -1,0 +1,133 @@
+"""The config groups of the Optuna search, by the names of hydra-optuna-sweeper; Optuna itself is not imported here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+OPTUNA_TARGET = "hydra_plugins.ddrsa.OptunaSweeper"
+
+
+@dataclass
+class OptunaSweeperConf:
+    """The config of `hydra/sweeper: optuna`. docs/search.md explains the keys."""
+
+    _target_: str = OPTUNA_TARGET
+    _recursive_: bool = False  # the sampler, the pruner and the storage are made when the search starts
+    defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "median"}])
+    sampler: Any = MISSING
+    pruner: Any = MISSING
+    direction: Any = "minimize"  # minimize or maximize, or a list of them, one for each objective
+    objective: Any = None  # a metric of test_metrics.json, or a list; null: what the task returns
+    n_trials: int = 20  # trials of the study, those of earlier starts too
+    n_jobs: int | None = None  # trials at once; null: as many as the launcher runs at once
+    max_failure_rate: float = 0.5  # no new trial starts when more of n_trials than this share have failed
+    storage: Any = None  # URL of a database, path of a journal file; null: study.journal in the sweep directory
+    study_name: str | None = None
+    params: dict[str, Any] | None = None  # overrides, as on the command line, which goes before
+    search_space: dict[str, Any] | None = None  # the older form of params: {x: {type: float, low: 0, high: 1}}
+    custom_search_space: str | None = None  # dotted path of a function(config, trial)
+    enqueue: list[Any] = field(default_factory=list)  # values of parameters, {learning_rate: 0.001}, tried first
+    check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
+    dry_run: bool = False  # print what would be searched, and write nothing
+    only: str | None = None  # these three are for grids, and refused
+    exclude: str | None = None
+    zip: list[Any] = field(default_factory=list)
+    name_key: str | None = None  # these two are for grids as well, and have no effect here
+    describe: str | None = None
+    trial: int | None = None  # set by the search in the config of each of its jobs
+
+
+# What is null is left to Optuna, whose defaults change from version to version; it stands here so that the command line
+# can set it.
+SAMPLERS: dict[str, dict[str, Any]] = {
+    "tpe": {
+        "_target_": "optuna.samplers.TPESampler",
+        "seed": None,
+        "n_startup_trials": 10,
+        "n_ei_candidates": 24,
+        "multivariate": None,
+        "group": None,
+        "constant_liar": True,  # trials that run at the same time keep away from each other
+        "consider_prior": None,
+        "prior_weight": None,
+        "consider_magic_clip": None,
+        "consider_endpoints": None,
+        "warn_independent_sampling": None,
+    },
+    "random": {"_target_": "optuna.samplers.RandomSampler", "seed": None},
+    "grid": {"_target_": "optuna.samplers.GridSampler", "_partial_": True, "seed": None},
+    "cmaes": {
+        "_target_": "optuna.samplers.CmaEsSampler",
+        "seed": None,
+        "x0": None,
+        "sigma0": None,
+        "n_startup_trials": None,
+        "independent_sampler": None,
+        "warn_independent_sampling": None,
+        "consider_pruned_trials": None,
+        "restart_strategy": None,
+        "inc_popsize": None,
+        "use_separable_cma": None,
+        "source_trials": None,
+    },
+    "nsgaii": {
+        "_target_": "optuna.samplers.NSGAIISampler",
+        "seed": None,
+        "population_size": 50,
+        "mutation_prob": None,
+        "crossover_prob": 0.9,
+        "swapping_prob": 0.5,
+        "constraints_func": None,
+    },
+    "gp": {"_target_": "optuna.samplers.GPSampler", "seed": None, "n_startup_trials": 10},
+    "qmc": {"_target_": "optuna.samplers.QMCSampler", "seed": None, "qmc_type": "sobol", "scramble": False},
+    # Optuna's TPESampler does what its MOTPESampler did.
+    "motpe": {"_target_": "optuna.samplers.TPESampler", "seed": None, "n_startup_trials": 10, "constant_liar": True},
+}
+
+PRUNERS: dict[str, dict[str, Any]] = {
+    "none": {"_target_": "optuna.pruners.NopPruner"},
+    "median": {
+        "_target_": "optuna.pruners.MedianPruner",
+        "n_startup_trials": 5,
+        "n_warmup_steps": 2,
+        "interval_steps": 1,
+        "n_min_trials": 1,
+    },
+    "percentile": {
+        "_target_": "optuna.pruners.PercentilePruner",
+        "percentile": 25.0,
+        "n_startup_trials": 5,
+        "n_warmup_steps": 2,
+        "interval_steps": 1,
+        "n_min_trials": 1,
+    },
+    "successive_halving": {
+        "_target_": "optuna.pruners.SuccessiveHalvingPruner",
+        "min_resource": 1,
+        "reduction_factor": 4,
+        "min_early_stopping_rate": 0,
+        "bootstrap_count": 0,
+    },
+    "hyperband": {
+        "_target_": "optuna.pruners.HyperbandPruner",
+        "min_resource": 1,
+        "max_resource": "${oc.select:num_epochs,auto}",  # the whole budget, where the task has a key for it
+        "reduction_factor": 3,
+        "bootstrap_count": 0,
+    },
+    "threshold": {"_target_": "optuna.pruners.ThresholdPruner", "lower": None, "upper": None, "n_warmup_steps": 0},
+}
+
+
+def store_groups() -> None:
+    """Make `hydra/sweeper: optuna`, its samplers and its pruners known to Hydra."""
+    store = ConfigStore.instance()
+    store.store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConf, provider="ddrsa")
+    for group, nodes in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
+        for name, node in nodes.items():
+            store.store(group=f"hydra/sweeper/{group}", name=name, node=node, provider="ddrsa")

@@ -1,0 +1,110 @@
+"""A trained run, read back from its checkpoint: the model, and what it takes to show it new rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from ddrsa.config import RunConfig, parse_config
+from ddrsa.data.scaling import Scaler
+from ddrsa.data.sequences import Sequences
+from ddrsa.errors import DataError, UsageError
+from ddrsa.models.base import DDRSAModel
+from ddrsa.models.build import build_model
+from ddrsa.rundir import RunDirectory
+from ddrsa.training.checkpoint import load_checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """checkpoint: the file. model: on `device`, with the weights of the best epoch. scaler: as fitted in training."""
+
+    checkpoint: Path
+    config: RunConfig
+    model: DDRSAModel
+    scaler: Scaler
+    device: torch.device
+
+    @property
+    def directory(self) -> RunDirectory:
+        """Where the checkpoint lies; it need not hold anything else."""
+        return RunDirectory(self.checkpoint.parent)
+
+    def scaled(self, sequences: Sequences) -> Sequences:
+        """`sequences`, as they were read, with the features that the model reads, scaled as in training.
+
+        Features that the model does not know are left out. A category `column=value` that none of the rows has is 0
+        where they have other values of that column. Raises DataError where any other feature is missing.
+        """
+        wanted, present = self.scaler.feature_names, sequences.feature_names
+        columns_with_categories = {name.partition("=")[0] for name in present if "=" in name}
+        absent = [name for name in wanted if name not in present]
+        missing = [name for name in absent if "=" not in name or name.partition("=")[0] not in columns_with_categories]
+        if missing:
+            raise DataError(
+                f"the data have no feature {', '.join(missing)}, which the model of {self.checkpoint} reads; "
+                f"they have {', '.join(present)}"
+            )
+        if wanted != present:
+            values = np.zeros((sequences.num_rows, len(wanted)), np.float32)
+            for column, name in enumerate(wanted):
+                if name in present:
+                    values[:, column] = sequences.features[:, present.index(name)]
+            sequences = sequences.with_features(values, wanted)
+        return self.scaler.apply(sequences)
+
+
+def load_trained(
+    path: Path | str, *, device: torch.device | str = "cpu", data_dir: str = "data", cache_dir: str = ""
+) -> TrainedRun:
+    """The run of a checkpoint, or of a run directory (then its checkpoint_best.pt).
+
+    data_dir, cache_dir: for the config; a checkpoint does not say where its data lie.
+
+    No code of the file is ever executed. Raises DataError where it is missing, damaged, of another version, or not the
+    checkpoint of a run.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = RunDirectory(path).checkpoint_best
+    if not path.is_file():
+        raise DataError(f"checkpoint {path} does not exist; a run directory or one of its .pt files is expected")
+    content = load_checkpoint(path)
+    config = _config(path, content, device, data_dir, cache_dir)
+    try:
+        scaler = Scaler.from_dict(content["scaler"])
+        model = build_model(
+            config.model,
+            num_features=len(scaler.kept),
+            lookback=config.lookback,
+            horizon=config.horizon,
+            dropout=config.dropout,
+        )
+        model.load_state_dict(content["model"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path} is not the checkpoint of a run, or of another version: {error!r}") from error
+    if list(scaler.kept_names) != content.get("feature_names"):
+        raise DataError(f"{path} contradicts itself: its scaler keeps other features than its feature_names")
+    return TrainedRun(path, config, model.to(device).eval(), scaler, torch.device(device))
+
+
+def _config(
+    path: Path, content: dict[str, Any], device: torch.device | str, data_dir: str, cache_dir: str
+) -> RunConfig:
+    """The checkpoint's config with what is no part of it, because it does not change which run it is."""
+    place = {
+        "device": torch.device(device).type,
+        "gpus": "auto",
+        "runs_per_gpu": 1,
+        "data_dir": data_dir,
+        "cache_dir": cache_dir,
+    }
+    try:
+        return parse_config(OmegaConf.create({**content["config"], **place}))
+    except (UsageError, KeyError, TypeError) as error:
+        raise DataError(f"{path} has a config that this version cannot read: {error}") from error

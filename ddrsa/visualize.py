@@ -1,0 +1,121 @@
+"""The pictures of trained runs: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...], or visualize=true in training."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import platformdirs
+import torch
+
+from ddrsa.cli import USAGE_EXIT_CODE
+from ddrsa.data.load import load_dataset
+from ddrsa.data.windows import Windows
+from ddrsa.errors import DataError, UsageError
+from ddrsa.figures import calibration, hazards, policy, rul, training
+from ddrsa.figures.lives import sample_lives
+from ddrsa.figures.style import write_figure
+from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.rundir import RunDirectory
+from ddrsa.trained import TrainedRun, load_trained
+
+log = logging.getLogger(__name__)
+
+PLOTS = "plots"
+
+
+def visualize_run(
+    directory: RunDirectory, *, data_dir: str, cache_dir: str, device: torch.device | str = "cpu"
+) -> list[Path]:
+    """Draw a completed run and its forecasts for the test units into `plots/` of its directory, without training.
+
+    Returns the paths of the files. Raises DataError where the run is not complete or its data cannot be read.
+    """
+    try:
+        metrics = directory.read_test_metrics()
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if metrics is None:
+        raise DataError(f"{directory.path} has no {directory.test_metrics.name}: only a completed run can be drawn")
+    if not {"policies", "calibration"} <= metrics.keys():
+        raise DataError(f"{directory.test_metrics} comes from an earlier version and lacks what is drawn: do it again")
+    run = load_trained(directory.path, device=device, data_dir=data_dir, cache_dir=cache_dir)
+    figures = {
+        "training_curves": training.training_curves(pd.read_csv(directory.training_log)),
+        "policy_trade_off": policy.policy_trade_off(metrics["policies"]),
+        "reliability": calibration.reliability(metrics["calibration"]),
+        **_of_forecasts(run, metrics),
+    }
+    plots = directory.path / PLOTS
+    return [path for name, figure in figures.items() for path in write_figure(plots, name, figure)]
+
+
+def visualize_if_possible(
+    directory: RunDirectory, data_dir: str, cache_dir: str, device: torch.device, details: logging.Logger
+) -> None:
+    """`visualize_run` of a run that has just completed: its result stands, whatever becomes of its pictures.
+
+    details: where the traceback of what went wrong goes.
+    """
+    shown = os.path.relpath(directory.path / PLOTS)
+    try:
+        visualize_run(directory, data_dir=data_dir, cache_dir=cache_dir, device=device)
+    except Exception as error:
+        log.error("%s could not be drawn: %s: %s", shown, type(error).__name__, error)  # noqa: TRY400
+        details.error("why there are no plots", exc_info=error)
+    else:
+        log.info("plots in %s", shown)
+
+
+def _of_forecasts(run: TrainedRun, metrics: dict[str, Any]) -> dict[str, Any]:
+    config = run.config
+    test = load_dataset(
+        asdict(config.dataset),
+        data_dir=config.data_dir,
+        cache_dir=config.cache_dir,
+        seed=config.training.seed,
+        num_folds=config.num_folds,
+        fold=config.fold,
+    ).test
+    windows = Windows(test, config.lookback, run.device)
+    size = forecast_batch_size(run.model, config.lookback, run.device)
+    logits = forecast(run.model, (batch.windows for batch in windows.batches(size))).cpu()
+    lives = sample_lives(test, logits)
+    figures = {"predicted_rul": rul.predicted_rul(logits, test.time_to_event, test.event_observed, lives)}
+    if lives:
+        figures["hazard_progression"] = hazards.hazard_progression(lives)
+        figures["policy_along_life"] = policy.policy_along_lives(lives, shown_cost(metrics))
+    return figures
+
+
+def shown_cost(metrics: dict[str, Any]) -> float:
+    """The cost at which the policy is drawn: tuned for 5 % missed, else for 10 %, else the largest that is reported."""
+    tuned = [point["threshold"] for point in metrics["policies"]["oti"]["tuned"].values() if point is not None]
+    return float(tuned[0] if tuned else metrics["oti"][-1]["cost"])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw each of the run directories; return the exit code, 2 for what the user can mend."""
+    if not arguments or arguments[0].startswith("-"):
+        print("usage: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...]")
+        return 0 if set(arguments) & {"-h", "--help"} else USAGE_EXIT_CODE
+    data_dir = os.environ.get("DDRSA_DATA_DIR", "data")
+    cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
+    for path in arguments:
+        try:
+            written = visualize_run(RunDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
+        except UsageError as error:
+            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            return USAGE_EXIT_CODE
+        print(f"{Path(path) / PLOTS}: {len(written)} files")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
