@@ -12,7 +12,7 @@ from ddrsa.task import run_task
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(config: DictConfig) -> float:
+def main(config: DictConfig) -> float | None:
     return run_task(config)
 
 

@@ -15,6 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.scripts import options as scripts
+from ddrsa.scripts.command import check_job
+from ddrsa.scripts.command import identity as script_identity
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -24,6 +27,14 @@ NOT_IDENTITY = frozenset(
     {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
     | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures", "visualize"}
 )
+# Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
+_OF_MODELS = {
+    **dict.fromkeys(
+        ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout", "num_epochs", "patience")
+    ),
+    **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
+    **dict.fromkeys(("seed", "fold"), 0),
+}
 
 
 @dataclass
@@ -61,12 +72,14 @@ class Schema:
     exclude: str | None = None
     zip: list[Any] = field(default_factory=list)
     dry_run: bool = False
+    scripts: Any = None
     visualize: bool = False
 
 
 def register() -> None:
-    """Make the schema known to Hydra, as `schema` in the defaults list."""
+    """Make the schema known to Hydra, as `schema` in the defaults list, and that of `scripts`."""
     ConfigStore.instance().store(name="schema", node=Schema, provider="ddrsa")
+    scripts.register()
 
 
 @dataclass(frozen=True)
@@ -92,12 +105,7 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "dropout", 0 <= values["dropout"] < 1, "0 to below 1")
     _require(values, "lookback", values["lookback"] >= 1, "1 or more")
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
-    _require(values, "device", values["device"] in DEVICES, ", ".join(DEVICES))
-    sharing = values["runs_per_gpu"]
-    _require(values, "runs_per_gpu", sharing == "auto" or (type(sharing) is int and sharing >= 1), "1 or more, or auto")
-    gpus = values["gpus"]
-    listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
-    _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
+    _check_devices(values)
     _check_fold(values)
     return RunConfig(
         dataset=check_dataset_options(_group(values, "dataset")),
@@ -116,12 +124,28 @@ def parse_config(config: DictConfig) -> RunConfig:
 
 def check_config(config: DictConfig) -> None:
     """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
-    parse_config(config)
+    options = scripts.scripts_options(config)
+    if options is None:
+        parse_config(config)
+        return
+    _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
+    for key, unset in _OF_MODELS.items():
+        if not OmegaConf.is_missing(config, key) and config[key] != unset:
+            raise ConfigError(f"{key}={config[key]}: scripts get their arguments by scripts.args.{key} and the like")
+    if set(config.model) != {"name"} or set(config.dataset) != {"name"}:
+        raise ConfigError("model=, dataset=: experiment=scripts runs scripts, which have neither")
+    check_job(options)
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
-    """The resolved config without what does not change the result: `hydra`, the device, paths."""
-    return _values(config, leave_out=NOT_IDENTITY)
+    """The resolved config without what does not change the result: `hydra`, the device, paths.
+
+    Of a run of a script it is the script and its arguments alone.
+    """
+    options = scripts.scripts_options(config)
+    if options is not None:
+        return {"scripts": script_identity(options)}
+    return _values(config, leave_out=NOT_IDENTITY | {"scripts"})
 
 
 def run_id(config: DictConfig) -> str:
@@ -143,6 +167,15 @@ def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[st
 def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> None:
     if not holds:
         raise ConfigError(f"{key}={values[key]}: allowed is {allowed}")
+
+
+def _check_devices(values: Mapping[str, Any]) -> None:
+    _require(values, "device", values["device"] in DEVICES, ", ".join(DEVICES))
+    sharing = values["runs_per_gpu"]
+    _require(values, "runs_per_gpu", sharing == "auto" or (type(sharing) is int and sharing >= 1), "1 or more, or auto")
+    gpus = values["gpus"]
+    listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
+    _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
 
 
 def _check_fold(values: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The errors that a user can mend: printed as one line, exit code 2."""
+"""The errors that are told in one line. Those that a user can mend are UsageErrors: exit code 2."""
 
 
 class UsageError(Exception):
@@ -11,3 +11,14 @@ class ConfigError(UsageError):
 
 class DataError(UsageError):
     """A data file that is missing or cannot be read as it should."""
+
+
+class RunEnded(Exception):  # noqa: N818 - it says what happened; a traceback would add nothing
+    """A run did not end well, for the reason that the message gives. state: how it ended, failed or killed."""
+
+    def __init__(self, reason: str, state: str = "failed") -> None:
+        super().__init__(reason, state)
+        self.state = state
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import joblib
 import platformdirs
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.config import run_id
+from ddrsa.scripts.command import run_name, script_ids
+from ddrsa.scripts.jobs import Job, find_job
+from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep.gpu_packing import AUTO
 from ddrsa.sweep.gpus import current_lease, lease_gpu, visible_gpus
 
 
 def register() -> None:
-    """Register `gpu_index`, `run_id`, `concurrent_runs` and `user_cache_dir`. May be called again."""
+    """Register all of them. May be called again."""
     OmegaConf.register_new_resolver("gpu_index", _gpu_index, replace=True)
     OmegaConf.register_new_resolver("run_id", _run_id, replace=True)
     OmegaConf.register_new_resolver("concurrent_runs", _concurrent_runs, replace=True)
+    OmegaConf.register_new_resolver("for_scripts", _for_scripts, replace=True)
+    OmegaConf.register_new_resolver("run_timeout", _run_timeout, replace=True)
+    OmegaConf.register_new_resolver("run_optional", _run_optional, replace=True)
+    OmegaConf.register_new_resolver("script_ids", lambda *, _root_: script_ids(_root_), replace=True)
+    OmegaConf.register_new_resolver("script_run_name", _script_run_name, replace=True)
     OmegaConf.register_new_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"), replace=True)
 
 
@@ -47,3 +57,30 @@ def _concurrent_runs(*, _root_: DictConfig) -> int:
     if _root_.runs_per_gpu == AUTO:
         return max(gpus, joblib.cpu_count()) if gpus else -1
     return gpus * int(_root_.runs_per_gpu) or -1
+
+
+def _for_scripts(scripts: Any, models: Any, *, _root_: DictConfig) -> Any:
+    """The first where the runs are scripts, else the second."""
+    return models if OmegaConf.select(_root_, "scripts") is None else scripts
+
+
+def _job(root: DictConfig) -> Job | None:
+    """The script that a run is; None where it is a model, and for a sweep as a whole."""
+    options = scripts_options(root)
+    return None if options is None or options.job is None else find_job(options)
+
+
+def _run_timeout(*, _root_: DictConfig) -> float | None:
+    job = _job(_root_)
+    return _root_.timeout if job is None or job.timeout is None else job.timeout
+
+
+def _run_optional(*, _root_: DictConfig) -> bool:
+    job = _job(_root_)
+    return job is not None and job.optional
+
+
+def _script_run_name(*, _root_: DictConfig) -> str:
+    options = scripts_options(_root_)
+    assert options is not None
+    return run_name(options)

@@ -14,16 +14,23 @@ from omegaconf import DictConfig
 from ddrsa import config as run_config
 from ddrsa import resolvers
 from ddrsa.errors import ConfigError
+from ddrsa.scripts.listing import print_jobs
+from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep import plugins
 from ddrsa.sweep.dry_run import print_run
+from ddrsa.sweep.selection import Selection
 
 resolvers.register()
 run_config.register()
 plugins.register(launcher="supervised_defaults")  # conf/hydra/launcher/supervised.yaml extends it
 
 
-def run_task(config: DictConfig) -> float:
-    """One run; returns its validation objective (lower is better)."""
+def run_task(config: DictConfig) -> float | None:
+    """One run; returns its objective, lower is better: on the validation units, or what a script left."""
+    if config.scripts is not None:
+        from ddrsa.scripts.run import run_script
+
+        return run_script(config, run_config.run_id(config))
     # Here, because a process that only launches runs does not need torch.
     from ddrsa.run import run
 
@@ -33,8 +40,18 @@ def run_task(config: DictConfig) -> float:
 class CheckConfig(Callback):
     """Checks the config of a single run before Hydra makes its directory, and ends there with `dry_run=true`.
 
-    A sweep does both in its sweeper.
+    A sweep does both in its sweeper. With `scripts.list=true` a sweep of scripts ends here as well.
     """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
+        try:
+            options = scripts_options(config)
+            if options is not None and options.list:
+                print_jobs(options, Selection(config.only, config.exclude, "scripts.job"))
+                raise SystemExit(0)
+        except ConfigError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from error
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         try:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 import ddrsa.task  # noqa: F401  (registers resolvers, schema and plugins)
 from ddrsa.analysis.run_config import NOT_HYPERPARAMETERS
-from ddrsa.config import NOT_IDENTITY, identity, parse_config, run_id
+from ddrsa.config import NOT_IDENTITY, check_config, identity, parse_config, run_id
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.gpus import current_lease
 
@@ -45,8 +46,53 @@ def test_every_hparams_preset_composes(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "experiment").glob("*.yaml"))])
-def test_every_experiment_composes(preset: str) -> None:
-    parse_config(config(f"experiment={preset}"))
+def test_every_experiment_composes(preset: str, tmp_path: Path) -> None:
+    (tmp_path / "train_x.py").touch()
+    of_scripts = [f"scripts.root='{tmp_path}'", "scripts.job=x"] if preset == "scripts" else []
+    check_config(config(f"experiment={preset}", *of_scripts))
+
+
+def test_a_run_of_a_model_is_the_same_run_with_and_without_the_key_scripts() -> None:
+    with_it = config("seed=3")
+    without = OmegaConf.masked_copy(with_it, [str(key) for key in with_it if key != "scripts"])
+    assert "scripts" in with_it
+    assert run_id(with_it) == run_id(without)
+    assert "scripts" not in identity(with_it)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> list[str]:
+    (tmp_path / "train_x.py").write_text("import argparse\nargparse.ArgumentParser().add_argument('--epochs')")
+    return ["experiment=scripts", f"scripts.root='{tmp_path}'", "scripts.job=x"]
+
+
+def test_a_run_of_a_script_is_known_by_the_script_and_its_arguments(script: list[str]) -> None:
+    before = run_id(config(*script))
+    assert set(identity(config(*script))) == {"scripts"}
+    for same in ("retries=3", "timeout=5", "device=cpu", "data_dir=x", "scripts.folds=3"):
+        assert run_id(config(*script, same)) == before
+    for other in ("scripts.epochs=3", "scripts.extra_args=[-v]", "+scripts.args.epochs=4"):
+        assert run_id(config(*script, other)) != before
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("batch_size=3", "batch_size=3: scripts get their arguments by scripts.args.batch_size"),
+        ("seed=1", "seed=1: scripts get"),
+        ("num_folds=5", "num_folds=5: scripts get"),
+        ("model=lstm", "experiment=scripts runs scripts, which have neither"),
+        ("dataset=turbofan", "experiment=scripts runs scripts, which have neither"),
+        ("hparams=default", "scripts get their arguments"),
+        ("runs_per_gpu=0", "runs_per_gpu=0: allowed is 1 or more, or auto"),
+        ("gpus=[]", "gpus=[]: allowed is auto or a list"),
+        ("scripts.job=y", "scripts.job=y: there is no such job, there are x"),
+        ("scripts.folds=3", "scripts.folds=3: no script has an option for it"),
+    ],
+)
+def test_what_a_sweep_of_scripts_does_not_know_is_refused(script: list[str], override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        check_config(config(*script, override))
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,9 @@ def presets() -> list[Preset]:
     found = []
     for name in choices("experiment"):
         file = project_root() / "conf" / "experiment" / f"{name}.yaml"
-        if OmegaConf.select(OmegaConf.load(file), "hydra.sweeper.params"):
+        preset = OmegaConf.load(file)
+        # What runs the user's own scripts has to be told where they are.
+        if "scripts" not in preset and OmegaConf.select(preset, "hydra.sweeper.params"):
             found.append(Preset(name, _question(file)))
     return found
 

@@ -1,4 +1,4 @@
-"""python -m ddrsa.sweep watch DIR: the progress of a sweep that runs elsewhere. best DIR: what a search has found."""
+"""python -m ddrsa.sweep: watch a sweep that runs elsewhere, print the best of a search, verify this machine."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ from ddrsa.sweep.watch import watch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: that of the sweep, 2 for a wrong directory, 130 after Ctrl+C."""
-    parser = argparse.ArgumentParser(prog="python -m ddrsa.sweep", description="look at a sweep")
+    """Run the command; returns its exit code: that of the sweep, or 0 where all checks pass and 1 where one does not.
+
+    2 for a wrong directory, 130 after Ctrl+C.
+    """
+    parser = argparse.ArgumentParser(prog="python -m ddrsa.sweep", description="look at a sweep, or at this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("watch", help="show the progress of a sweep until all its runs have ended")
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
     command = commands.add_parser("best", help="print the best trial of a search, and the command that trains it again")
     command.add_argument("directory", help="the directory of the search (hydra.sweep.dir)")
+    command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
+    command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
     options = parser.parse_args(arguments)
     try:
         if options.command == "best":
             from ddrsa.sweep.best import print_best  # imports Optuna
 
             return print_best(options.directory)
+        if options.command == "verify":
+            from ddrsa.sweep.verify import verify
+
+            return verify(options.launcher)
         return watch(options.directory)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

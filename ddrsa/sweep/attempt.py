@@ -21,6 +21,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 from omegaconf.basecontainer import BaseContainer
 
+from ddrsa.errors import RunEnded
 from ddrsa.rundir import RunDirectory, now
 from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
 from ddrsa.sweep.gpus import last_lease, when_leased
@@ -193,6 +194,8 @@ def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Repor
 def _state_after(error: BaseException) -> str:
     if type(error).__name__ == "TrialPruned":  # Optuna's, which is not imported for its name
         return "pruned"
+    if isinstance(error, RunEnded):
+        return error.state
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 

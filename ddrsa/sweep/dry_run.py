@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.utils import to_absolute_path
@@ -15,10 +15,12 @@ from ddrsa.sweep.plan import PlannedRun
 from ddrsa.sweep.run_view import DONE, LOST, RunView, is_done, kind_of, name_of, short_name
 
 
-def print_sweep(runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int) -> None:
+def print_sweep(
+    runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int, describe: Callable[[PlannedRun], str] | None = None
+) -> None:
     """Print each run with its number, state, swept values and directory; how many would start; how long it may take.
 
-    n_jobs: how many run at once.
+    n_jobs: how many run at once. describe: gives a text to show below each.
     """
     views = [_view(run.directory, name_of(run.values, run.directory), kind_of(run.config)) for run in runs]
     # Two jobs with one config are one run.
@@ -31,6 +33,8 @@ def print_sweep(runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int) -> Non
     for run, view in zip(runs, views, strict=True):
         place = os.path.relpath(run.directory, sweep_dir)
         print(f"{run.number:>5}  {view.state:<{widths[0]}}  {view.name:<{widths[1]}}  {place}")
+        if describe is not None:
+            print(f"{'':>7}{describe(run)}")
     parts = [f"{len(to_start)} of {len(views)} runs would start", f"{done} are done"]
     if others:
         parts.append(f"{others} are under way in another process")

@@ -6,6 +6,8 @@ import re
 import signal
 from pathlib import Path
 
+from ddrsa.errors import RunEnded
+
 OUT_OF_GPU_MEMORY = "out of memory on the GPU"
 OUT_OF_HOST_MEMORY = "out of memory on the host"
 
@@ -14,8 +16,17 @@ _GPU_MEMORY = re.compile(r"CUDA out of memory|HIP out of memory|CUDA error: out 
 _HOST_MEMORY = re.compile(r"DefaultCPUAllocator: (can't|not enough)|Unable to allocate|Cannot allocate memory")
 
 
+def memory_that_ran_out(text: str) -> str | None:
+    """OUT_OF_GPU_MEMORY or OUT_OF_HOST_MEMORY, where the output of a program speaks of it; else None."""
+    if _GPU_MEMORY.search(text):
+        return OUT_OF_GPU_MEMORY
+    return OUT_OF_HOST_MEMORY if _HOST_MEMORY.search(text) or "\nMemoryError" in text else None
+
+
 def reason_of_exception(error: BaseException) -> str:
     """`Type: first line of the message`, after the kind of memory that ran out where one did."""
+    if isinstance(error, RunEnded):
+        return str(error)
     name = type(error).__name__
     first_line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     text = f"{name}: {first_line}" if first_line else name

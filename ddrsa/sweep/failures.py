@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from hydra.core.utils import JobReturn, JobStatus
 
+from ddrsa.sweep.failure_reasons import reason_of_exception
+
 
 @dataclass(frozen=True)
 class FailedRun:
@@ -17,8 +19,7 @@ class FailedRun:
     error: Exception
 
     def __str__(self) -> str:
-        first_line = next(iter(str(self.error).splitlines()), "")
-        return f"{self.directory} ({' '.join(self.overrides)}): {type(self.error).__name__}: {first_line}"
+        return f"{self.directory} ({' '.join(self.overrides)}): {reason_of_exception(self.error)}"
 
 
 class SweepFailed(Exception):  # noqa: N818 - it says what happened, and nothing else in the sweep is an error
@@ -65,8 +66,9 @@ class SweepInterrupted(Exception):  # noqa: N818 - as above
 
 
 def failed_runs(returns: Sequence[JobReturn]) -> list[FailedRun]:
-    """Those of a launcher's results that did not complete, in their order."""
-    return [_failed_run(result) for result in returns if result.status != JobStatus.COMPLETED]
+    """Those of a launcher's results that did not complete, in their order; but for those of optional runs."""
+    required = [result for result in returns if not getattr(result, "optional", False)]
+    return [_failed_run(result) for result in required if result.status != JobStatus.COMPLETED]
 
 
 def _failed_run(result: JobReturn) -> FailedRun:

@@ -17,6 +17,7 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
+from hydra.utils import get_class
 from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError
@@ -50,6 +51,8 @@ class SupervisedLauncher(Launcher):
         preload: Sequence[str] = (),
         identity: str | None = None,  # this and the next are read by `plan_runs`
         not_identity: Sequence[str] = (),
+        optional: bool = False,  # read by `plan_runs` too
+        observers: Sequence[str] = (),
     ) -> None:
         """See `ddrsa.sweep.plugins.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
         self.max_jobs = job_count(n_jobs, joblib.cpu_count())
@@ -64,7 +67,8 @@ class SupervisedLauncher(Launcher):
         self.identity = identity
         self.not_identity = list(not_identity)
         self.planned: Mapping[tuple[str, ...], PlannedRun] = {}
-        self.observers: list[SweepObserver] = [TerminalProgress()]
+        self.optional = optional
+        self.observers: list[SweepObserver] = [TerminalProgress(), *map(_observer, observers)]
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
         self.server: ProcessServer | None = None
@@ -179,6 +183,14 @@ def received_signals() -> Iterator[list[int]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _observer(path: str) -> SweepObserver:
+    try:
+        observer: SweepObserver = get_class(path)()
+    except Exception as error:  # whatever importing that module raises
+        raise ConfigError(f"hydra.launcher.observers has {path!r}, which cannot be used as a class: {error}") from error
+    return observer
 
 
 def _checked(key: str, value: Any, holds: bool, allowed: str) -> Any:

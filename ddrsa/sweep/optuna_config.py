@@ -36,6 +36,8 @@ class OptunaSweeperConf:
     only: str | None = None  # these three are for grids, and refused
     exclude: str | None = None
     zip: list[Any] = field(default_factory=list)
+    name_key: str | None = None  # these two are for grids as well, and have no effect here
+    describe: str | None = None
     trial: int | None = None  # set by the search in the config of each of its jobs
 
 

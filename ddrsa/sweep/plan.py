@@ -36,6 +36,7 @@ class PlannedRun:
     config: the job's config without `hydra`, as plain values; what must not be resolved here stands as written.
     values: the swept overrides, key to value: those that are not the same in all jobs planned with it.
     composed: the whole config with `hydra`, pickled, for the process that does the run.
+    timeout: in minutes, where the launcher is told it. optional: whether its failure is no failure of the sweep.
     """
 
     number: int
@@ -45,6 +46,8 @@ class PlannedRun:
     config: dict[str, Any]
     values: dict[str, str]
     composed: bytes = field(repr=False, compare=False)
+    timeout: float | None = None
+    optional: bool = False
 
 
 def plan_runs(
@@ -57,7 +60,8 @@ def plan_runs(
     """Compose each job's config once, as its task would get it. Writes nothing and leases nothing.
 
     config: of the sweep, with `hydra`. Of `hydra.launcher` it reads `identity` (dotted path of a function from a job's
-        config to its run id) and `not_identity` (the keys that do not change what the run is), where there are any.
+        config to its run id) and `not_identity` (the keys that do not change what the run is), where there are any;
+        and in the config of each job, where they may differ, `timeout` and `optional`.
     jobs: the overrides of each job.
     wanted: told of each job's config, without `hydra`, and its overrides; a job for which it is false is left out, and
         has no number. What it raises ends the planning.
@@ -82,7 +86,10 @@ def plan_runs(
                 directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
                 values = {key: value for key, value in map(_key_and_value, overrides) if key in swept}
                 pickled = cloudpickle.dumps(whole)
-                runs.append(PlannedRun(number, tuple(overrides), directory, name, plain, values, pickled))
+                timeout = OmegaConf.select(whole, "hydra.launcher.timeout")
+                optional = bool(OmegaConf.select(whole, "hydra.launcher.optional"))
+                given = (number, tuple(overrides), directory, name, plain, values, pickled)
+                runs.append(PlannedRun(*given, timeout, optional))
     if "identity" not in launcher:
         # Hydra's other launchers know no identities: theirs is the directory that the config names.
         return runs

@@ -32,6 +32,8 @@ class CheckedSweeperConf:
     exclude: str | None = None  # and not those for which this one does
     zip: list[Any] = field(default_factory=list)  # keys whose values are paired, or lists of such keys
     dry_run: bool = False  # print what would be run, and write nothing
+    name_key: str | None = None  # key of the config that names a job: only and exclude may be lists of such names
+    describe: str | None = None  # dotted path of a function(PlannedRun) whose text the dry run shows
 
 
 @dataclass
@@ -46,6 +48,8 @@ class SupervisedLauncherConf:
     preload: list[str] = field(default_factory=list)  # modules that are imported once, for all runs
     identity: str | None = None  # dotted path of a function(config) that gives a run's id, else a hash of the config
     not_identity: list[str] = field(default_factory=list)  # top-level keys that do not change which run it is
+    optional: bool = False  # a run that fails fails not the sweep; it and the timeout may differ from job to job
+    observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.observer
 
 
 def register(launcher: str = "supervised") -> None:

@@ -121,6 +121,7 @@ class SweepRecord:
             "identity": run.identity,
             "overrides": list(run.overrides),
             "values": run.values,
+            "optional": run.optional,
         }
 
     def _others(self, name: str, *keys: str) -> list[dict[str, Any]]:

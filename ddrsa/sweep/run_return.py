@@ -20,6 +20,7 @@ class RunReturn(JobReturn):
     def __init__(self, run: PlannedRun, outcome: Outcome) -> None:
         self._run = run
         self.overrides = list(run.overrides)
+        self.optional = run.optional
         self.task_name = JobRuntime.instance().get("name")
         completed = outcome.state in ("completed", "pruned")
         self.status = JobStatus.COMPLETED if completed else JobStatus.FAILED

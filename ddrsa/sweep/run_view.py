@@ -29,6 +29,7 @@ class RunView:
 
     name: what sets it apart from the others of the sweep.
     kind: runs of one kind take about as long as each other.
+    optional: whether its failure is no failure of the sweep.
     since: when this attempt started (seconds since 1970), None before. A status file older than that is not of it.
     until: when it ended.
     first: the first epoch of this attempt that was seen, and when.
@@ -45,6 +46,7 @@ class RunView:
     changed: float = 0.0
     status: dict[str, Any] = field(default_factory=dict)
     first: tuple[int, float] | None = None
+    optional: bool = False
 
     def start(self, attempt: int) -> None:
         """An attempt starts now; what an earlier one wrote counts no more."""

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.job_names import JobNames, is_list_of_names
 
 # Spelled as in the config.
 _CONSTANTS = {"true": True, "false": False, "null": None}
@@ -83,13 +84,21 @@ class _KeysToCalls(ast.NodeTransformer):
         return ast.Call(ast.Name("value", ast.Load()), [ast.Constant(key)], [])
 
 
+def _condition(option: str, text: str, name_key: str | None) -> Expression | JobNames:
+    # As an expression a list of names would be true or false for no job.
+    return JobNames(option, text, name_key) if name_key and is_list_of_names(text) else Expression(option, text)
+
+
 class Selection:
     """The jobs for which `only` holds and `exclude` does not; all where both are None."""
 
-    def __init__(self, only: str | None = None, exclude: str | None = None) -> None:
-        """Raises ConfigError where one of them is no expression."""
-        self.only = None if only is None else Expression("only", only)
-        self.exclude = None if exclude is None else Expression("exclude", exclude)
+    def __init__(self, only: str | None = None, exclude: str | None = None, name_key: str | None = None) -> None:
+        """name_key: the key of the config that names a job; `only` and `exclude` may then be lists of such names.
+
+        Raises ConfigError where one of them is no expression.
+        """
+        self.only = None if only is None else _condition("only", only, name_key)
+        self.exclude = None if exclude is None else _condition("exclude", exclude, name_key)
         self._expressions = [expression for expression in (self.only, self.exclude) if expression is not None]
         self._known: set[str] = set()
 
@@ -113,8 +122,13 @@ class Selection:
         return (self.only is None or self.only.holds(config, job)) and not excluded
 
     def check_keys(self) -> None:
-        """Raise ConfigError on a key that none of the jobs had: `and` and `or` may have kept it from being read."""
+        """Raise ConfigError on a key that none of the jobs had: `and` and `or` may have kept it from being read.
+
+        Also on a name that none of them had.
+        """
         for expression in self._expressions:
+            if isinstance(expression, JobNames):
+                expression.check_names()
             for key in sorted(expression.keys - self._known):
                 raise ConfigError(f"{expression.shown}: {key} is no key of the config{_suggestion(key, self._known)}")
 

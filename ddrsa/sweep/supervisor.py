@@ -40,6 +40,7 @@ class _Task:
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
     waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
+    timeout: float | None = None  # seconds
 
 
 @dataclass
@@ -59,7 +60,8 @@ class Supervisor:
 
     n_jobs: the most runs at once.
     retries: how many attempts a run that failed or was killed gets after the first.
-    timeout: seconds for all attempts at a run, None for no limit. Then the run and its children are killed.
+    timeout: seconds for all attempts at a run, None for no limit, where the run has none of its own. Then it and its
+        children are killed.
     max_failures: no new run starts when so many have failed; None for no limit.
     signals: those that this process gets, appended as they come. One SIGINT is `stop`; any other, or two, `end_all`.
     search: the runs are trials of a search, for which one that a search has pruned is done.
@@ -100,7 +102,7 @@ class Supervisor:
 
     def submit(self, run: PlannedRun) -> None:
         """Queue a run."""
-        self._pending.append(_Task(run))
+        self._pending.append(_Task(run, timeout=self.timeout if run.timeout is None else 60 * run.timeout))
 
     def start(self) -> None:
         """Start what is queued, as far as there is room; `wait` does so too."""
@@ -245,14 +247,15 @@ class Supervisor:
             self.server.kill(number, signal.SIGTERM)
 
     def _enforce_deadlines(self) -> None:
-        if self.timeout is not None:
+        if any(active.task.timeout is not None for active in self._active.values()):
             self._stop_the_clock_of_those_that_wait()
         instant = time.monotonic()
         for number, active in self._active.items():
             if self._ending is not None:
                 self._end(number, active, *self._ending)
-            if self.timeout is not None and instant >= active.task.began + active.task.waited + self.timeout:
-                self._end(number, active, "timed_out", f"it took longer than timeout={self.timeout / 60:g} minutes")
+            timeout = active.task.timeout
+            if timeout is not None and instant >= active.task.began + active.task.waited + timeout:
+                self._end(number, active, "timed_out", f"it took longer than timeout={timeout / 60:g} minutes")
             if active.kill_at is not None and instant >= active.kill_at:
                 self.server.kill(number, signal.SIGKILL)
                 active.kill_at = instant + 1
@@ -314,7 +317,7 @@ class Supervisor:
             task.lock = None
         self.observers.tell("attempt_ended", task.run, outcome.state, outcome.reason)
         self._results.append((task.run, outcome))
-        if outcome.state not in ("completed", "pruned", "interrupted"):
+        if outcome.state not in ("completed", "pruned", "interrupted") and not task.run.optional:
             self.failures += 1
             if self.max_failures is not None and self.failures >= self.max_failures:
                 self.stop(f"{self.failures} runs have failed (max_failures={self.max_failures})")

@@ -54,6 +54,8 @@ class CheckedSweeper(Sweeper):
         exclude: str | None = None,
         zip: Sequence[Any] = (),  # the name of the key in the config
         dry_run: bool = False,
+        name_key: str | None = None,
+        describe: str | None = None,
     ) -> None:
         """See `ddrsa.sweep.plugins.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
@@ -63,6 +65,8 @@ class CheckedSweeper(Sweeper):
         self.exclude = exclude
         self.zip: Any = OmegaConf.to_container(zip) if isinstance(zip, ListConfig) else zip
         self.dry_run = dry_run
+        self.name_key = name_key
+        self.describe = describe
         self.hydra_context: HydraContext | None = None
         self.config: DictConfig | None = None
         self.launcher: Launcher | None = None
@@ -85,9 +89,12 @@ class CheckedSweeper(Sweeper):
         assert self.launcher is not None
         assert self.hydra_context is not None
         runs = self._plan(self._grid(arguments))
+        if isinstance(self.launcher, SupervisedLauncher):
+            runs = _without_doubles(runs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         if self.dry_run:
-            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra))
+            describe = None if self.describe is None else _find_function("describe", self.describe)
+            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), describe)
             return []
         if isinstance(self.launcher, SupervisedLauncher):
             self.launcher.planned = {run.overrides: run for run in runs}
@@ -122,8 +129,8 @@ class CheckedSweeper(Sweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         started = time.perf_counter()
-        selection = Selection(self.only, self.exclude)
-        check = None if self.check is None else _find_check(self.check)
+        selection = Selection(self.only, self.exclude, self.name_key)
+        check = None if self.check is None else _find_function("check", self.check)
         if len(jobs) > MANY_JOBS:
             log.info("composing and checking the configs of %d runs", len(jobs))
         shared = set(jobs[0]).intersection(*jobs) if jobs else set()
@@ -155,8 +162,17 @@ class CheckedSweeper(Sweeper):
             )
 
 
-def _find_check(path: str) -> Callable[[DictConfig], Any]:
+def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:
+    """The first of each identity: the others would only wait for its result."""
+    unique = {run.directory: run for run in reversed(runs)}
+    kept = [run for run in runs if unique[run.directory] is run]
+    if len(kept) < len(runs):
+        log.info("%d of %d jobs are the same as another, and left out", len(runs) - len(kept), len(runs))
+    return kept
+
+
+def _find_function(key: str, path: str) -> Callable[[Any], Any]:
     try:
         return get_method(path)
     except Exception as error:  # whatever importing that module raises
-        raise ConfigError(f"hydra.sweeper.check is {path!r}, which cannot be used as a function: {error}") from error
+        raise ConfigError(f"hydra.sweeper.{key} is {path!r}, which cannot be used as a function: {error}") from error

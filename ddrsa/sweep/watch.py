@@ -14,7 +14,7 @@ from ddrsa.rundir import find_runs, is_alive, read_json
 from ddrsa.sweep.display import Display, SweepView, open_display
 from ddrsa.sweep.estimate import durations_of
 from ddrsa.sweep.placement import MANIFEST, OWNERS
-from ddrsa.sweep.run_view import DONE, ENDED, LOST, RunView, kind_of, run_seconds, short_name
+from ddrsa.sweep.run_view import DONE, ENDED, FAILED, LOST, RunView, kind_of, run_seconds, short_name
 from ddrsa.sweep.summary import print_summary
 
 POLL_SECONDS = 1.0
@@ -25,8 +25,8 @@ SETTLED_SECONDS = 3.0
 def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     """Show the sweep until all its runs have ended, or its launcher has; KeyboardInterrupt leaves it as it is.
 
-    Returns the exit code that the sweep has: 0 where all runs completed or were pruned, 130 where it was interrupted,
-    else 1. Raises UsageError where `sweep_dir` is no sweep, or its manifest is damaged.
+    Returns the exit code that the sweep has: 0 where all runs that are not optional completed or were pruned, 130 where
+    it was interrupted, else 1. Raises UsageError where `sweep_dir` is no sweep, or its manifest is damaged.
     """
     sweep_dir = Path(sweep_dir).absolute()
     runs = planned_runs(sweep_dir)
@@ -49,7 +49,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     print_summary(display.console, runs, print_best=_search_summary(sweep_dir))
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
-    if all(run.state in DONE for run in runs):
+    if all(run.state in DONE or (run.optional and run.state in FAILED) for run in runs):
         return 0
     return 130 if any(run.state == "interrupted" for run in runs) else 1
 
@@ -108,7 +108,12 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
         planned: list[dict[str, Any]] = manifest["runs"]
         names = _names([run["overrides"] for run in planned])
         runs = [
-            RunView(name or run["directory"], sweep_dir / run["directory"], kind_of(run["config"]))
+            RunView(
+                name or run["directory"],
+                sweep_dir / run["directory"],
+                kind_of(run["config"]),
+                optional=bool(run.get("optional")),
+            )
             for name, run in zip(names, planned, strict=True)
         ]
     if not runs:

@@ -1,0 +1,91 @@
+"""The training scripts beneath a folder."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ddrsa.errors import ConfigError
+
+# Folders that hold no training scripts of the user's own. Hidden ones and virtual environments are skipped as well.
+SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "test", "tests", "venv"})
+TEST_FILES = ("test_*.py", "*_test.py", "conftest.py")
+# Each kind of environment has one of these.
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+
+
+def find_scripts(roots: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> list[Path]:
+    """The scripts beneath `roots`, as paths that begin as the roots do, each file once, in the order of their paths.
+
+    include, exclude: shell patterns of file names, or, with a slash in them, of paths beneath the root; exclude also of
+        the folders on the way.
+
+    Raises ConfigError where a root is no directory, or has no such script.
+    """
+    found: dict[Path, Path] = {}
+    for root in roots:
+        if not Path(root).is_dir():
+            raise ConfigError(f"scripts.root={root}: there is no such directory")
+        scripts = [path for path in _files(Path(root)) if _is_wanted(path.relative_to(root), include, exclude)]
+        if not scripts:
+            but = f" but for those that match {' or '.join(exclude)}" if exclude else ""
+            raise ConfigError(f"scripts.root={root}: no script in it matches {' or '.join(include)}{but}")
+        for path in scripts:
+            found.setdefault(path.resolve(), path)
+    return sorted(found.values())
+
+
+def job_ids(paths: Iterable[Path]) -> dict[Path, str]:
+    """A name for each script: `als` for train_als.py.
+
+    Where several would have one name, all of them have their folder in front, and as many folders above it as it takes
+    to tell them apart: the name of a script does not depend on the order.
+    """
+    wanted = {path: _short_id(path) for path in paths}
+    folders = 0
+    while doubles := _doubles(wanted):
+        folders += 1
+        for path in doubles:
+            wanted[path] = "-".join([*path.absolute().parts[-1 - folders : -1], _short_id(path)]).lstrip("/")
+    return wanted
+
+
+def _short_id(path: Path) -> str:
+    stem = path.stem
+    for prefix in ("train_", "train-"):
+        stem = stem.removeprefix(prefix)
+    for suffix in ("_train", "_training", "-train"):
+        stem = stem.removesuffix(suffix)
+    return stem or path.stem
+
+
+def _doubles(ids: dict[Path, str]) -> list[Path]:
+    owners = defaultdict(list)
+    for path, name in ids.items():
+        owners[name].append(path)
+    return [path for paths in owners.values() if len(paths) > 1 for path in paths]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not _is_skipped(Path(folder) / name))
+        yield from (Path(folder) / name for name in sorted(names))
+
+
+def _is_skipped(folder: Path) -> bool:
+    if folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS:
+        return True
+    return any((folder / mark).exists() for mark in ENVIRONMENT_MARKS)
+
+
+def _is_wanted(path: Path, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    if path.name.startswith(".") or _matches(path, TEST_FILES) or not _matches(path, include):
+        return False
+    return not _matches(path, exclude) and not any(_matches(folder, exclude) for folder in list(path.parents)[:-1])
+
+
+def _matches(path: Path, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(path.as_posix() if "/" in each else path.name, each.removeprefix("./")) for each in patterns)

@@ -1,0 +1,167 @@
+"""One run: a script with its GPU, its threads, its log and its results."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from ddrsa.errors import ConfigError, RunEnded, UsageError
+from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.scripts.command import command_of
+from ddrsa.scripts.metrics import collect_metrics
+from ddrsa.scripts.options import ScriptsOptions, scripts_options
+from ddrsa.scripts.process import Terminated, execute
+from ddrsa.sweep.failure_reasons import kernel_memory_kills, memory_that_ran_out, reason_of_exit
+from ddrsa.sweep.gpus import release_current
+from ddrsa.sweep.threads import concurrent_runs, threads_per_run
+
+log = logging.getLogger(__name__)
+
+# Read by OpenMP, Intel MKL, OpenBLAS, numexpr and Rayon when a program starts.
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+# Where a script that has no option for it finds its output directory.
+OUTPUT_VARIABLE = "DDRSA_OUTPUT_DIR"
+# How much of the end of its output is searched for the reason of a failure.
+TAIL_BYTES = 16384
+
+
+def run_script(config: DictConfig, name: str) -> float | None:
+    """Do the run that `config` describes in Hydra's output directory; `name` is its run id.
+
+    A completed run is not done again. Its metrics are the numbers that the script left as JSON in its output directory.
+
+    Returns the metric `scripts.objective`, None where that is null.
+
+    Raises ConfigError where the script cannot be started, and RunEnded where it did not end well.
+    """
+    options = scripts_options(config)
+    assert options is not None
+    directory = RunDirectory(HydraConfig.get().runtime.output_dir)
+    status = _status(directory)
+    if status.get("state") == "completed" and status.get("run_id") == name:
+        log.info("%s is complete already", _shown(directory))
+        return status.get("return_value")
+    try:
+        directory.begin(name)
+        supervised = _status(directory).get("launcher") == "supervised"
+        try:
+            metrics = _do(config, options, directory)
+            objective = _objective(options, metrics)
+        except Terminated:
+            if supervised:
+                # Whoever sent it knows why, and writes that into status.json.
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+                os.kill(os.getpid(), signal.SIGTERM)
+            directory.end("interrupted", "ended by SIGTERM")
+            raise KeyboardInterrupt from None
+        except BaseException as error:
+            _record_failure(directory, error)
+            raise
+        write_json(directory.test_metrics, {"run_id": name, **metrics})
+        directory.end("completed", return_value=objective)
+        log.info("%s completed in %.1f s", _shown(directory), metrics["training_time_seconds"])
+        return objective
+    finally:
+        release_current()
+
+
+def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) -> dict[str, Any]:
+    command = command_of(options, directory.path.absolute())
+    gpu_index: int | None = config.gpu_index
+    if config.device == "cuda" and gpu_index is None:
+        raise ConfigError("device=cuda: no GPU was found; allowed here are auto and cpu")
+    threads = threads_per_run(concurrent_runs(HydraConfig.get()))
+    command.output_dir.mkdir(parents=True, exist_ok=True)
+    environ = _environ(str(config.device), gpu_index, threads, command.output_dir)
+    device = "cpu" if gpu_index is None or config.device == "cpu" else f"cuda:{gpu_index}"
+    directory.update(
+        command=list(command.line),
+        output_dir=str(command.output_dir),
+        device=device,
+        gpu_index=gpu_index,
+        cpu_threads=threads,
+    )
+    log.info("%s", command)
+    began, memory_kills = time.monotonic(), kernel_memory_kills()
+    begin_of_output = directory.log.stat().st_size if directory.log.exists() else 0
+    exit_code = execute(command.line, directory.log, options.directory, environ)
+    seconds = round(time.monotonic() - began, 3)
+    directory.update(exit_code=exit_code)
+    if exit_code != 0:
+        out_of_memory = kernel_memory_kills() > memory_kills
+        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output))
+    return {"training_time_seconds": seconds, **collect_metrics(command.output_dir, options.metrics)}
+
+
+def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path) -> dict[str, str]:
+    """That of this process, with the leased GPU as the only one, and the run's share of the cores."""
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(output_dir)}
+    # What the user has set is left as it is.
+    environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}
+    if device == "cpu":
+        environ["CUDA_VISIBLE_DEVICES"] = ""
+    elif gpu_index is not None:
+        visible = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
+        environ["CUDA_VISIBLE_DEVICES"] = visible[gpu_index] if gpu_index < len(visible) else str(gpu_index)
+    return environ
+
+
+def _ended(exit_code: int, out_of_memory: bool, output: str) -> RunEnded:
+    if exit_code < 0:
+        return RunEnded(reason_of_exit(exit_code, out_of_memory), "killed")
+    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
+    reason = f"exit code {exit_code}: {last[:200]}" if last else f"exit code {exit_code}, and it printed nothing"
+    memory = memory_that_ran_out(output)
+    return RunEnded(reason if memory is None else f"{memory}: {reason}")
+
+
+def _tail(log_file: Path, begin: int) -> str:
+    with log_file.open("rb") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(max(begin, end - TAIL_BYTES))
+        return stream.read().decode(errors="replace")
+
+
+def _objective(options: ScriptsOptions, metrics: dict[str, Any]) -> float | None:
+    if options.objective is None:
+        return None
+    if options.objective not in metrics:
+        left = ", ".join(metrics)
+        raise RunEnded(f"the script left no metric {options.objective} (scripts.objective); there are {left}")
+    return float(metrics[options.objective])
+
+
+def _record_failure(directory: RunDirectory, error: BaseException) -> None:
+    if isinstance(error, RunEnded):
+        log.error("%s", error)
+        directory.end(error.state, str(error))
+        return
+    if isinstance(error, UsageError):
+        log.error("%s", error)
+    interrupted = isinstance(error, KeyboardInterrupt)
+    directory.end("interrupted" if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+
+
+def _status(directory: RunDirectory) -> dict[str, Any]:
+    try:
+        return directory.read_status() or {}
+    except ValueError as error:
+        log.warning("%s; the run is done again", error)
+        return {}
+
+
+def _shown(directory: RunDirectory) -> str:
+    return os.path.relpath(directory.path)

@@ -1,0 +1,59 @@
+"""What a run gives its script, and what it makes of how the script ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ddrsa.scripts.run import THREAD_VARIABLES, _ended, _environ
+from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
+
+
+@pytest.mark.parametrize(
+    ("code", "memory_kill", "output", "state", "reason"),
+    [
+        (1, False, "a\nValueError: x\n\n", "failed", "exit code 1: ValueError: x"),
+        (3, False, "", "failed", "exit code 3, and it printed nothing"),
+        (-11, False, "a", "killed", "killed by SIGSEGV"),
+        (-9, True, "a", "killed", f"{OUT_OF_HOST_MEMORY}: killed by SIGKILL"),
+        (1, False, "torch.OutOfMemoryError: CUDA out of memory. Tried", "failed", f"{OUT_OF_GPU_MEMORY}: exit code 1:"),
+        (1, False, "Traceback\nMemoryError\n", "failed", f"{OUT_OF_HOST_MEMORY}: exit code 1: MemoryError"),
+    ],
+)
+def test_the_reason_of_an_end(code: int, memory_kill: bool, output: str, state: str, reason: str) -> None:
+    ended = _ended(code, memory_kill, output)
+    assert ended.state == state
+    assert str(ended).startswith(reason)
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "gpu_index", "seen"),
+    [
+        (None, "auto", 1, "1"),
+        ("2,5", "auto", 1, "5"),
+        ("GPU-aa, GPU-bb", "cuda", 0, "GPU-aa"),
+        ("", "auto", 1, "1"),
+        ("3", "cpu", None, ""),
+        ("3", "cpu", 0, ""),
+        ("3", "auto", None, "3"),
+        (None, "auto", None, None),
+    ],
+)
+def test_the_gpus_that_it_sees(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, device: str, gpu_index: int | None, seen: str | None
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    environ = _environ(device, gpu_index, 2, Path("out"))
+    assert environ.get("CUDA_VISIBLE_DEVICES") == seen
+
+
+def test_threads_that_the_user_has_set_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
+    environ = _environ("auto", None, 2, Path("out"))
+    assert (environ["OMP_NUM_THREADS"], environ["MKL_NUM_THREADS"]) == ("2", "7")
+    assert (environ["PYTHONUNBUFFERED"], environ["DDRSA_OUTPUT_DIR"]) == ("1", "out")
