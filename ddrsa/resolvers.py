@@ -12,10 +12,11 @@ from ddrsa.sweep.gpus import current_lease, lease_gpu, visible_gpus
 
 
 def register() -> None:
-    """Register `gpu_index`, `run_id`, `concurrent_runs` and `user_cache_dir`. May be called again."""
+    """Register `gpu_index`, `run_id`, `concurrent_runs`, `gpus_of_a_run` and `user_cache_dir`. May be called again."""
     OmegaConf.register_new_resolver("gpu_index", _gpu_index, replace=True)
     OmegaConf.register_new_resolver("run_id", _run_id, replace=True)
     OmegaConf.register_new_resolver("concurrent_runs", _concurrent_runs, replace=True)
+    OmegaConf.register_new_resolver("gpus_of_a_run", _gpus_of_a_run, replace=True)
     OmegaConf.register_new_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"), replace=True)
 
 
@@ -47,3 +48,10 @@ def _concurrent_runs(*, _root_: DictConfig) -> int:
     if _root_.runs_per_gpu == AUTO:
         return max(gpus, joblib.cpu_count()) if gpus else -1
     return gpus * int(_root_.runs_per_gpu) or -1
+
+
+def _gpus_of_a_run(*, _root_: DictConfig) -> float:
+    """What a run asks of a scheduler that hands out parts of GPUs: with runs_per_gpu=auto a whole one."""
+    if _root_.device == "cpu":
+        return 0
+    return 1 if _root_.runs_per_gpu == AUTO else 1 / int(_root_.runs_per_gpu)
