@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO_DIR ?= multirun/demo
 
-.PHONY: help install demo test test-all lint format bench clean
+.PHONY: help install demo test test-all test-ray test-slurm lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -21,10 +21,18 @@ demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (mi
 	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
 
 test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not ray and not slurm'
 
 test-all: install  ## the slow tests too
 	$(BIN)/python -m pytest
+
+test-ray: install  ## the tests on a Ray cluster of two nodes, which they start on this machine (minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'
+	$(BIN)/python -m pytest -m ray
+
+test-slurm: install  ## the tests on a Slurm, which they start on this machine as root: apt-get install slurm-wlm munge
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm]'
+	$(BIN)/python -m pytest -m slurm
 
 lint: install  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

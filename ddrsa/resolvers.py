@@ -26,6 +26,7 @@ def register() -> None:
     OmegaConf.register_new_resolver("run_optional", _run_optional, replace=True)
     OmegaConf.register_new_resolver("script_ids", lambda *, _root_: script_ids(_root_), replace=True)
     OmegaConf.register_new_resolver("script_run_name", _script_run_name, replace=True)
+    OmegaConf.register_new_resolver("gpus_of_a_run", _gpus_of_a_run, replace=True)
     OmegaConf.register_new_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"), replace=True)
 
 
@@ -84,3 +85,10 @@ def _script_run_name(*, _root_: DictConfig) -> str:
     options = scripts_options(_root_)
     assert options is not None
     return run_name(options)
+
+
+def _gpus_of_a_run(*, _root_: DictConfig) -> float:
+    """What a run asks of a scheduler that hands out parts of GPUs: with runs_per_gpu=auto a whole one."""
+    if _root_.device == "cpu":
+        return 0
+    return 1 if _root_.runs_per_gpu == AUTO else 1 / int(_root_.runs_per_gpu)

@@ -23,6 +23,7 @@ from ddrsa.evaluation import evaluate, evaluate_official
 from ddrsa.models.build import build_model
 from ddrsa.pruning import Pruning
 from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.sweep.claims import claimed
 from ddrsa.sweep.gpus import release_current
 from ddrsa.sweep.reporting import trial_number
 from ddrsa.sweep.threads import concurrent_runs, threads_per_run
@@ -45,10 +46,18 @@ def run(config: DictConfig) -> float:
         with other weights of the loss.
 
     Raises:
-        UsageError: the config or the data cannot be used.
+        UsageError: the config or the data cannot be used, or another process is at the run.
         TrainingDivergedError: a loss was not finite.
         optuna.TrialPruned: the search that this run is a trial of wanted its end; its metrics are those so far.
     """
+    directory = RunDirectory(HydraConfig.get().runtime.output_dir)
+    if _is_complete(directory):
+        return _run(config)
+    with claimed(directory.path):
+        return _run(config)
+
+
+def _run(config: DictConfig) -> float:
     checked = parse_config(config)
     name = run_id(config)
     directory = RunDirectory(HydraConfig.get().runtime.output_dir)
@@ -216,6 +225,14 @@ def _earlier_result(directory: RunDirectory, name: str) -> dict[str, Any] | None
         )
     # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
     return None if metrics is None or metrics.get("pruned") else metrics
+
+
+def _is_complete(directory: RunDirectory) -> bool:
+    try:
+        metrics = directory.read_test_metrics()
+        return metrics is not None and not metrics.get("pruned")
+    except ValueError:
+        return False
 
 
 def _record_failure(directory: RunDirectory, error: BaseException) -> None:

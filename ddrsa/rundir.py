@@ -9,6 +9,7 @@ A run directory is the only interface between the runs and what looks at them:
     checkpoint_best.pt   the weights with the lowest validation loss
     checkpoint_last.pt   everything that is needed to go on
     test_metrics.json    the result; it exists only when the run has completed, or a search has pruned it
+    .lock, .owner-<n>    who has the run: ddrsa/sweep/claims.py
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import math
 import os
 import socket
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -198,3 +200,36 @@ def is_alive(status: dict[str, Any]) -> bool | None:
         return None
     # A process that is younger than the run has only inherited its number. The file counts in whole seconds.
     return born <= started + 2
+
+
+# The owner of a run touches its file more often than that.
+SILENT_SECONDS = 60.0
+
+
+def owner_file(directory: Path, number: int) -> Path:
+    """The file of the `number`-th process, counted from 1, that has claimed the run in `directory`."""
+    return directory / f".owner-{number}"
+
+
+def last_owner(directory: Path) -> int:
+    """The highest number of an `owner_file`; 0 where nobody has claimed the run yet."""
+    suffixes = (path.name.removeprefix(".owner-") for path in directory.glob(".owner-*"))
+    return max((int(suffix) for suffix in suffixes if suffix.isdigit()), default=0)
+
+
+def is_lost(directory: Path, status: dict[str, Any]) -> bool:
+    """Whether a status.json of the run in `directory` says `running`, and its process is gone.
+
+    On another host it is taken for gone when it has let the run go, or has been silent for more than a minute.
+    """
+    if status.get("state") != "running":
+        return False
+    alive = is_alive(status)
+    if alive is not None:
+        return not alive
+    number = last_owner(directory)
+    try:
+        # Here the clocks of this machine and of the file server are compared.
+        return number > 0 and time.time() - owner_file(directory, number).stat().st_mtime > 1.5 * SILENT_SECONDS
+    except OSError:
+        return False

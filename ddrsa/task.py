@@ -22,7 +22,8 @@ from ddrsa.sweep.selection import Selection
 
 resolvers.register()
 run_config.register()
-plugins.register(launcher="supervised_defaults")  # conf/hydra/launcher/supervised.yaml extends it
+# The files in conf/hydra/launcher extend them.
+plugins.register(launcher="supervised_defaults", ray="ray_defaults", slurm="slurm_defaults")
 
 
 def run_task(config: DictConfig) -> float | None:

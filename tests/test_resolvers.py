@@ -19,3 +19,13 @@ def test_how_many_runs_are_started_at_once(overrides, expected):
     with initialize(config_path="../conf", version_base="1.3"):
         config = compose("config", overrides, return_hydra_config=True)
     assert config.hydra.launcher.n_jobs == expected
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [([], 1), (["runs_per_gpu=4"], 0.25), (["runs_per_gpu=auto"], 1), (["device=cpu", "runs_per_gpu=4"], 0)],
+)
+def test_what_a_run_asks_of_ray(overrides, expected):
+    with initialize(config_path="../conf", version_base="1.3"):
+        config = compose("config", ["hydra/launcher=ray", *overrides], return_hydra_config=True)
+    assert config.hydra.launcher.ray.remote.num_gpus == expected

@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from ddrsa.rundir import RunDirectory, find_runs
+from ddrsa.sweep.claims import Claim
 
 ROOT = Path(__file__).parent.parent
 TINY = [
@@ -275,6 +276,30 @@ def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[s
     assert "holds run" in done.stderr
     assert (tmp_path / "here" / "test_metrics.json").read_text() == metrics
     assert json.loads((tmp_path / "here" / "status.json").read_text())["state"] == "completed"
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_run_that_another_process_does_is_left_alone(
+    tmp_path: Path, environment: dict[str, str], launcher: str
+) -> None:
+    assert train(tmp_path, environment, "num_epochs=1").returncode == 0
+    run = only_run(tmp_path / "sweep")
+    rows = run.training_log.read_text()
+    run.test_metrics.unlink()
+    run.update(state="running")
+    claim = Claim.take(run.path)
+    assert claim is not None
+    try:
+        done = train(tmp_path, environment, "-m", "num_epochs=1", f"hydra/launcher={launcher}")
+        assert done.returncode != 0
+        assert f"is being done by process {os.getpid()} on " in done.stderr
+        assert run.training_log.read_text() == rows
+        assert (run.read_status() or {})["state"] == "running"
+    finally:
+        claim.release()
+    done = train(tmp_path, environment, "-m", "num_epochs=1", f"hydra/launcher={launcher}")
+    assert done.returncode == 0, done.stderr
+    assert run.test_metrics.exists()
 
 
 def test_a_run_that_a_search_pruned_is_evaluated_and_trained_on_by_a_grid(

@@ -61,7 +61,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         problems.append(f"{run.test_metrics}: {error}")
         metrics = {}
 
-    state, reason = shown_state(status)
+    state, reason = shown_state(status, run.path)
     if state == "completed" and not result and not problems:
         problems.append(f"{run.test_metrics} is missing although the run has completed")
     if problems:

@@ -35,7 +35,7 @@ class Watched:
             # Whether the process of a running one still lives stands in no file.
             if seen is not None and seen[0] == changed and seen[1] not in UNFINISHED:
                 return seen[1]
-            state, _ = shown_state(run.read_status() or {})
+            state, _ = shown_state(run.read_status() or {}, run.path)
         except FileNotFoundError:
             return "pending"
         except (OSError, ValueError):

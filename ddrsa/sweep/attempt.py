@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from omegaconf.basecontainer import BaseContainer
 
 from ddrsa.errors import RunEnded
 from ddrsa.rundir import RunDirectory, now
+from ddrsa.sweep.claims import Claim, end_process
 from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
 from ddrsa.sweep.gpus import last_lease, when_leased
-from ddrsa.sweep.locked_files import LockedFile
 
 # What the process prints beside its log.
 OUTPUT_LOG = "output.log"
@@ -42,7 +42,10 @@ class Context:
 
 @dataclass(frozen=True)
 class Job:
-    """What one attempt needs to know. composed: of the `PlannedRun`. environ: added to the environment."""
+    """What one attempt needs to know.
+
+    composed: of the `PlannedRun`. environ: added to the environment. notes: added to status.json.
+    """
 
     directory: Path
     identity: str
@@ -51,6 +54,7 @@ class Job:
     attempts: int
     working_dir: str
     environ: dict[str, str]
+    notes: dict[str, Any] = field(default_factory=lambda: {"launcher": "supervised"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def restore_context(pickled: bytes) -> Context:
 
 
 class Attempt:
-    """An attempt in its forked process. The descriptors: the file with the job, then of the lock on the run."""
+    """An attempt in its forked process. The descriptors: the file with the job, then of the claim on the run."""
 
     def __init__(self, job_descriptor: int, lock_descriptor: int) -> None:
         self.file = os.fdopen(job_descriptor, "r+b")
@@ -97,7 +101,7 @@ class Attempt:
         self.file.seek(0)
         job: Job = cloudpickle.load(self.file)
         # Held until the process ends: a launcher may die before its attempts, and the run is still worked on.
-        lock = LockedFile(job.directory / ".lock", self.lock_descriptor)
+        claim = Claim.adopt(job.directory, self.lock_descriptor, end_process)
         os.environ.update(job.environ)
         os.chdir(job.working_dir)
         _offer_to_the_memory_killer()
@@ -107,7 +111,7 @@ class Attempt:
             traceback.print_exc()
             report = Report("failed", reason_of_exception(error), error=_portable(error))
         self.report(report)
-        assert lock.held
+        assert claim.held
         return 0 if report.state in ("completed", "pruned") else 1
 
     def report(self, report: Report) -> None:
@@ -130,7 +134,7 @@ def _do(job: Job, context: Context) -> Report:
         # Where a run that took too long has hung, its log tells.
         faulthandler.register(signal.SIGTERM, log, chain=True)
         config: DictConfig = cloudpickle.loads(job.composed)
-        run.begin(job.identity, launcher="supervised", **_trial_of(config))
+        run.begin(job.identity, **job.notes, **_trial_of(config))
         attempt = (run.read_status() or {})["attempt"]
         say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
         # Where it is killed, its launcher knows by this on which GPU, and tries it on another.

@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
-from ddrsa.rundir import RunDirectory, find_runs, is_alive
+from ddrsa.rundir import RunDirectory, find_runs
 from ddrsa.sweep.estimate import Durations, durations_of, remaining_seconds, shown_duration
 from ddrsa.sweep.plan import PlannedRun
 from ddrsa.sweep.run_view import DONE, LOST, RunView, is_done, kind_of, name_of, short_name
@@ -66,7 +66,7 @@ def _view(directory: Path, name: str, kind: str) -> RunView:
 
 def _would_start(view: RunView) -> bool:
     # As the launchers see it: a run that another process is at is left to it.
-    return not is_done(view.status, search=False) and not (view.state == "running" and is_alive(view.status))
+    return not is_done(view.status, search=False) and view.state != "running"
 
 
 def _done_runs(sweep_dir: Path, planned: Sequence[RunView]) -> list[RunView]:

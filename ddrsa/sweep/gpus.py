@@ -10,7 +10,7 @@ from pathlib import Path
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.gpu_packing import AUTO, SETTLE_SECONDS, Packing
 from ddrsa.sweep.gpu_request import GpuLease, Request, processes_that_wait
-from ddrsa.sweep.locked_files import lock_directory
+from ddrsa.sweep.locked_files import LockedFile, lock_directory
 from ddrsa.sweep.visible_gpus import Gpu, requested_gpus, visible_gpus
 
 __all__ = [
@@ -31,6 +31,8 @@ __all__ = [
 AVOID_VARIABLE = "DDRSA_AVOID_GPUS"
 # Set for an attempt that must have a GPU to itself, because an earlier one ran out of memory beside others.
 WHOLE_VARIABLE = "DDRSA_WHOLE_GPU"
+# Set for a run that has all GPUs it sees from a scheduler: to "shared" where other runs may have them too.
+GIVEN_VARIABLE = "DDRSA_GIVEN_GPU"
 
 
 # A process is one run at a time, so it has at most one lease; loky's workers are used for one run after another.
@@ -100,7 +102,8 @@ def lease_gpu(
     settle_seconds: with "auto", how long the memory of the runs on a GPU must not have grown.
 
     The GPUs of the environment variable DDRSA_AVOID_GPUS are leased only where there is no other among `gpus`.
-    Where DDRSA_WHOLE_GPU is set, `runs_per_gpu` is taken as 1.
+    Where DDRSA_WHOLE_GPU is set, `runs_per_gpu` is taken as 1. Where DDRSA_GIVEN_GPU is set, a scheduler has chosen the
+    GPUs that are visible: this process has the first of them at once, and nothing is kept from others.
 
     Returns None where `gpus` is "auto" and no GPU is visible.
     Raises ConfigError on values that are not allowed, RuntimeError where this process already holds a lease
@@ -113,6 +116,10 @@ def lease_gpu(
         raise ConfigError(f"runs_per_gpu is {runs_per_gpu!r}: it must be a whole number, at least 1, or auto")
     if (held := current_lease()) is not None:
         raise RuntimeError(f"this process already holds GPU {held.index}; it must release it before it leases another")
+    if given := os.environ.get(GIVEN_VARIABLE):
+        visible = visible_gpus(os.environ if environ is None else environ)
+        _current = _lease_without_lock(visible[0], given == "shared") if visible else None
+        return _current
     if environ is None:
         # An index means the same to NVML and to CUDA only in this order. CUDA reads it when it is first used.
         os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
@@ -132,3 +139,8 @@ def lease_gpu(
     if _when_leased is not None:
         _when_leased(_current)
     return _current
+
+
+def _lease_without_lock(gpu: Gpu, shared: bool) -> GpuLease:
+    nothing = Path(os.devnull)
+    return GpuLease(gpu, LockedFile(nothing, os.open(nothing, os.O_RDWR)), shared)

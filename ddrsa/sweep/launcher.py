@@ -25,7 +25,7 @@ from ddrsa.sweep.attempt import Context, pickle_context
 from ddrsa.sweep.failures import SweepFailed, SweepInterrupted, failed_runs
 from ddrsa.sweep.observer import Observers, Outcome, SweepObserver
 from ddrsa.sweep.plan import PlannedRun, plan_runs
-from ddrsa.sweep.processes import ProcessServer
+from ddrsa.sweep.processes import AttemptServer, ProcessServer
 from ddrsa.sweep.progress import TerminalProgress
 from ddrsa.sweep.record import SweepRecord, sweep_log
 from ddrsa.sweep.run_return import RunReturn
@@ -41,6 +41,8 @@ MEMORY_OF_A_RUN = 400 * 2**20
 
 class SupervisedLauncher(Launcher):
     """Runs the jobs of a sweep in processes of their own, and loses none of them."""
+
+    supervisor_class = Supervisor
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class SupervisedLauncher(Launcher):
         self.observers: list[SweepObserver] = [TerminalProgress(), *map(_observer, observers)]
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
-        self.server: ProcessServer | None = None
+        self.server: AttemptServer | None = None
         self.record: SweepRecord | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -137,11 +139,12 @@ class SupervisedLauncher(Launcher):
         self.record.search = None if search is None else search.manifest
         n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
-            _warn_of_too_many(n_jobs)
+            if self.supervisor_class is Supervisor:  # and not one of runs on other machines
+                _warn_of_too_many(n_jobs)
             log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
             observers = Observers(self.observers)
             with received_signals() as signals:
-                supervisor = Supervisor(
+                supervisor = self.supervisor_class(
                     self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options
                 )
                 session = SweepSession(supervisor, self.record, observers, search)

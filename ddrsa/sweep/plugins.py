@@ -11,11 +11,15 @@ from hydra.core.plugins import Plugins
 from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.optuna_config import OPTUNA_TARGET, store_groups
 from ddrsa.sweep.optuna_sweeper import OptunaSweeper
+from ddrsa.sweep.ray_launcher import RayLauncher
+from ddrsa.sweep.slurm_launcher import SlurmLauncher
 from ddrsa.sweep.sweeper import CheckedSweeper
 
 # Hydra instantiates plugins only by names that begin with hydra_plugins.
 SWEEPER_TARGET = "hydra_plugins.ddrsa.CheckedSweeper"
 LAUNCHER_TARGET = "hydra_plugins.ddrsa.SupervisedLauncher"
+RAY_TARGET = "hydra_plugins.ddrsa.RayLauncher"
+SLURM_TARGET = "hydra_plugins.ddrsa.SlurmLauncher"
 
 
 @dataclass
@@ -52,10 +56,32 @@ class SupervisedLauncherConf:
     observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.observer
 
 
-def register(launcher: str = "supervised") -> None:
-    """Make `hydra/sweeper: checked`, `optuna` and `hydra/launcher: supervised` known to Hydra. May be called again.
+@dataclass
+class RayLauncherConf(SupervisedLauncherConf):
+    """The config of `hydra/launcher: ray`."""
 
-    launcher: another name, for a project that has a file hydra/launcher/supervised.yaml to extend it.
+    _target_: str = RAY_TARGET
+    n_jobs: int | None = None  # runs at once; null: as many as the cluster has room for when the sweep starts
+    environment: list[str] = field(default_factory=list)  # variables that the runs get from here, besides DDRSA_*
+    ray: dict[str, Any] = field(default_factory=lambda: {"init": {"address": None}, "remote": {"num_cpus": 1}})
+
+
+@dataclass
+class SlurmLauncherConf(SupervisedLauncherConf):
+    """The config of `hydra/launcher: slurm`."""
+
+    _target_: str = SLURM_TARGET
+    n_jobs: int | None = 256  # runs submitted at once
+    environment: list[str] = field(default_factory=list)  # variables that the runs get from here, besides DDRSA_*
+    submitit_folder: str = "${hydra.sweep.dir}/.submitit/%j"
+    submitit: dict[str, Any] = field(default_factory=lambda: {"timeout_min": 60})  # of AutoExecutor.update_parameters
+
+
+def register(launcher: str = "supervised", ray: str = "ray", slurm: str = "slurm") -> None:
+    """Make `hydra/sweeper: checked`, `optuna` and the launchers `supervised`, `ray` and `slurm` known to Hydra.
+
+    launcher, ray, slurm: other names, for a project that has files hydra/launcher/<name>.yaml to extend them.
+    May be called again.
     """
     plugins = Plugins.instance()
     store = ConfigStore.instance()
@@ -68,3 +94,9 @@ def register(launcher: str = "supervised") -> None:
     plugins.register(SupervisedLauncher)
     plugins.class_name_to_class[LAUNCHER_TARGET] = SupervisedLauncher
     store.store(group="hydra/launcher", name=launcher, node=SupervisedLauncherConf, provider="ddrsa")
+    plugins.register(RayLauncher)
+    plugins.class_name_to_class[RAY_TARGET] = RayLauncher
+    store.store(group="hydra/launcher", name=ray, node=RayLauncherConf, provider="ddrsa")
+    plugins.register(SlurmLauncher)
+    plugins.class_name_to_class[SLURM_TARGET] = SlurmLauncher
+    store.store(group="hydra/launcher", name=slurm, node=SlurmLauncherConf, provider="ddrsa")

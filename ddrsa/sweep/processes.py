@@ -11,13 +11,13 @@ import subprocess
 import sys
 import weakref
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import cloudpickle
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.attempt import Job, Report
-from ddrsa.sweep.locked_files import LockedFile
+from ddrsa.sweep.claims import Claim
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,28 @@ class Ended:
     exit_code: int
     report: Report | None
     peak_memory: int
+
+
+class AttemptServer(Protocol):
+    """Does the attempts that a supervisor starts, on this machine or on others."""
+
+    def warm_up(self) -> None:
+        """Prepare for the first `start`."""
+
+    def start(self, job: Job, claim: Claim | None) -> int:
+        """Start an attempt; returns its number. claim: on its run, where the supervisor has it already."""
+
+    def pid(self, number: int) -> int | None:
+        """The process id of an attempt under way on this machine."""
+
+    def kill(self, number: int, signal_number: signal.Signals) -> None:
+        """Send a signal to an attempt and all its descendants."""
+
+    def events(self, timeout: float) -> list[Ended]:
+        """The attempts that have ended; waits for one, at most `timeout` seconds."""
+
+    def close(self) -> None:
+        """End all attempts."""
 
 
 class ProcessServer:
@@ -76,11 +98,13 @@ class ProcessServer:
         finally:
             os.close(descriptor)
 
-    def start(self, job: Job, lock: LockedFile) -> int:
-        """Start a process for `job`; it holds `lock` too. Returns the number of the attempt.
+    def start(self, job: Job, claim: Claim | None) -> int:
+        """Start a process for `job`; it holds `claim` too. Returns the number of the attempt.
 
         Raises ConfigError where the server cannot import what it has to.
         """
+        if claim is None:
+            raise ValueError(f"{job.directory} is not claimed")
         self.warm_up()
         self._wait_until_ready()
         assert self._control is not None
@@ -89,7 +113,7 @@ class ProcessServer:
         self._files[number] = _file_with(cloudpickle.dumps(job))
         try:
             request = json.dumps({"do": "start", "number": number}).encode()
-            socket.send_fds(self._control, [request], [self._files[number], lock.descriptor])
+            socket.send_fds(self._control, [request], [self._files[number], claim.descriptor])
         except OSError as error:
             log.warning("the process that starts the runs is gone: %s", error)  # `events` ends the attempt
         return number

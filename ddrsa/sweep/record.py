@@ -41,6 +41,7 @@ class SweepRecord:
         self._changed = False
         self._next_write = 0.0
         self._last_error = ""
+        self._since = now()
 
     @cached_property
     def _code(self) -> dict[str, Any]:
@@ -96,14 +97,9 @@ class SweepRecord:
         start = time.monotonic()
         if not self._changed or (start < self._next_write and not now_or_never):
             return
-        results = list(self._results.values())
         try:
-            if now_or_never:
-                # Another launcher may work in this directory, or have done so before.
-                self._results.update(
-                    {self.directory / other["directory"]: other for other in self._others(RESULTS, "runs")}
-                )
-                results = list(self._results.values())
+            self._take_over_others(now_or_never)
+            results = list(self._results.values())
             counts = Counter(result["state"] for result in results)
             write_json(self.directory / RESULTS, {"updated_at": now(), "counts": dict(counts), "runs": results})
             self._changed, self._last_error = False, ""
@@ -124,15 +120,28 @@ class SweepRecord:
             "optional": run.optional,
         }
 
+    def _take_over_others(self, at_start_or_end: bool) -> None:
+        """Another launcher may work in this directory, or have done so before: what it has written stays."""
+        if at_start_or_end:
+            others = self._others(RESULTS, "runs")
+            self._results.update({self.directory / entry["directory"]: entry for entry in others})
+        for entry in self._entries(RESULTS, "runs"):
+            ours = self._results.get(self.directory / entry["directory"])
+            if ours is not None and ours["state"] == "pending" and (entry.get("ended_at") or "") >= self._since:
+                ours.update({**entry, "number": ours["number"]})
+
     def _others(self, name: str, *keys: str) -> list[dict[str, Any]]:
         """The entries of the file `name`, as it is on disk, of runs that are not in this plan."""
+        entries = self._entries(name, *keys)
+        return [entry for entry in entries if self.directory / entry["directory"] not in self._runs]
+
+    def _entries(self, name: str, *keys: str) -> list[dict[str, Any]]:
         try:
             content = read_json(self.directory / name) or {}
         except ValueError as error:
             log.warning("%s; it is written anew", error)
             return []
-        others = {entry["directory"]: entry for key in keys for entry in content.get(key, [])}
-        return [entry for entry in others.values() if self.directory / entry["directory"] not in self._runs]
+        return list({entry["directory"]: entry for key in keys for entry in content.get(key, [])}.values())
 
 
 @contextmanager

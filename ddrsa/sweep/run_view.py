@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir import STATES, RunDirectory, is_alive
+from ddrsa.rundir import STATES, RunDirectory, is_lost
 
 ENDED = frozenset(STATES) - {"pending", "running"}
 FAILED = frozenset({"failed", "timed_out", "killed"})
@@ -100,8 +100,8 @@ class RunView:
 
     @property
     def is_lost(self) -> bool:
-        """Whether the file says that it runs, on this machine, and its process is gone."""
-        return self.state == "running" and is_alive(self.status) is False
+        """Whether the file says that it runs, and its process is gone."""
+        return self.state == "running" and is_lost(self.directory, self.status)
 
     @property
     def epoch(self) -> int:

@@ -14,12 +14,12 @@ from typing import Any
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.rundir import RunDirectory, is_alive, now, write_json
 from ddrsa.sweep.attempt import Job, say_in_log
+from ddrsa.sweep.claims import Claim
 from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.sweep.gpus import AVOID_VARIABLE, WHOLE_VARIABLE, processes_that_wait
-from ddrsa.sweep.locked_files import LockedFile
 from ddrsa.sweep.observer import Observers, Outcome
 from ddrsa.sweep.plan import PlannedRun
-from ddrsa.sweep.processes import Ended, ProcessServer
+from ddrsa.sweep.processes import AttemptServer, Ended
 from ddrsa.sweep.run_view import is_done
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class _Task:
     run: PlannedRun
     attempts: int = 0
     began: float = 0.0
-    lock: LockedFile | None = None
+    claim: Claim | None = None
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
     waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
@@ -67,9 +67,11 @@ class Supervisor:
     search: the runs are trials of a search, for which one that a search has pruned is done.
     """
 
+    look_seconds = LOOK_SECONDS
+
     def __init__(
         self,
-        server: ProcessServer,
+        server: AttemptServer,
         observers: Observers,
         *,
         n_jobs: int,
@@ -133,7 +135,7 @@ class Supervisor:
         if self._elsewhere and time.monotonic() >= self._next_look:
             self._pending.extend(self._elsewhere)
             self._elsewhere.clear()
-            self._next_look = time.monotonic() + LOOK_SECONDS
+            self._next_look = time.monotonic() + self.look_seconds
         if not self._results:
             for ended in self._wait_for_processes():
                 self._attempt_ended(ended)
@@ -169,12 +171,11 @@ class Supervisor:
     def _start(self, task: _Task) -> None:
         run = task.run
         try:
-            if task.lock is None and not self._take(task):
+            if task.claim is None and not self._take(task):
                 return
         except OSError as error:
             self._finish(task, Outcome("failed", reason_of_exception(error), error=error))
             return
-        assert task.lock is not None
         task.attempts += 1
         task.began = task.began or time.monotonic()
         environ = {AVOID_VARIABLE: ",".join(map(str, task.gpus_to_avoid))}
@@ -189,35 +190,38 @@ class Supervisor:
             str(Path.cwd()),
             environ,
         )
-        number = self.server.start(job, task.lock)
+        number = self.server.start(job, task.claim)
         self._active[number] = _Active(task, time.monotonic(), kernel_memory_kills())
         log.debug("run %d: attempt %d starts", run.number, task.attempts)
-        self.observers.tell("attempt_started", run, task.attempts)
+        self._say_started(task)
+
+    def _say_started(self, task: _Task) -> None:
+        self.observers.tell("attempt_started", task.run, task.attempts)
 
     def _attempts_of(self, task: _Task) -> int:
         """The most that it gets. What it could not have had beside others is no failure of its own."""
         return self.retries + 1 + task.whole_gpu
 
     def _take(self, task: _Task) -> bool:
-        """Lock the run for this launcher; False where it needs no attempt, or not now."""
+        """Claim the run for this launcher; False where it needs no attempt, or not now."""
         run = task.run
         if self._settled(task):
             return False
         run.directory.mkdir(parents=True, exist_ok=True)
-        lock = LockedFile.create(run.directory / ".lock", {"since": now()})
-        if lock is None:
+        claim = Claim.take(run.directory)
+        if claim is None:
             self._leave_alone(task)
             return False
-        # Another launcher may have ended the run after the first look; and Hydra's other launchers take no lock.
+        # Another launcher may have ended the run after the first look; under Hydra's own, a task may claim none.
         if self._settled(task):
-            lock.release()
+            claim.release()
             return False
         status = _read_status(run)
         if status.get("state") == "running" and is_alive(status):
-            lock.release()
+            claim.release()
             self._leave_alone(task)
             return False
-        task.lock = lock
+        task.claim = claim
         return True
 
     def _leave_alone(self, task: _Task) -> None:
@@ -225,7 +229,7 @@ class Supervisor:
             log.info("run %d is being done by another process: left alone, %s", task.run.number, task.run.directory)
             task.began = -1.0
         self._elsewhere.append(task)
-        self._next_look = self._next_look or time.monotonic() + LOOK_SECONDS
+        self._next_look = self._next_look or time.monotonic() + self.look_seconds
 
     def _settled(self, task: _Task) -> bool:
         """Whether the run has its result already, from before or from another launcher since this one started."""
@@ -266,19 +270,28 @@ class Supervisor:
         if instant < self._looked_at_waiting + LOOK_SECONDS:
             return
         since, self._looked_at_waiting = self._looked_at_waiting, instant
+        for number in self._waiting():
+            active = self._active[number]
+            active.task.waited += instant - max(since, active.began)
+
+    def _waiting(self) -> list[int]:
+        """The attempts under way that have no GPU yet."""
         try:
             waiting = processes_that_wait()
         except (ConfigError, OSError) as error:  # nobody can lease there, so nobody waits
             log.debug("who waits for a GPU cannot be known: %s", error)
-            return
-        for number, active in self._active.items():
-            if self.server.pid(number) in waiting:
-                active.task.waited += instant - max(since, active.began)
+            return []
+        return [number for number in self._active if self.server.pid(number) in waiting]
 
     def _attempt_ended(self, ended: Ended) -> None:
         active = self._active.pop(ended.number)
         task, run = active.task, active.task.run
         self.peak_memory = max(self.peak_memory, ended.peak_memory)
+        if task.claim is not None and task.claim.is_lost():
+            task.claim.release()
+            task.claim = None
+            self._leave_alone(task)
+            return
         outcome = self._outcome(active, ended)
         if outcome.state in ("failed", "killed"):
             gpu_index = _read_status(run).get("gpu_index")
@@ -312,9 +325,9 @@ class Supervisor:
         return Outcome(state, reason, **known)
 
     def _finish(self, task: _Task, outcome: Outcome) -> None:
-        if task.lock is not None:
-            task.lock.release()
-            task.lock = None
+        if task.claim is not None:
+            task.claim.release()
+            task.claim = None
         self.observers.tell("attempt_ended", task.run, outcome.state, outcome.reason)
         self._results.append((task.run, outcome))
         if outcome.state not in ("completed", "pruned", "interrupted") and not task.run.optional:
@@ -333,7 +346,7 @@ class Supervisor:
         for directory, (run, state, reason) in list(self._unwritten.items()):
             status = _read_status(run)
             try:
-                if (status.get("state"), status.get("run_id")) == ("running", run.identity) or "state" not in status:
+                if self._is_ours_to_write(status):
                     write_json(
                         RunDirectory(directory).status,
                         {**status, "run_id": run.identity, "state": state, "error": reason, "ended_at": now()},
@@ -343,6 +356,10 @@ class Supervisor:
                 log.debug("the state of %s cannot be written yet: %s", directory, error)
                 continue
             del self._unwritten[directory]
+
+    def _is_ours_to_write(self, status: dict[str, Any]) -> bool:
+        """Whether nothing but the beginning of the attempt is in the `status` of its run."""
+        return status.get("state") in (None, "running")
 
 
 def _ran_out_of_gpu_memory(outcome: Outcome) -> bool:

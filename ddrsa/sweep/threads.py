@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import joblib
 from hydra.types import RunMode
 
 from ddrsa.errors import ConfigError
+
+# The cores that a scheduler has given to the run of this process.
+CORES_VARIABLE = "DDRSA_CPUS"
 
 
 def threads_per_run(n_jobs: int | None, cores: int | None = None) -> int:
@@ -16,8 +20,12 @@ def threads_per_run(n_jobs: int | None, cores: int | None = None) -> int:
     n_jobs: as joblib reads it: -1 is all cores, -2 all but one, None is 1.
     cores: the cores that this process may use, by default; CPU affinity and the quota of a container count.
 
+    Where a scheduler runs the jobs, it is the number of cores that it has given to this one.
+
     Raises ConfigError where n_jobs is 0.
     """
+    if given := os.environ.get(CORES_VARIABLE):
+        return max(int(given), 1)
     cores = joblib.cpu_count() if cores is None else cores
     return max(cores // job_count(n_jobs, cores), 1)
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,9 @@ class Sweeps:
         self.environ |= {"FAKE_ALLOCATIONS": str(self.directory)}
         self.environ |= {"GPUS": json.dumps(gpus_key), "RUNS_PER_GPU": json.dumps(runs_per_gpu)}
 
-    def start(self, *overrides: str, multirun: bool = True) -> subprocess.Popen[str]:
-        command = [sys.executable, f"{self.app}.py", *(["-m"] if multirun else []), *overrides]
+    def start(self, *overrides: str, multirun: bool = True, on: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """on: a command that runs the one after it, as on another machine."""
+        command = [*on, sys.executable, f"{self.app}.py", *(["-m"] if multirun else []), *overrides]
         process = subprocess.Popen(
             command,
             cwd=self.directory,

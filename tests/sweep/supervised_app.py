@@ -95,7 +95,9 @@ def allocate(gpu: Gpu, gib: int) -> None:
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
     with Path("starts.txt").open("a") as stream:
-        print(json.dumps({"x": config.x, "pid": os.getpid(), "directory": directory.name}), file=stream)
+        environ = {key: value for key, value in os.environ.items() if key.startswith(("DDRSA_", "CUDA_", "SLURM_"))}
+        start = {"x": config.x, "pid": os.getpid(), "directory": directory.name, "environ": environ}
+        print(json.dumps(start), file=stream)
     print("printed by", config.x)
     # Not a part of the config: a run that goes wrong once and then does not is the same run.
     match json.loads(Path("do.json").read_text()).get(str(config.x)):
@@ -125,6 +127,9 @@ def main(config: DictConfig) -> object:
             raise NotPicklable("a", "b")
         case "sleep":
             time.sleep(3600)
+        case "wait":
+            while not Path("go").exists():
+                time.sleep(0.05)
         case "ignore":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"

@@ -78,11 +78,11 @@ def test_earlier_results_stay(sweeps: Sweeps) -> None:
 
 @pytest.fixture
 def small_disk(sweeps: Sweeps):
-    """A disk of 400 kB where the sweep goes."""
+    """A disk of 500 kB where the sweep goes."""
     path = sweeps.directory / "sweep"
     path.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(path)], capture_output=True, text=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=500k", "tmpfs", str(path)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
