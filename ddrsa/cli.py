@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import re
 import sys
@@ -46,6 +47,8 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
 
     Expressions need no quotes of Hydra's own: `only="seed > 3"` in a shell is enough.
     """
+    # Where it is installed, pandas imports it, and it would announce its threads on a stdout that is read by machines.
+    logging.getLogger("numexpr").setLevel(logging.WARNING)
     sys.argv[1:] = [_with_quotes(argument) for argument in sys.argv[1:]]
     # Hydra would print a message of several lines and exit with 1; with this it lets the exception through.
     os.environ["HYDRA_FULL_ERROR"] = "1"

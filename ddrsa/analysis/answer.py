@@ -170,7 +170,8 @@ def _why_none(sweep: Sweep, selection: Selection, dataset: str) -> str:
     name = column(selection.metric, other)
     if name in completed and completed[name].notna().any():
         return f"no completed run has {selection.metric} on its {selection.select_by} units; select_by={other} has it"
-    return f"no completed run has a number for {selection.metric}; choose another with metric=NAME"
+    known = ", ".join(sorted(sweep.quality_metrics)) or "none"
+    return f"no completed run has a number for {selection.metric}; choose another with metric=NAME, these have {known}"
 
 
 def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:

@@ -37,9 +37,11 @@ class Selection:
         return metric(self.metric).higher_is_better
 
     def check(self, sweep: Sweep) -> None:
-        """Raise ConfigError where completed runs have metrics, but not this one."""
+        """Raise ConfigError where completed runs have metrics, but not the one that was asked for."""
         if sweep.completed.empty or self.metric in sweep.metrics or self.column in sweep.metrics:
             return
+        if self.metric == DEFAULT_METRIC:
+            return  # of scripts, say: nobody has asked for it, and the tables do without it
         known = sorted(sweep.quality_metrics)
         allowed = f"these runs have {', '.join(known)}" if known else "these runs have no metric of quality"
         raise ConfigError(f"metric={self.metric}: {allowed}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import version
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.plugins.launcher import Launcher
@@ -33,6 +34,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     state = Singleton.get_state()
     register()
+    # Hydra's tests expect what it does in a program that names no version; other tests here have named one.
+    monkeypatch.setattr(version.VersionBase.instance(), "version_base", version._UNSPECIFIED_)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
     yield
     Singleton.set_state(state)
