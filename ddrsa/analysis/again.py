@@ -26,8 +26,11 @@ def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epoch
     """The shell command that trains the configuration of `run` again, longer, and draws what it forecasts.
 
     hyperparameters: the swept ones of the run, for a run whose overrides cannot be read; num_epochs: how many it had.
+    A script is run again as it was.
     """
     overrides = [item for item in _overrides(run, hyperparameters) if _key(item) not in _SWEEP_KEYS]
+    if is_script(run):
+        return command(run, overrides)
     epochs = num_epochs * LONGER if isinstance(num_epochs, int) and num_epochs > 0 else _DEFAULT_EPOCHS
     return command(run, [*overrides, f"num_epochs={epochs}", "visualize=true"])
 
@@ -42,6 +45,15 @@ def sweep_further(run: RunDirectory, hyperparameters: Mapping[str, Any], tried: 
     ]
     lists = [f"{key}={','.join(hydra_value(value) for value in values)}" for key, values in tried.items()]
     return command(run, ["-m", *overrides, *kept, *lists])
+
+
+def is_script(run: RunDirectory) -> bool:
+    """Whether `run` is a training script (docs/scripts.md), which knows neither the seed nor the epochs of a model."""
+    try:
+        config = yaml.safe_load(run.config.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(config, dict) and config.get("scripts") is not None
 
 
 def command(run: RunDirectory, arguments: list[str]) -> str:

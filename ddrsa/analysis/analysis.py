@@ -72,9 +72,7 @@ def write_analysis(analysis: Analysis) -> list[Path]:
         best.unlink(missing_ok=True)
         return paths
     with atomic_write(best) as stream:
-        stream.write(
-            "# The best configuration of each data set, and the command that trains it again with more epochs.\n"
-        )
+        stream.write("# The best configuration of each data set, and the command that trains it again.\n")
         yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True, width=10_000)
     return [*paths, best]
 

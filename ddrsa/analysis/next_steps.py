@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ddrsa.analysis.again import run_of, sweep_further
+from ddrsa.analysis.again import is_script, run_of, sweep_further
 from ddrsa.analysis.collect import Sweep
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
         tried = {edge.key: [edge.value, *edge.suggested] for edge in answer.edges}
         names = " and ".join(edge.key for edge in answer.edges)
         steps.append(NextStep(f"look beyond the edge of {names}", [_sweep(sweep, answer.best, tried)]))
-    if answer.verdict in ("noise", "unknown") and answer.runner_up is not None:
+    seeded = not is_script(run_of(answer.best.directories[0], sweep.path))
+    if seeded and answer.verdict in ("noise", "unknown") and answer.runner_up is not None:
         steps.append(
             NextStep(
                 "repeat the two best with more seeds, until the margin is larger than the noise",
@@ -61,7 +62,7 @@ def _sweep(sweep: Sweep, candidate: Candidate, tried: dict[str, list[Any]]) -> s
     source = next(iter(sweep.sources.values())) if len(sweep.sources) == 1 else None
     if source is not None:
         tried = {**tried, "hydra.sweep.dir": [str(source)]}
-    if "seed" not in tried:
-        tried = {"seed": candidate.repeats.get("seed", [0]), **tried}
     run = run_of(candidate.directories[0], sweep.path)
+    if "seed" not in tried and not is_script(run):
+        tried = {"seed": candidate.repeats.get("seed", [0]), **tried}
     return sweep_further(run, {**candidate.values, "model": candidate.model}, tried)

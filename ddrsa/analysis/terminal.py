@@ -54,7 +54,7 @@ def print_answers(console: Console, analysis: Analysis) -> None:
             for command in step.commands:
                 _line(console, f"  {command}")
         if answer.command is not None:
-            _line(console, "To train the best again, with more epochs and pictures of its forecasts (best.yaml):")
+            _line(console, "To train the best again (best.yaml):")
             _line(console, f"  {answer.command}")
 
 

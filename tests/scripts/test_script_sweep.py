@@ -88,6 +88,18 @@ def test_ten_scripts_of_different_kinds(sweeps: ScriptSweeps) -> None:
     statistics = pd.read_csv(sweeps.sweep / "summary_statistics.csv").set_index(["model", "metric"])
     assert statistics.loc[("argparse", "accuracy"), "mean"] == 0.75
     assert statistics.loc[("click", "accuracy"), "mean"] == 0.25
+    chosen = subprocess.run(
+        [*analysis, "metric=accuracy", "select_by=test", "--json"],
+        cwd=sweeps.directory,
+        env=environ,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (answer,) = json.loads(chosen.stdout)["answers"]
+    assert "scripts.job=argparse" in answer["command"]
+    assert "visualize" not in answer["command"]
+    assert not any("seed=" in line for step in answer["next_steps"] for line in step["commands"])
 
 
 def test_a_sweep_over_arguments_returns_the_objective(sweeps: ScriptSweeps) -> None:
