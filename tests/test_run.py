@@ -233,6 +233,7 @@ def test_folds_sweep_as_any_key_and_test_every_unit_once(tmp_path: Path, environ
     assert sorted(units) == [3, 3, 4]  # of ten
 
 
+@pytest.mark.slow
 def test_without_test_units_the_official_engines_are_tested(
     tmp_path: Path, environment: dict[str, str], nasa_dir: Path
 ) -> None:
@@ -278,7 +279,7 @@ def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[s
     assert json.loads((tmp_path / "here" / "status.json").read_text())["state"] == "completed"
 
 
-@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+@pytest.mark.parametrize("launcher", [pytest.param("basic", marks=pytest.mark.slow), "joblib"])
 def test_a_run_that_another_process_does_is_left_alone(
     tmp_path: Path, environment: dict[str, str], launcher: str
 ) -> None:

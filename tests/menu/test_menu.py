@@ -111,6 +111,7 @@ def test_the_speed_is_measured(menu: Menu, tmp_path: Path) -> None:
     assert not (tmp_path / "multirun").exists()
 
 
+@pytest.mark.slow
 def test_a_grid_of_ones_own(menu: Menu) -> None:
     child = menu()
     child.send("c" + ENTER)

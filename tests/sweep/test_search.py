@@ -121,6 +121,7 @@ def test_interrupts(searches: Searches, signals: int, waiting: dict[str, int]) -
         epochs_are_done_once(searches)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_trials_also_after_a_kill(searches: Searches) -> None:
     arguments = ("x=interval(0,10)", "hydra.sweeper.n_jobs=1", "hydra.sweeper.n_trials=14", "hydra.sweep.subdir=${x}")
     assert searches.run(*arguments, "seconds=0")[0] == 0

@@ -112,6 +112,7 @@ def test_a_module_that_cannot_be_preloaded(sweeps: Sweeps) -> None:
     assert sweeps.processes() == []
 
 
+@pytest.mark.slow
 def test_200_trivial_runs(sweeps: Sweeps) -> None:
     exit_code, output = sweeps.run("x=range(200)")
     assert exit_code == 0, output

@@ -50,6 +50,7 @@ def test_the_same_command_on_both_divides_the_runs(sweeps: Sweeps, other_machine
     assert all("9 runs: 9 completed" in output for output in outputs)
 
 
+@pytest.mark.slow
 def test_a_machine_that_dies_costs_only_its_runs(
     sweeps: Sweeps, other_machine: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,6 +49,7 @@ def test_all_checks_pass(temporary: Path, capsys: pytest.CaptureFixture[str]) ->
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_launcher_that_does_not_hold_it_fails(temporary: Path) -> None:
     # joblib's ends with the first run that is killed, and does a completed run again.
     exit_code, output = verified("joblib", "one at a time", "isolation", "resume", "two launchers", "retries")
