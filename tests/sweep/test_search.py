@@ -104,7 +104,7 @@ def test_a_killed_worker_without_retries_is_a_failed_trial(searches: Searches) -
 
 @pytest.mark.parametrize(("signals", "waiting"), [(1, {}), (2, {"WAITING": 2})])
 def test_interrupts(searches: Searches, signals: int, waiting: dict[str, int]) -> None:
-    arguments = ("x=range(0,100)", "seconds=0.2", NEVER)
+    arguments = ("x=range(0,100)", "seconds=0.2" if signals == 1 else "seconds=1", NEVER)
     process = searches.start(*arguments)
     until(lambda: len(searches.starts()) == 2 and searches.epochs(searches.starts()[1]["directory"]), "two runs")
     for _ in range(signals):
