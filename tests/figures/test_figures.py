@@ -86,6 +86,7 @@ def test_drawn_again_without_training(
     assert "only a completed run can be drawn" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_result_stands_where_the_plots_cannot_be_written(trained_run: RunDirectory, tmp_path: Path) -> None:
     copy = RunDirectory(shutil.copytree(trained_run.path, tmp_path / "run"))
     shutil.rmtree(copy.path / "plots")

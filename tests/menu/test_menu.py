@@ -141,6 +141,7 @@ def test_a_grid_of_ones_own(menu: Menu) -> None:
     assert child.wait() == 130
 
 
+@pytest.mark.slow
 def test_ctrl_c_means_what_it_means_in_a_sweep(menu: Menu, tmp_path: Path) -> None:
     child = menu()
     choose_tiny(child, 30)

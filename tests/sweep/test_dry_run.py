@@ -60,6 +60,7 @@ def test_it_prints_all_and_writes_nothing(tmp_path: Path, launcher: str) -> None
     assert content(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_states_count_and_time_of_a_sweep_that_grows(tmp_path: Path) -> None:
     done = train(tmp_path, "-m", "seed=0,1")
     assert done.returncode == 0, done.stderr

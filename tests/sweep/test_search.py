@@ -291,6 +291,7 @@ def test_what_cannot_be_used_is_said_before_anything_starts(
     assert searches.starts() == []
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_search(searches: Searches) -> None:
     arguments = ("x=range(0,1000)", "seconds=0.1", "hydra.sweeper.n_trials=8", "hydra.sweeper.sampler.seed=null", NEVER)
     processes = [searches.start(*arguments) for _ in range(2)]
