@@ -38,12 +38,12 @@ def test_a_study_is_found_again(tmp_path, storage):
 
 
 def test_the_address_of_a_search_elsewhere():
-    hydra = {"sweeper": {"study_name": None, "storage": None}, "sweep": {"dir": "a/b"}, "runtime": {"cwd": "/work"}}
+    hydra = {"sweeper": {"study_name": None, "storage": None}, "sweep": {"dir": "a/b"}, "runtime": {"cwd": "/somewhere"}}
     config = OmegaConf.create(hydra)
-    assert StudyAddress.of(config) == StudyAddress(None, "study", Path("/work/a/b"), Path("/work"))
+    assert StudyAddress.of(config) == StudyAddress(None, "study", Path("/somewhere/a/b"), Path("/somewhere"))
     config.sweeper.storage = "postgresql://me:secret@host/db"
     found = StudyAddress.of(config)
-    assert found.name == "/work/a/b"
+    assert found.name == "/somewhere/a/b"
     assert found.file is None
     assert "secret" not in found.shown
 
