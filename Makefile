@@ -3,6 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO_DIR ?= multirun/demo
+# The files of tests go at once, so many at a time; most of them wait for processes of their own.
+TEST_PROCESSES ?= 2
 
 .PHONY: help install demo test test-all test-ray test-slurm lint format bench clean
 
@@ -21,7 +23,7 @@ demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (mi
 	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
 
 test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
-	$(BIN)/python -m pytest -m 'not slow and not ray and not slurm'
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm'
 
 test-all: install  ## the slow tests too
 	$(BIN)/python -m pytest
