@@ -1,72 +1,74 @@
-"""The configs of a sweep's jobs, composed on all cores: Hydra takes a twentieth of a second for each."""
+"""The configs of a sweep's jobs. Hydra composes each from the files anew, in a twentieth of a second."""
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
-import signal
-import sys
-from collections.abc import Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from typing import Any
 
 import cloudpickle
-import joblib
-from hydra.types import HydraContext
-from omegaconf import DictConfig
-
-from ddrsa.sweep.forkserver import PR_SET_PDEATHSIG
-
-# Below, the processes cost more than they save.
-MANY = 16
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 
 class Composer:
-    """Composes the configs of jobs, as `config_loader.load_sweep_config` does."""
+    """Composes the configs of jobs as `config_loader.load_sweep_config` does, the files once for each choice of groups.
 
-    def __init__(self, config: DictConfig, context: HydraContext) -> None:
+    What a job does to its config beyond the choice of groups, Hydra applies last and in the order of the overrides; so
+    it can as well be applied to a copy. The files are taken as they were at the first job.
+    """
+
+    def __init__(self, config: DictConfig, loader: ConfigLoader) -> None:
         """config: of the sweep."""
         self.config = config
-        self.context = context
+        self.loader = loader
+        self._name: str | None = config.hydra.job.config_name
+        of_sweep: Any = OmegaConf.to_container(config.hydra.overrides.hydra)  # as written, with its interpolations
+        self._of_sweep: list[str] = of_sweep
+        self._parser = OverridesParser.create()
+        self._is_group: dict[str, bool] = {}
+        self._composed: dict[tuple[str, ...], bytes] = {}  # pickled: a copy is several times as fast as by deepcopy
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The config of one job. Raises Hydra's errors."""
-        return self.context.config_loader.load_sweep_config(self.config, list(overrides))
-
-    def compose_all(self, jobs: Sequence[Sequence[str]]) -> Generator[DictConfig, None, None]:
-        """The config of each job, in their order. Raises Hydra's errors when it comes to that job."""
-        cores = joblib.cpu_count()
-        if len(jobs) < MANY or cores == 1 or sys.platform != "linux":
-            yield from map(self.compose, jobs)
-            return
-        global _composer
-        # Forked processes have it without its being pickled, which not every resolver or callback can be.
-        _composer = self
-        fork = multiprocessing.get_context("fork")
-        pool = ProcessPoolExecutor(cores, mp_context=fork, initializer=_end_with, initargs=(os.getpid(),))
+        parsed = self._parser.parse_overrides(list(overrides))
+        groups = [override for override in parsed if self._chooses(override)]
+        values = [override for override in parsed if override not in groups]
+        config = self._of_groups(tuple(str(override.input_line) for override in groups))
         try:
-            for overrides, pickled in zip(jobs, pool.map(_composed, jobs, chunksize=4), strict=True):
-                # What cannot be composed there is composed again here, for its error.
-                yield self.compose(overrides) if pickled is None else cloudpickle.loads(pickled)
-        finally:
-            _composer = None
-            pool.shutdown(cancel_futures=True)
+            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+            self._note(config, parsed)
+        except OmegaConfBaseException as error:
+            raise ConfigCompositionException().with_traceback(error.__traceback__) from error
+        OmegaConf.copy_cache(from_config=self.config, to_config=config)
+        return config
 
+    def _chooses(self, override: Override) -> bool:
+        """Whether it says which files the config is made of, as Hydra tells."""
+        if override.is_sweep_override() or override.package is not None:
+            return True
+        group = override.key_or_group
+        if group not in self._is_group:
+            options = self.loader.get_group_options(group, None, self._name, self._of_sweep)
+            self._is_group[group] = bool(options)
+        return self._is_group[group] and not isinstance(override.value(), dict)
 
-_composer: Composer | None = None
+    def _of_groups(self, groups: tuple[str, ...]) -> DictConfig:
+        if groups not in self._composed:
+            composed = self.loader.load_configuration(self._name, [*self._of_sweep, *groups], RunMode.RUN)
+            self._composed[groups] = cloudpickle.dumps(composed)
+        config: DictConfig = cloudpickle.loads(self._composed[groups])
+        return config
 
-
-def _composed(overrides: Sequence[str]) -> bytes | None:
-    assert _composer is not None
-    try:
-        return cloudpickle.dumps(_composer.compose(overrides))
-    except Exception:
-        return None
-
-
-def _end_with(parent: int) -> None:
-    """Ctrl+C is the parent's to handle, and with the parent this process ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
+    def _note(self, config: DictConfig, overrides: Sequence[Override]) -> None:
+        """Write into `config.hydra` what the job was given."""
+        task = [override for override in overrides if not override.is_hydra_override()]
+        hydra = [override.input_line for override in overrides if override.is_hydra_override()]
+        config.hydra.overrides.task = [override.input_line for override in task]
+        config.hydra.overrides.hydra = [*self._of_sweep, *hydra]
+        config.hydra.job.override_dirname = get_overrides_dirname(task, **config.hydra.job.config.override_dirname)

@@ -22,6 +22,7 @@ from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.attempt import Context, pickle_context
+from ddrsa.sweep.composing import Composer
 from ddrsa.sweep.failures import SweepFailed, SweepInterrupted, failed_runs
 from ddrsa.sweep.observer import Observers, Outcome, SweepObserver
 from ddrsa.sweep.plan import PlannedRun, plan_runs
@@ -166,7 +167,7 @@ class SupervisedLauncher(Launcher):
             return known
         assert self.config is not None
         assert self.hydra_context is not None
-        return plan_runs(self.config, self.hydra_context, jobs, first_number)
+        return plan_runs(Composer(self.config, self.hydra_context.config_loader), jobs, first_number)
 
 
 @contextmanager

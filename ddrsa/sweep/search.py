@@ -21,6 +21,7 @@ from optuna.trial import Trial
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.batches import search_in_batches
+from ddrsa.sweep.composing import Composer
 from ddrsa.sweep.display import open_display
 from ddrsa.sweep.failures import FailedRun, SweepFailed, SweepInterrupted
 from ddrsa.sweep.launcher import SupervisedLauncher
@@ -49,6 +50,7 @@ class Search:
         self.options = options
         self.config = config
         self.context = context
+        self.composer = Composer(config, context.config_loader)
         self.launcher = launcher
         direction = options["direction"]
         self.directions: list[str] = [direction] if isinstance(direction, str) else list(direction)
@@ -170,7 +172,7 @@ class Search:
             params = self.space.suggest(trial, self.config)
             overrides = self.space.overrides(params)
             job = [*overrides, f"hydra.sweeper.trial={trial.number}"]
-            (run,) = plan_runs(self.config, self.context, [job], trial.number, wanted=self._checked)
+            (run,) = plan_runs(self.composer, [job], trial.number, wanted=self._checked)
         except UNUSABLE as error:
             reason = " ".join(str(error).split())
             log.warning("trial %d cannot be run: %s", trial.number, reason)
@@ -224,7 +226,7 @@ class Search:
         return True
 
     def _check_job(self, overrides: Sequence[str]) -> None:
-        plan_runs(self.config, self.context, [overrides], wanted=self._checked)
+        plan_runs(self.composer, [overrides], wanted=self._checked)
 
     # The beginning and the end.
 

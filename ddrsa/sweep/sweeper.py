@@ -20,6 +20,7 @@ from hydra.utils import get_method
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.composing import Composer
 from ddrsa.sweep.dry_run import print_sweep
 from ddrsa.sweep.failures import FailedRun, SweepFailed, failed_runs
 from ddrsa.sweep.grid import grid
@@ -143,7 +144,7 @@ class CheckedSweeper(Sweeper):
                 check(config)
             return True
 
-        runs = plan_runs(self.config, self.hydra_context, jobs, wanted=wanted)
+        runs = plan_runs(Composer(self.config, self.hydra_context.config_loader), jobs, wanted=wanted)
         selection.check_keys()
         if not runs:
             raise ConfigError(f"{selection} leaves none of {len(jobs)} runs" if jobs else "a list of values is empty")

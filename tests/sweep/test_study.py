@@ -38,7 +38,11 @@ def test_a_study_is_found_again(tmp_path, storage):
 
 
 def test_the_address_of_a_search_elsewhere():
-    hydra = {"sweeper": {"study_name": None, "storage": None}, "sweep": {"dir": "a/b"}, "runtime": {"cwd": "/somewhere"}}
+    hydra = {
+        "sweeper": {"study_name": None, "storage": None},
+        "sweep": {"dir": "a/b"},
+        "runtime": {"cwd": "/somewhere"},
+    }
     config = OmegaConf.create(hydra)
     assert StudyAddress.of(config) == StudyAddress(None, "study", Path("/somewhere/a/b"), Path("/somewhere"))
     config.sweeper.storage = "postgresql://me:secret@host/db"
