@@ -27,9 +27,9 @@ import sys, time
 start = time.perf_counter()
 from pathlib import Path
 from ddrsa.analysis.analysis import analyse, write_analysis
-from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.selection import Choice
 path = Path(sys.argv[1])
-write_analysis(analyse({"": path}, path, Selection()))
+write_analysis(analyse({"": path}, path, Choice()))
 """
 EVERYTHING = """
 import sys, time

@@ -14,7 +14,7 @@ from ddrsa.analysis.answer import Answer, answers
 from ddrsa.analysis.collect import Sweep, collect_all
 from ddrsa.analysis.compare import sweep_comparison
 from ddrsa.analysis.configurations import Configurations
-from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.tables import (
     best_configurations,
     failures_table,
@@ -38,14 +38,15 @@ class Analysis:
     tables: dict[str, pd.DataFrame]
 
 
-def analyse(sources: Mapping[str, Path], path: Path, selection: Selection) -> Analysis:
+def analyse(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis:
     """Read the runs beneath each of `sources`, by the name of the sweep. It writes nothing.
 
     path: the directory that the tables will be written into, which names of runs are relative to.
 
-    Raises ConfigError where a directory holds no run, or where no completed run has the metric of `selection`.
+    Raises ConfigError where a directory holds no run, or where no completed run has the metric of `choice`.
     """
     sweep = collect_all(dict(sources), path)
+    selection = choice.for_runs(sweep)
     configurations = Configurations(sweep)
     tables = {
         "summary_statistics": summary_statistics(sweep),

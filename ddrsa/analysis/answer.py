@@ -14,7 +14,7 @@ from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.grid import Edge, find_edge
-from ddrsa.analysis.metrics import column
+from ddrsa.analysis.metrics import SELECT_BY, column
 from ddrsa.analysis.next_steps import NextStep, next_steps
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.selection import Selection
@@ -166,10 +166,10 @@ def _why_none(sweep: Sweep, selection: Selection, dataset: str) -> str:
     completed = sweep.completed[sweep.completed["dataset"] == dataset]
     if completed.empty:
         return "no run has completed yet, so there is nothing to choose from"
-    other = "test" if selection.select_by == "validation" else "validation"
-    name = column(selection.metric, other)
-    if name in completed and completed[name].notna().any():
-        return f"no completed run has {selection.metric} on its {selection.select_by} units; select_by={other} has it"
+    for other in SELECT_BY:
+        name = column(selection.metric, other)
+        if name in completed and completed[name].notna().any():
+            return f"no completed run has {selection.metric} {selection.units}; select_by={other} has it"
     known = ", ".join(sorted(sweep.quality_metrics)) or "none"
     return f"no completed run has a number for {selection.metric}; choose another with metric=NAME, these have {known}"
 

@@ -17,10 +17,10 @@ from ddrsa.errors import ConfigError
 from ddrsa.rundir import RunDirectory, find_runs
 
 # These name a run in every table, so they are not repeated among the swept values.
-NAME_KEYS = frozenset({"dataset", "dataset.name", "dataset.subset", "model", "model.name"})
+NAME_KEYS = frozenset({"dataset", "dataset.name", "dataset.subset", "model", "model.name", "scripts.job"})
 
 # Runs that differ in these only are repeats of one configuration.
-REPEAT_KEYS = ("seed", "fold", "dataset.split_seed", "dataset.simulation_seed")
+REPEAT_KEYS = ("seed", "fold", "dataset.split_seed", "dataset.simulation_seed", "scripts.args.seed")
 
 
 @dataclass(frozen=True)

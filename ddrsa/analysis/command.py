@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from ddrsa.analysis.metrics import DEFAULT_METRIC
-from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.selection import Choice
 from ddrsa.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,14 +27,14 @@ class Options:
     """What the command line of analyze.py says.
 
     sweep_dir: the sweep, empty for the newest below multirun/; with `sweeps`, where the tables go, empty for a
-    directory below multirun/comparisons/. sweeps: the sweeps to compare. select_by, metric: see `Selection`.
+    directory below multirun/comparisons/. sweeps: the sweeps to compare. select_by, metric: see `Choice`.
     watch: renew as runs end. json: print the answer for machines, and nothing else.
     """
 
     sweep_dir: str = ""
     sweeps: Sequence[str] = ()
-    select_by: str = "validation"
-    metric: str = DEFAULT_METRIC
+    select_by: str | None = None
+    metric: str | None = None
     watch: bool = False
     json: bool = False
 
@@ -56,8 +55,8 @@ def read_options(config: DictConfig, sweep_dir: str) -> Options:
     return Options(
         sweep_dir=str(sweep_dir),
         sweeps=[str(item) for item in sweeps],
-        select_by=str(config.select_by),
-        metric=str(config.metric),
+        select_by=None if config.select_by is None else str(config.select_by),
+        metric=None if config.metric is None else str(config.metric),
         watch=config.watch,
         json=config.json,
     )
@@ -70,23 +69,23 @@ def analyze(options: Options, console: Console | None = None) -> None:
     """
     # No highlighting and no markup: a reason or a path may hold brackets that mean nothing to rich.
     console = console or Console(highlight=False, markup=False, emoji=False, quiet=options.json)
-    selection = Selection(options.metric, options.select_by)
+    choice = Choice(options.metric, options.select_by)
     sources, path = _sources(options, console)
     if options.watch:
         from ddrsa.analysis.watch import watch
 
         console.print("watching: Ctrl+C leaves the watch, not the sweep", soft_wrap=True)
-        watch(sources.values(), lambda: renew(sources, path, selection, console))
+        watch(sources.values(), lambda: renew(sources, path, choice, console))
         console.print("no run is under way any more", soft_wrap=True)
     else:
-        analysis, paths = renew(sources, path, selection, console)
+        analysis, paths = renew(sources, path, choice, console)
         if options.json:
             from ddrsa.analysis.json_output import print_json
 
             print_json(analysis, paths)
 
 
-def renew(sources: dict[str, Path], path: Path, selection: Selection, console: Console) -> tuple[Analysis, list[Path]]:
+def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console) -> tuple[Analysis, list[Path]]:
     """Read the runs of `sources` and write everything into `path`; returns what was found and the files."""
     # Here, so that a mistyped option is answered before pandas and matplotlib are loaded.
     from ddrsa.analysis.analysis import analyse, write_analysis
@@ -94,7 +93,7 @@ def renew(sources: dict[str, Path], path: Path, selection: Selection, console: C
     from ddrsa.analysis.report import write_report
     from ddrsa.analysis.terminal import print_answers, print_files, print_states
 
-    analysis = analyse(sources, path, selection)
+    analysis = analyse(sources, path, choice)
     print_states(console, analysis.sweep)
     print_answers(console, analysis)
     paths = write_analysis(analysis)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 # The columns of the validation units' metrics begin with this.
 VALIDATION = "validation_"
+# The units that a metric is taken on, and how that is said. A script has no such units: its numbers are its own.
+SCRIPT = "script"
+UNITS = {"validation": "on the validation units", "test": "on the test units", SCRIPT: "as the script reports it"}
 SELECT_BY = ("validation", "test")
 
 
@@ -75,5 +78,5 @@ def metric(name: str) -> Metric:
 
 
 def column(name: str, select_by: str) -> str:
-    """The column of the metric `name` on the units of `select_by`, validation or test."""
-    return name if select_by == "test" else VALIDATION + name
+    """The column of the metric `name` on the units of `select_by`, one of `UNITS`."""
+    return VALIDATION + name if select_by == "validation" else name

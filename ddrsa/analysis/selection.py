@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ddrsa.analysis.metrics import DEFAULT_METRIC, SELECT_BY, column, metric
+from ddrsa.analysis.metrics import DEFAULT_METRIC, SCRIPT, SELECT_BY, UNITS, column, metric
 from ddrsa.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -13,18 +13,49 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What somebody asked for, of `Selection`; None leaves it to the runs.
+
+    Raises ConfigError where `select_by` is none of the units that can be chosen.
+    """
+
+    metric: str | None = None
+    select_by: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.select_by is not None and self.select_by not in SELECT_BY:
+            raise ConfigError(f"select_by={self.select_by}: allowed are {' and '.join(SELECT_BY)}")
+
+    def for_runs(self, sweep: Sweep) -> Selection:
+        """The selection among the runs of `sweep`: of models `rul_mae` on the validation units.
+
+        Of scripts their numbers as they report them: that which is the `scripts.objective` of all, or the only one.
+        """
+        of_scripts = "scripts.job" in sweep.runs and bool(sweep.runs["scripts.job"].notna().all())
+        name = self.metric or (_metric_of_scripts(sweep) if of_scripts else None) or DEFAULT_METRIC
+        return Selection(name, self.select_by or (SCRIPT if of_scripts else "validation"))
+
+
+def _metric_of_scripts(sweep: Sweep) -> str | None:
+    objectives = set(sweep.runs["scripts.objective"]) if "scripts.objective" in sweep.runs else {None}
+    names = objectives if objectives != {None} else sweep.quality_metrics
+    return str(next(iter(names))) if len(names) == 1 and None not in names else None
+
+
+@dataclass(frozen=True)
 class Selection:
     """What decides which configuration is best: the mean over its repeats of one metric.
 
-    metric: its name, without a prefix; select_by: `validation` or `test`, the units that it is taken on.
+    metric: its name, without a prefix; select_by: one of `UNITS`, the units that it is taken on.
     """
 
     metric: str = DEFAULT_METRIC
     select_by: str = "validation"
 
-    def __post_init__(self) -> None:
-        if self.select_by not in SELECT_BY:
-            raise ConfigError(f"select_by={self.select_by}: allowed are {' and '.join(SELECT_BY)}")
+    @property
+    def units(self) -> str:
+        """The units, as words that follow a number."""
+        return UNITS[self.select_by]
 
     @property
     def column(self) -> str:

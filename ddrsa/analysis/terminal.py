@@ -12,7 +12,7 @@ from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.metrics import column
+from ddrsa.analysis.metrics import UNITS, column
 from ddrsa.analysis.plots.drawn import Plots
 from ddrsa.analysis.run_state import FAILURES
 from ddrsa.analysis.words import number, sentences
@@ -76,12 +76,14 @@ def _line(console: Console, text: str) -> None:
 
 def _best_table(answer: Answer) -> Table:
     units = answer.select_by
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"The best of each model, on the {units} units")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=f"The best of each model, {UNITS[units]}")
     table.title_justify = "left"
     table.add_column("Model", overflow="fold")
     # The metric that selects stands first, if it is none of the usual three.
     shown = {} if answer.metric in _SHOWN.values() else {answer.metric.replace("_", " "): answer.metric}
     shown |= _SHOWN
+    known = {name for candidate in answer.by_model for name in candidate.metrics}
+    shown = {label: name for label, name in shown.items() if column(name, units) in known}
     for label in shown:
         table.add_column(label, justify="right")
     pairs = [pair for candidate in answer.by_model for pair in settings(candidate.values)]

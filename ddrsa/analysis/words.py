@@ -8,7 +8,7 @@ from ddrsa.analysis.again import settings
 from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.grid import Edge
-from ddrsa.analysis.metrics import metric
+from ddrsa.analysis.metrics import UNITS, metric
 from ddrsa.analysis.statistics import Difference, Estimate
 
 
@@ -23,15 +23,15 @@ def sentences(answer: Answer) -> list[str]:
         else "the one configuration is"
     )
     said = [
-        f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} on the "
-        f"{answer.select_by} units ({_repeats(best)})."
+        f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
+        f"{UNITS[answer.select_by]} ({_repeats(best)})."
     ]
     if answer.select_by == "test":
         said.append(
             "It was chosen by the test units themselves, so on new units it will be worse than that; "
             "select_by=validation chooses without them."
         )
-    elif answer.test is not None:
+    elif answer.select_by == "validation" and answer.test is not None:
         said.append(f"On the test units, which had no say, it has {number(answer.test, unit)}.")
     if answer.margin is not None and answer.runner_up is not None:
         said += _margin(answer, answer.margin, answer.runner_up, unit)

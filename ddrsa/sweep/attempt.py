@@ -71,10 +71,6 @@ class Report:
     shared_gpu: bool = False
 
 
-class ReportedError(Exception):
-    """Stands for an exception that cannot be sent from one process to another."""
-
-
 def pickle_context(context: Context) -> bytes:
     """For `restore_context`, in another process."""
     return cloudpickle.dumps(context)
@@ -119,7 +115,7 @@ class Attempt:
             content = cloudpickle.dumps(report)
         except Exception as error:
             reason = f"the returned value cannot be sent to the launcher: {reason_of_exception(error)}"
-            content = cloudpickle.dumps(Report("failed", reason, error=ReportedError(reason)))
+            content = cloudpickle.dumps(Report("failed", reason, error=RunEnded(reason)))
         self.file.seek(0)
         self.file.truncate()
         self.file.write(content)
@@ -219,7 +215,7 @@ def _portable(error: BaseException) -> Exception:
                 return error
         except Exception:
             logging.getLogger(__name__).debug("a %s cannot be pickled", type(error).__name__, exc_info=True)
-    return ReportedError(reason_of_exception(error))
+    return RunEnded(reason_of_exception(error))
 
 
 def _redirect_output(path: Path) -> None:

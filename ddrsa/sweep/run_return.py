@@ -9,7 +9,7 @@ from hydra import version
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from ddrsa.sweep.attempt import ReportedError
+from ddrsa.errors import RunEnded
 from ddrsa.sweep.observer import Outcome
 from ddrsa.sweep.plan import PlannedRun
 
@@ -24,7 +24,7 @@ class RunReturn(JobReturn):
         self.task_name = JobRuntime.instance().get("name")
         completed = outcome.state in ("completed", "pruned")
         self.status = JobStatus.COMPLETED if completed else JobStatus.FAILED
-        self._return_value = outcome.value if completed else outcome.error or ReportedError(outcome.reason)
+        self._return_value = outcome.value if completed else outcome.error or RunEnded(outcome.reason or outcome.state)
 
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]

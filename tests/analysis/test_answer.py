@@ -13,7 +13,7 @@ from analysis_runs import MakeRun, metrics, result
 from ddrsa.analysis.answer import Answer, answers
 from ddrsa.analysis.collect import collect
 from ddrsa.analysis.configurations import Configurations
-from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.words import sentences
 from ddrsa.errors import ConfigError
 
@@ -159,7 +159,7 @@ def test_nothing_to_choose_from_is_said(sweep_dir: Path, make_run: MakeRun) -> N
     with pytest.raises(ConfigError, match=r"metric=speed: these runs have rul_mae"):
         answer(sweep_dir, metric="speed")
     with pytest.raises(ConfigError, match="select_by=luck: allowed are validation and test"):
-        Selection(select_by="luck")
+        Choice(select_by="luck")
 
 
 def test_a_data_set_for_itself(sweep_dir: Path, make_run: MakeRun) -> None:

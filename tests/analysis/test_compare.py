@@ -10,14 +10,14 @@ from scipy import stats
 
 from ddrsa.analysis.analysis import Analysis, analyse
 from ddrsa.analysis.compare import comparison_directory, name_sweeps
-from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.selection import Choice
 from ddrsa.errors import ConfigError
 
 VALUES = {"model": ["lstm", "gru"], "batch_size": [32, 64], "seed": [0, 1, 2]}
 
 
 def compared(tmp_path: Path, **sweeps: Path) -> Analysis:
-    return analyse(sweeps, tmp_path / "out", Selection())
+    return analyse(sweeps, tmp_path / "out", Choice())
 
 
 def test_before_and_after(tmp_path: Path) -> None:

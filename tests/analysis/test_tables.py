@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from ddrsa.analysis.analysis import analyse, write_analysis
 from ddrsa.analysis.collect import collect
 from ddrsa.analysis.configurations import Configurations
-from ddrsa.analysis.selection import Selection
+from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.tables import best_configurations, failures_table, runs_table, summary_statistics, write_tables
 from ddrsa.rundir import RunDirectory, write_json
 
@@ -129,7 +129,7 @@ def test_no_completed_run_gives_empty_tables(sweep_dir: Path, make_run: MakeRun)
 def test_best_yaml_holds_the_command(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(batch_size=32, result=result(1.0))
     make_run(batch_size=64, result=result(2.0))
-    analysis = analyse({"": sweep_dir}, sweep_dir, Selection())
+    analysis = analyse({"": sweep_dir}, sweep_dir, Choice())
     assert [path.name for path in write_analysis(analysis)] == [
         *("summary_statistics.csv", "best_configurations.csv", "runs.csv", "failures.csv", "best.yaml")
     ]
@@ -138,7 +138,7 @@ def test_best_yaml_holds_the_command(sweep_dir: Path, make_run: MakeRun) -> None
     assert (best["values"], best["select_by"], best["verdict"]) == ({"batch_size": 32}, "validation", "unknown")
     for run in sweep_dir.rglob("test_metrics.json"):
         run.unlink()
-    write_analysis(analyse({"": sweep_dir}, sweep_dir, Selection()))
+    write_analysis(analyse({"": sweep_dir}, sweep_dir, Choice()))
     assert not (sweep_dir / "best.yaml").exists()
 
 

@@ -127,6 +127,19 @@ class ScriptSweeps:
         """The last."""
         return read_json(max((self.sweep / "summaries").glob("training_summary_*.json"))) or {}
 
+    def answers(self, *options: str) -> list[dict[str, Any]]:
+        """What analyze.py says of the sweep."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "analyze.py"), "hydra.sweep.dir=sweep", *options, "--json"],
+            cwd=self.directory,
+            env={**os.environ, **self.environ},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        found: list[dict[str, Any]] = json.loads(done.stdout)["answers"]
+        return found
+
     def lines(self, name: str) -> list[dict[str, Any]]:
         """Those of a file in the working directory, as JSON."""
         file = self.directory / name

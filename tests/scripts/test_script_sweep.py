@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
-from script_sweeps import ROOT, SCRIPTS, ScriptSweeps, until
+from script_sweeps import SCRIPTS, ScriptSweeps, until
 
 JOBS = """
 jobs:
@@ -82,21 +80,12 @@ def test_ten_scripts_of_different_kinds(sweeps: ScriptSweeps) -> None:
     assert [sweeps.status(name)["attempt"] for name in ("argparse", "fails", "killed")] == [1, 3, 3]
     assert sweeps.summary()["success"] is True
 
-    analysis = [sys.executable, str(ROOT / "analyze.py"), "hydra.sweep.dir=sweep"]
-    environ = {**os.environ, **sweeps.environ}
-    subprocess.run(analysis, cwd=sweeps.directory, env=environ, check=True, capture_output=True)
+    (answer,) = sweeps.answers()
+    assert "choose another with metric=NAME, these have accuracy, test.loss" in answer["notes"][0]
     statistics = pd.read_csv(sweeps.sweep / "summary_statistics.csv").set_index(["model", "metric"])
     assert statistics.loc[("argparse", "accuracy"), "mean"] == 0.75
     assert statistics.loc[("click", "accuracy"), "mean"] == 0.25
-    chosen = subprocess.run(
-        [*analysis, "metric=accuracy", "select_by=test", "--json"],
-        cwd=sweeps.directory,
-        env=environ,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    (answer,) = json.loads(chosen.stdout)["answers"]
+    (answer,) = sweeps.answers("metric=accuracy")
     assert "scripts.job=argparse" in answer["command"]
     assert "visualize" not in answer["command"]
     assert not any("seed=" in line for step in answer["next_steps"] for line in step["commands"])
@@ -113,6 +102,10 @@ def test_a_sweep_over_arguments_returns_the_objective(sweeps: ScriptSweeps) -> N
     values = [(run.read_status() or {})["return_value"] for run in sweeps.runs().values() if "argparse" in str(run)]
     assert values == [0.6] or values == [0.51]
     assert "0.5100" in output  # the best
+    (answer,) = sweeps.answers()
+    assert (answer["metric"], answer["select_by"]) == ("accuracy", "script")  # of its own accord
+    assert answer["best"]["values"] == {"scripts.args.learning_rate": 0.1}
+    assert [one["model"] for one in answer["by_model"]] == ["argparse"]
     directories = [path.name for path in (sweeps.sweep / "logs" / "scripts" / "argparse").iterdir()]
     assert sorted(name.rpartition("_")[0] for name in directories) == ["learning-rate=0.01", "learning-rate=0.1"]
 

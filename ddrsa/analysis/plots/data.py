@@ -35,7 +35,7 @@ def require(analysis: Analysis, *names: str) -> list[str]:
         raise NotDrawn("no run has completed")
     found = [name for name in names if has_values(analysis, name)]
     if not found:
-        raise NotDrawn(f"no completed run has {' or '.join(names)} on the {analysis.selection.select_by} units")
+        raise NotDrawn(f"no completed run has {' or '.join(names)} {analysis.selection.units}")
     return found
 
 
@@ -66,7 +66,7 @@ def headline(analysis: Analysis, text: str) -> str:
     """A title: the data set, where it is the only one, what is shown, and on which units."""
     shown = datasets(analysis)
     name = f"{shown[0]}: " if len(shown) == 1 else ""
-    return f"{name}{text} on the {analysis.selection.select_by} units"
+    return f"{name}{text} {analysis.selection.units}"
 
 
 def row_title(ax: Axes, analysis: Analysis, dataset: str) -> None:

@@ -86,7 +86,7 @@ def _curves(analysis: Analysis, answer: Answer) -> dict[tuple[str, str], list[Cu
                 result = run_of(directory, analysis.sweep.path).read_test_metrics() or {}
             except (OSError, ValueError):
                 continue
-            part = result if answer.select_by == "test" else result.get("validation")
+            part = result.get("validation") if answer.select_by == "validation" else result
             for policy, curve in policy_curves(part if isinstance(part, dict) else {}).items():
                 found.setdefault((policy, candidate.model), []).append(curve)
     return found

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
-from ddrsa.analysis.metrics import CRITERIA, column, metric
+from ddrsa.analysis.metrics import CRITERIA, UNITS, column, metric
 from ddrsa.analysis.plots.drawn import Plots
 from ddrsa.analysis.report.environment import SweepOrigin, origin_of
 from ddrsa.analysis.report.failures import failure_groups
@@ -115,7 +115,8 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
     said = sentences(answer)
     units = answer.select_by
     unit = metric(answer.metric).unit
-    names = list(dict.fromkeys([answer.metric, *_BY_MODEL]))
+    known = {name for candidate in answer.by_model for name in candidate.metrics}
+    names = [name for name in dict.fromkeys([answer.metric, *_BY_MODEL]) if column(name, units) in known]
     kind, words = _VERDICTS[answer.verdict]
     return {
         "dataset": answer.dataset,
@@ -125,8 +126,8 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
         "settings": settings(answer.best.values) if answer.best else [],
         "metric": metric(answer.metric).label,
         "selected": number(answer.best.selected, unit) if answer.best else None,
-        "units": units,
-        "test": number(answer.test, unit) if answer.test and units != "test" else None,
+        "units": UNITS[units],
+        "test": number(answer.test, unit) if answer.test and units == "validation" else None,
         "runner_up": [answer.runner_up.model, *settings(answer.runner_up.values)] if answer.runner_up else None,
         "margin": f"{answer.margin.mean:.3g}{unit and ' ' + unit}" if answer.margin else None,
         "verdict": words,
