@@ -19,6 +19,7 @@ from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep import plugins
 from ddrsa.sweep.dry_run import print_run
 from ddrsa.sweep.selection import Selection
+from ddrsa.sweep.threads import share_cores
 
 resolvers.register()
 run_config.register()
@@ -32,6 +33,7 @@ def run_task(config: DictConfig) -> float | None:
         from ddrsa.scripts.run import run_script
 
         return run_script(config, run_config.run_id(config))
+    share_cores()
     # Here, because a process that only launches runs does not need torch.
     from ddrsa.run import run
 

@@ -28,6 +28,7 @@ from hydra.core.utils import configure_log
 from omegaconf import OmegaConf
 
 from ddrsa.sweep.attempt import Attempt, Context, restore_context
+from ddrsa.sweep.threads import share_cores
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -41,6 +42,7 @@ def main(control_descriptor: int) -> None:
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # A process that has used CUDA cannot be forked: torch, where it is preloaded, shall look for GPUs without it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    share_cores()
     try:
         context = _prepare(control)
     except Exception as error:

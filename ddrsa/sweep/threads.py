@@ -13,6 +13,10 @@ from ddrsa.errors import ConfigError
 # The cores that a scheduler has given to the run of this process.
 CORES_VARIABLE = "DDRSA_CPUS"
 
+# OpenMP's own, and GNU's: how long a thread that waits for the others keeps its core busy meanwhile.
+WAIT_VARIABLES = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+SPINS = 1000  # about 10 microseconds; GNU's own default is 300 times as long
+
 
 def threads_per_run(n_jobs: int | None, cores: int | None = None) -> int:
     """The threads of each of `n_jobs` concurrent runs, at least 1.
@@ -28,6 +32,17 @@ def threads_per_run(n_jobs: int | None, cores: int | None = None) -> int:
         return max(int(given), 1)
     cores = joblib.cpu_count() if cores is None else cores
     return max(cores // job_count(n_jobs, cores), 1)
+
+
+def share_cores() -> None:
+    """Let the threads of this process, and of those that it starts, give up their core soon while they have to wait.
+
+    To be called before torch is imported, which reads it once. Where another program uses the cores too, and there is
+    always one on a shared machine, threads that spin keep from working those that they wait for
+    (benchmarks/shared_cores.py). It does nothing where the environment says how to wait.
+    """
+    if not os.environ.keys() & set(WAIT_VARIABLES):
+        os.environ["GOMP_SPINCOUNT"] = str(SPINS)
 
 
 def concurrent_runs(hydra_config: Any) -> int:

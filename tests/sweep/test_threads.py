@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import joblib
 import pytest
@@ -6,6 +8,7 @@ from hydra import compose, initialize
 from hydra.core.hydra_config import HydraConfig
 from hypothesis import given
 from hypothesis import strategies as st
+from supervised import ROOT
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.threads import concurrent_runs, threads_per_run
@@ -61,3 +64,22 @@ def hydra_config(overrides):
     with initialize(version_base=None, config_path=None):
         HydraConfig.instance().set_config(compose(overrides=overrides, return_hydra_config=True))
         return HydraConfig.get()
+
+
+@pytest.mark.parametrize("given", [None, "77"])
+@pytest.mark.parametrize("sweep", [[], ["-m"]], ids=["one run", "sweep"])
+def test_openmp_is_told_to_wait_briefly_before_it_starts(tmp_path, given, sweep):
+    environ = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE", **({} if given is None else {"GOMP_SPINCOUNT": given})}
+    # It ends as soon as it looks for the data, with torch imported.
+    missing = ["dataset=turbofan", "data_dir=nowhere", "device=cpu", "hydra.sweep.dir=sweep"]
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), *sweep, *missing],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert "nowhere" in ended.stderr
+    assert f"GOMP_SPINCOUNT = '{given or 1000}'" in ended.stderr
