@@ -56,6 +56,7 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/azure_preparation.py
 	$(BIN)/python benchmarks/launcher_overhead.py
 	$(BIN)/python benchmarks/sweep_efficiency.py
+	$(BIN)/python benchmarks/shared_cores.py
 	$(BIN)/python benchmarks/analysis_scale.py
 	$(BIN)/python benchmarks/async_gain.py
 

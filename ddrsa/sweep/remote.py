@@ -23,7 +23,8 @@ from ddrsa.sweep.claims import Claim, release_dead
 from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.node import ELSEWHERE, Shared, node_environment
 from ddrsa.sweep.processes import Ended
-from ddrsa.sweep.supervisor import Supervisor, _Task
+from ddrsa.sweep.supervised_run import SupervisedRun
+from ddrsa.sweep.supervisor import Supervisor
 
 # How often to look which jobs of the queue have begun: of each a file is read, from a network disk.
 LOOK_AT_QUEUE_SECONDS = 2.0
@@ -124,7 +125,7 @@ class RemoteSupervisor(Supervisor):
     server: RemoteServer
     _withdraw = True  # the queued attempts, when no new run shall start
 
-    def _take(self, task: _Task) -> bool:
+    def _take(self, task: SupervisedRun) -> bool:
         if task.attempts > 0:
             return True
         if self._settled(task):
@@ -140,7 +141,7 @@ class RemoteSupervisor(Supervisor):
             return False
         return True
 
-    def _say_started(self, task: _Task) -> None:
+    def _say_started(self, task: SupervisedRun) -> None:
         """Not yet: it waits in the queue."""
 
     def _step(self) -> None:

@@ -7,13 +7,12 @@ import signal
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.rundir import RunDirectory, is_alive, now, write_json
-from ddrsa.sweep.attempt import Job, say_in_log
+from ddrsa.rundir import is_alive, now
+from ddrsa.sweep.attempt import Job
 from ddrsa.sweep.claims import Claim
 from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.sweep.gpus import AVOID_VARIABLE, WHOLE_VARIABLE, processes_that_wait
@@ -21,6 +20,7 @@ from ddrsa.sweep.observer import Observers, Outcome
 from ddrsa.sweep.plan import PlannedRun
 from ddrsa.sweep.processes import AttemptServer, Ended
 from ddrsa.sweep.run_view import is_done
+from ddrsa.sweep.supervised_run import AttemptUnderWay, SupervisedRun, UnwrittenStates, read_status
 
 log = logging.getLogger(__name__)
 
@@ -29,28 +29,6 @@ TICK_SECONDS = 0.25
 GRACE_SECONDS = 3.0
 # How often to look whether another process has finished with a run, and who waits for a GPU.
 LOOK_SECONDS = 1.0
-
-
-@dataclass
-class _Task:
-    run: PlannedRun
-    attempts: int = 0
-    began: float = 0.0
-    claim: Claim | None = None
-    gpus_to_avoid: list[int] = field(default_factory=list)
-    whole_gpu: bool = False  # since it ran out of the memory of one that it shared
-    waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
-    timeout: float | None = None  # seconds
-
-
-@dataclass
-class _Active:
-    task: _Task
-    began: float
-    memory_kills: int
-    state: str | None = None  # the final state, once this process has decided to end the attempt
-    reason: str | None = None
-    kill_at: float | None = None
 
 
 class Supervisor:
@@ -94,17 +72,17 @@ class Supervisor:
         self._ending: tuple[str, str] | None = None  # the state and the reason of what is under way
         self.peak_memory = 0
         self._since = now()
-        self._pending: deque[_Task] = deque()
-        self._elsewhere: list[_Task] = []
+        self._pending: deque[SupervisedRun] = deque()
+        self._elsewhere: list[SupervisedRun] = []
         self._next_look = 0.0
-        self._active: dict[int, _Active] = {}
+        self._active: dict[int, AttemptUnderWay] = {}
         self._results: deque[tuple[PlannedRun, Outcome]] = deque()
-        self._unwritten: dict[Path, tuple[PlannedRun, str, str | None]] = {}
+        self._unwritten = UnwrittenStates(self._is_ours_to_write)
         self._looked_at_waiting = time.monotonic()
 
     def submit(self, run: PlannedRun) -> None:
         """Queue a run."""
-        self._pending.append(_Task(run, timeout=self.timeout if run.timeout is None else 60 * run.timeout))
+        self._pending.append(SupervisedRun(run, timeout=self.timeout if run.timeout is None else 60 * run.timeout))
 
     def start(self) -> None:
         """Start what is queued, as far as there is room; `wait` does so too."""
@@ -115,7 +93,7 @@ class Supervisor:
         while not self._results:
             waiting = not self.stopping and (self._pending or self._elsewhere)
             if not self._active and not waiting:
-                self._write_states()
+                self._unwritten.write()
                 return None
             self._step()
         return self._results.popleft()
@@ -142,7 +120,7 @@ class Supervisor:
             # Before anything else is done about those that have ended: a core may be idle.
             self._start_pending()
         self._enforce_deadlines()
-        self._write_states()
+        self._unwritten.write()
         self.observers.tell("tick")
 
     def _start_pending(self) -> None:
@@ -168,7 +146,7 @@ class Supervisor:
 
     # How an attempt starts.
 
-    def _start(self, task: _Task) -> None:
+    def _start(self, task: SupervisedRun) -> None:
         run = task.run
         try:
             if task.claim is None and not self._take(task):
@@ -191,18 +169,18 @@ class Supervisor:
             environ,
         )
         number = self.server.start(job, task.claim)
-        self._active[number] = _Active(task, time.monotonic(), kernel_memory_kills())
+        self._active[number] = AttemptUnderWay(task, time.monotonic(), kernel_memory_kills())
         log.debug("run %d: attempt %d starts", run.number, task.attempts)
         self._say_started(task)
 
-    def _say_started(self, task: _Task) -> None:
+    def _say_started(self, task: SupervisedRun) -> None:
         self.observers.tell("attempt_started", task.run, task.attempts)
 
-    def _attempts_of(self, task: _Task) -> int:
+    def _attempts_of(self, task: SupervisedRun) -> int:
         """The most that it gets. What it could not have had beside others is no failure of its own."""
         return self.retries + 1 + task.whole_gpu
 
-    def _take(self, task: _Task) -> bool:
+    def _take(self, task: SupervisedRun) -> bool:
         """Claim the run for this launcher; False where it needs no attempt, or not now."""
         run = task.run
         if self._settled(task):
@@ -216,7 +194,7 @@ class Supervisor:
         if self._settled(task):
             claim.release()
             return False
-        status = _read_status(run)
+        status = read_status(run)
         if status.get("state") == "running" and is_alive(status):
             claim.release()
             self._leave_alone(task)
@@ -224,16 +202,16 @@ class Supervisor:
         task.claim = claim
         return True
 
-    def _leave_alone(self, task: _Task) -> None:
+    def _leave_alone(self, task: SupervisedRun) -> None:
         if task.began == 0:
             log.info("run %d is being done by another process: left alone, %s", task.run.number, task.run.directory)
             task.began = -1.0
         self._elsewhere.append(task)
         self._next_look = self._next_look or time.monotonic() + self.look_seconds
 
-    def _settled(self, task: _Task) -> bool:
+    def _settled(self, task: SupervisedRun) -> bool:
         """Whether the run has its result already, from before or from another launcher since this one started."""
-        status = _read_status(task.run)
+        status = read_status(task.run)
         state = status.get("state")
         # Times are in whole seconds: what failed in the second in which this launcher started is tried again.
         others = state in ("failed", "timed_out") and (status.get("ended_at") or "") > self._since
@@ -244,7 +222,7 @@ class Supervisor:
 
     # How an attempt ends.
 
-    def _end(self, number: int, active: _Active, state: str, reason: str) -> None:
+    def _end(self, number: int, active: AttemptUnderWay, state: str, reason: str) -> None:
         if active.state is None:
             active.state, active.reason = state, reason
             active.kill_at = time.monotonic() + GRACE_SECONDS
@@ -294,7 +272,7 @@ class Supervisor:
             return
         outcome = self._outcome(active, ended)
         if outcome.state in ("failed", "killed"):
-            gpu_index = _read_status(run).get("gpu_index")
+            gpu_index = read_status(run).get("gpu_index")
             if ended.report is not None and ended.report.shared_gpu and _ran_out_of_gpu_memory(outcome):
                 task.whole_gpu = True
             elif isinstance(gpu_index, int):
@@ -309,22 +287,22 @@ class Supervisor:
                 return
         self._finish(task, outcome)
 
-    def _outcome(self, active: _Active, ended: Ended) -> Outcome:
+    def _outcome(self, active: AttemptUnderWay, ended: Ended) -> Outcome:
         report, task = ended.report, active.task
         known: dict[str, Any] = {"attempts": task.attempts, "seconds": time.monotonic() - active.began}
         if report is not None and (active.state is None or report.state in ("completed", "pruned")):
             if report.state not in ("completed", "pruned"):
-                self._record(task.run, report.state, report.reason)
+                self._unwritten.add(task.run, report.state, report.reason)
             return Outcome(report.state, report.reason, report.value, error=report.error, **known)
         if active.state is not None:
             state, reason = active.state, active.reason
         else:
             state = "killed" if ended.exit_code < 0 else "failed"
             reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > active.memory_kills)
-        self._record(task.run, state, reason)
+        self._unwritten.add(task.run, state, reason)
         return Outcome(state, reason, **known)
 
-    def _finish(self, task: _Task, outcome: Outcome) -> None:
+    def _finish(self, task: SupervisedRun, outcome: Outcome) -> None:
         if task.claim is not None:
             task.claim.release()
             task.claim = None
@@ -335,28 +313,6 @@ class Supervisor:
             if self.max_failures is not None and self.failures >= self.max_failures:
                 self.stop(f"{self.failures} runs have failed (max_failures={self.max_failures})")
 
-    # The states of runs whose processes did not write them.
-
-    def _record(self, run: PlannedRun, state: str, reason: str | None) -> None:
-        self._unwritten[run.directory] = (run, state, reason)
-        self._write_states()
-
-    def _write_states(self) -> None:
-        """Write what is to be written to status.json and the log; on a full disk, when there is room again."""
-        for directory, (run, state, reason) in list(self._unwritten.items()):
-            status = _read_status(run)
-            try:
-                if self._is_ours_to_write(status):
-                    write_json(
-                        RunDirectory(directory).status,
-                        {**status, "run_id": run.identity, "state": state, "error": reason, "ended_at": now()},
-                    )
-                    say_in_log(RunDirectory(directory).log, "ERROR", f"the attempt ended: {reason}")
-            except OSError as error:
-                log.debug("the state of %s cannot be written yet: %s", directory, error)
-                continue
-            del self._unwritten[directory]
-
     def _is_ours_to_write(self, status: dict[str, Any]) -> bool:
         """Whether nothing but the beginning of the attempt is in the `status` of its run."""
         return status.get("state") in (None, "running")
@@ -364,13 +320,3 @@ class Supervisor:
 
 def _ran_out_of_gpu_memory(outcome: Outcome) -> bool:
     return outcome.reason is not None and outcome.reason.startswith(OUT_OF_GPU_MEMORY)
-
-
-def _read_status(run: PlannedRun) -> dict[str, Any]:
-    """The status.json of `run`; empty where there is none, where it is damaged, or where it is another run's."""
-    try:
-        status = RunDirectory(run.directory).read_status() or {}
-    except ValueError as error:
-        log.warning("%s; the run is taken as one that has not ended", error)
-        return {}
-    return status if status.get("run_id") == run.identity else {}
