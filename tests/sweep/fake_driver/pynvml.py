@@ -72,7 +72,7 @@ def _allocations(uuid):
         pid = int(file.suffix[1:])
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+            found[pid] = int(file.read_text() or 0)
+        except (ProcessLookupError, FileNotFoundError):  # it has ended, or given its memory back meanwhile
             continue
-        found[pid] = int(file.read_text() or 0)
     return found
