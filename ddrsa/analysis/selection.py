@@ -31,13 +31,14 @@ class Choice:
 
         Of scripts their numbers as they report them: that which is the `scripts.objective` of all, or the only one.
         """
-        of_scripts = "scripts.job" in sweep.runs and bool(sweep.runs["scripts.job"].notna().all())
+        jobs = sweep.completed.get("scripts.job")  # of the others the config may be damaged
+        of_scripts = jobs is not None and len(jobs) > 0 and bool(jobs.notna().all())
         name = self.metric or (_metric_of_scripts(sweep) if of_scripts else None) or DEFAULT_METRIC
         return Selection(name, self.select_by or (SCRIPT if of_scripts else "validation"))
 
 
 def _metric_of_scripts(sweep: Sweep) -> str | None:
-    objectives = set(sweep.runs["scripts.objective"]) if "scripts.objective" in sweep.runs else {None}
+    objectives = set(sweep.completed.get("scripts.objective", [None]))
     names = objectives if objectives != {None} else sweep.quality_metrics
     return str(next(iter(names))) if len(names) == 1 and None not in names else None
 

@@ -106,6 +106,8 @@ def test_a_sweep_over_arguments_returns_the_objective(sweeps: ScriptSweeps) -> N
     assert (answer["metric"], answer["select_by"]) == ("accuracy", "script")  # of its own accord
     assert answer["best"]["values"] == {"scripts.args.learning_rate": 0.1}
     assert [one["model"] for one in answer["by_model"]] == ["argparse"]
+    (sweeps.runs()["none"].path / ".hydra" / "config.yaml").write_text("a: [")  # a damaged run changes nothing of that
+    assert sweeps.answers()[0]["best"] == answer["best"]
     directories = [path.name for path in (sweeps.sweep / "logs" / "scripts" / "argparse").iterdir()]
     assert sorted(name.rpartition("_")[0] for name in directories) == ["learning-rate=0.01", "learning-rate=0.1"]
 
