@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ddrsa.data.azure_files import COMPONENTS, ERRORS, MODELS, find_files, read_azure_pm
+from ddrsa.data.azure.files import COMPONENTS, ERRORS, MODELS, find_files, read_azure_pm
 from ddrsa.data.load import load_dataset
 
 NUM_MACHINES, NUM_HOURS = 100, 8761

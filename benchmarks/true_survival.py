@@ -27,10 +27,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr
 
-from ddrsa.data import simulated
-from ddrsa.data.cmapss_format import DECIMALS, SETTINGS
-from ddrsa.data.cmapss_format import SENSORS as SENSOR_NAMES
-from ddrsa.data.engine import SENSORS
+from ddrsa.data.cmapss import simulated
+from ddrsa.data.cmapss.sensors import SENSORS
+from ddrsa.data.cmapss.text_format import DECIMALS, SETTINGS
+from ddrsa.data.cmapss.text_format import SENSORS as SENSOR_NAMES
 from ddrsa.data.load import Dataset, load_dataset
 from ddrsa.data.options import SimulatedOptions
 from ddrsa.data.sequences import Sequences
@@ -38,7 +38,7 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.build import build_model
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.models.options import RecurrentOptions
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.directory import RunDirectory
 from ddrsa.survival.calibration import d_calibration
 from ddrsa.survival.hazard import survival
 from ddrsa.training.epoch_log import EpochRecord

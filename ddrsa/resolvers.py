@@ -12,8 +12,8 @@ from ddrsa.config import run_id
 from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.jobs import Job, find_job
 from ddrsa.scripts.options import scripts_options
-from ddrsa.sweep.gpu_packing import AUTO
-from ddrsa.sweep.gpus import current_lease, lease_gpu, visible_gpus
+from ddrsa.sweep.gpu.lease import current_lease, lease_gpu, visible_gpus
+from ddrsa.sweep.gpu.packing import AUTO
 
 
 def register() -> None:

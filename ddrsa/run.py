@@ -21,14 +21,17 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official
 from ddrsa.models.build import build_model
-from ddrsa.pruning import Pruning
-from ddrsa.rundir import RunDirectory, write_json
-from ddrsa.sweep.claims import claimed
-from ddrsa.sweep.gpus import release_current
-from ddrsa.sweep.reporting import trial_number
-from ddrsa.sweep.threads import concurrent_runs, threads_per_run
+from ddrsa.rundir.claims import claimed
+from ddrsa.rundir.files import write_json
+from ddrsa.rundir.states import State
+from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.sweep.gpu.lease import release_current
+from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
+from ddrsa.sweep.search.objective import metric_value
+from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
 from ddrsa.training.epoch_log import EpochRecord
+from ddrsa.training.pruning import Pruning
 from ddrsa.training.trainer import train
 
 log = logging.getLogger(__name__)
@@ -50,7 +53,7 @@ def run(config: DictConfig) -> float:
         TrainingDivergedError: a loss was not finite.
         optuna.TrialPruned: the search that this run is a trial of wanted its end; its metrics are those so far.
     """
-    directory = RunDirectory(HydraConfig.get().runtime.output_dir)
+    directory = TrainingDirectory(HydraConfig.get().runtime.output_dir)
     if _is_complete(directory):
         return _run(config)
     with claimed(directory.path):
@@ -60,7 +63,7 @@ def run(config: DictConfig) -> float:
 def _run(config: DictConfig) -> float:
     checked = parse_config(config)
     name = run_id(config)
-    directory = RunDirectory(HydraConfig.get().runtime.output_dir)
+    directory = TrainingDirectory(HydraConfig.get().runtime.output_dir)
     metrics = _earlier_result(directory, name)
     if metrics is not None:
         log.info("%s is complete already: %s", _shown(directory), _in_short(metrics))
@@ -83,7 +86,7 @@ def _run(config: DictConfig) -> float:
             raise
         write_json(directory.test_metrics, {"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
         objective = float(metrics["validation"]["nll"])
-        state = "pruned" if pruned else "completed"
+        state = State.PRUNED if pruned else State.COMPLETED
         directory.end(state, return_value=objective)
         log.info("%s %s: %s", _shown(directory), state, _in_short(metrics))
         if config.visualize:
@@ -117,7 +120,7 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
 
 
 def _train_and_evaluate(
-    checked: RunConfig, config: dict[str, Any], directory: RunDirectory, device: torch.device
+    checked: RunConfig, config: dict[str, Any], directory: TrainingDirectory, device: torch.device
 ) -> tuple[dict[str, Any], bool]:
     """The metrics, and whether the search has pruned the run."""
     keep_freed_memory()
@@ -152,8 +155,14 @@ def _train_and_evaluate(
     epochs_log = log if single_run else file_log
 
     sizes = (checked.lookback, checked.horizon, device)
+    # Pruning looks at one objective: of a search for several nothing is reported.
+    objectives = [] if trial_number() is None else searched_objectives()
     pruning = Pruning(
-        lambda: evaluate(model, dataset.validation, dataset.training, *sizes), checked.training.num_epochs
+        report if len(objectives) == 1 else None,
+        objectives[0] if objectives else None,
+        metric_value,
+        lambda: evaluate(model, dataset.validation, dataset.training, *sizes),
+        checked.training.num_epochs,
     )
 
     def on_epoch(record: EpochRecord) -> bool:
@@ -210,7 +219,7 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def _earlier_result(directory: RunDirectory, name: str) -> dict[str, Any] | None:
+def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] | None:
     """The metrics of this run where it has completed. Raises ConfigError where another run lies in its directory."""
     try:
         status = directory.read_status()
@@ -227,7 +236,7 @@ def _earlier_result(directory: RunDirectory, name: str) -> dict[str, Any] | None
     return None if metrics is None or metrics.get("pruned") else metrics
 
 
-def _is_complete(directory: RunDirectory) -> bool:
+def _is_complete(directory: TrainingDirectory) -> bool:
     try:
         metrics = directory.read_test_metrics()
         return metrics is not None and not metrics.get("pruned")
@@ -235,23 +244,23 @@ def _is_complete(directory: RunDirectory) -> bool:
         return False
 
 
-def _record_failure(directory: RunDirectory, error: BaseException) -> None:
+def _record_failure(directory: TrainingDirectory, error: BaseException) -> None:
     if isinstance(error, UsageError):
         file_log.error("%s", error)
     else:
         file_log.error("the run ends here", exc_info=error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    directory.end("interrupted" if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+    directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
 
 
-def _draw(directory: RunDirectory, checked: RunConfig, device: torch.device) -> None:
+def _draw(directory: TrainingDirectory, checked: RunConfig, device: torch.device) -> None:
     # Here, because matplotlib takes as long to import as an epoch to train.
     from ddrsa.visualize import visualize_if_possible
 
     visualize_if_possible(directory, checked.data_dir, checked.cache_dir, device, file_log)
 
 
-def _shown(directory: RunDirectory) -> str:
+def _shown(directory: TrainingDirectory) -> str:
     return os.path.relpath(directory.path)
 
 

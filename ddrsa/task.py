@@ -17,9 +17,9 @@ from ddrsa.errors import ConfigError
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep import plugins
-from ddrsa.sweep.dry_run import print_run
-from ddrsa.sweep.selection import Selection
-from ddrsa.sweep.threads import share_cores
+from ddrsa.sweep.plan.selection import Selection
+from ddrsa.sweep.process.cores import share_cores
+from ddrsa.sweep.show.dry_run import print_run
 
 resolvers.register()
 run_config.register()

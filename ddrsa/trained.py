@@ -16,7 +16,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError, UsageError
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.training.checkpoint import load_checkpoint
 
 
@@ -31,9 +31,9 @@ class TrainedRun:
     device: torch.device
 
     @property
-    def directory(self) -> RunDirectory:
+    def directory(self) -> TrainingDirectory:
         """Where the checkpoint lies; it need not hold anything else."""
-        return RunDirectory(self.checkpoint.parent)
+        return TrainingDirectory(self.checkpoint.parent)
 
     def scaled(self, sequences: Sequences) -> Sequences:
         """`sequences`, as they were read, with the features that the model reads, scaled as in training.
@@ -71,7 +71,7 @@ def load_trained(
     """
     path = Path(path)
     if path.is_dir():
-        path = RunDirectory(path).checkpoint_best
+        path = TrainingDirectory(path).checkpoint_best
     if not path.is_file():
         raise DataError(f"checkpoint {path} does not exist; a run directory or one of its .pt files is expected")
     content = load_checkpoint(path)

@@ -22,7 +22,7 @@ from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import sample_lives
 from ddrsa.figures.style import write_figure
 from ddrsa.models.forecast import forecast, forecast_batch_size
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.trained import TrainedRun, load_trained
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ PLOTS = "plots"
 
 
 def visualize_run(
-    directory: RunDirectory, *, data_dir: str, cache_dir: str, device: torch.device | str = "cpu"
+    directory: TrainingDirectory, *, data_dir: str, cache_dir: str, device: torch.device | str = "cpu"
 ) -> list[Path]:
     """Draw a completed run and its forecasts for the test units into `plots/` of its directory, without training.
 
@@ -57,7 +57,7 @@ def visualize_run(
 
 
 def visualize_if_possible(
-    directory: RunDirectory, data_dir: str, cache_dir: str, device: torch.device, details: logging.Logger
+    directory: TrainingDirectory, data_dir: str, cache_dir: str, device: torch.device, details: logging.Logger
 ) -> None:
     """`visualize_run` of a run that has just completed: its result stands, whatever becomes of its pictures.
 
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
     for path in arguments:
         try:
-            written = visualize_run(RunDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
+            written = visualize_run(TrainingDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
         except UsageError as error:
             print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
             return USAGE_EXIT_CODE

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ddrsa.data.sequences import Sequences
-from ddrsa.rundir import RunDirectory, find_runs
+from ddrsa.rundir.training import TrainingDirectory, find_trainings
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,7 +46,7 @@ def fleet() -> Sequences:
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> TrainingDirectory:
     """A small run on a simulated fleet with some censored units, done by the command line and drawn."""
     root = tmp_path_factory.mktemp("trained")
     environment = {
@@ -62,5 +62,5 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> RunDirectory:
         cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (run,) = find_runs(root / "sweep")
+    (run,) = find_trainings(root / "sweep")
     return run

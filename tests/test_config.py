@@ -12,7 +12,7 @@ import ddrsa.task  # noqa: F401  (registers resolvers, schema and plugins)
 from ddrsa.analysis.run_config import NOT_HYPERPARAMETERS
 from ddrsa.config import NOT_IDENTITY, check_config, identity, parse_config, run_id
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.gpus import current_lease
+from ddrsa.sweep.gpu.lease import current_lease
 
 CONF = Path(__file__).parent.parent / "conf"
 

@@ -15,7 +15,7 @@ from ddrsa.evaluation import evaluate, evaluate_official
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
 from ddrsa.models.options import RecurrentOptions
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.options import TrainingOptions
@@ -179,7 +179,7 @@ def test_trained_lstm_is_far_ahead_of_the_mean(tmp_path: Path) -> None:
         Windows(dataset.training, lookback),
         Windows(dataset.validation, lookback),
         options,
-        RunDirectory(tmp_path),
+        TrainingDirectory(tmp_path),
         {},
         list[EpochRecord]().append,
     )

@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from ddrsa.analysis.answer import Answer, answers
+from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep, collect_all
 from ddrsa.analysis.compare import sweep_comparison
 from ddrsa.analysis.configurations import Configurations
+from ddrsa.analysis.decide import answers
 from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.tables import (
     best_configurations,
@@ -22,7 +23,7 @@ from ddrsa.analysis.tables import (
     summary_statistics,
     write_tables,
 )
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir.files import atomic_write
 
 BEST = "best.yaml"
 

@@ -1,30 +1,26 @@
-"""The answer of a sweep: which configuration is best, how sure that is, and what to do next."""
+"""The answer of a sweep, as data: which configuration is best, how sure that is, and what to do next."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ddrsa.analysis.again import run_of, train_again
-from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
-from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.configurations import Configurations
-from ddrsa.analysis.grid import Edge, find_edge
-from ddrsa.analysis.metrics import SELECT_BY, column
-from ddrsa.analysis.next_steps import NextStep, next_steps
-from ddrsa.analysis.read_run import NO_NAME
-from ddrsa.analysis.selection import Selection
-from ddrsa.analysis.statistics import Difference, Estimate, Noise, Repeats, difference, pooled_noise
+from ddrsa.analysis.candidates import Candidate
+from ddrsa.analysis.edges import Edge
+from ddrsa.analysis.statistics import Difference, Estimate
 
 # What the margin between the best and the next configuration is worth.
 CLEAR, NOISE, UNKNOWN, ONLY = "clear", "noise", "unknown", "only"
 
-# The noise between repeats is taken from at least so many of the best configurations, where there are so many.
-_FEWEST_FOR_NOISE = 5
+
+@dataclass(frozen=True)
+class NextStep:
+    """Something to run: the reason, and the shell commands."""
+
+    reason: str
+    commands: list[str]
 
 
 @dataclass(frozen=True)
@@ -73,115 +69,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def answers(sweep: Sweep, selection: Selection, configurations: Configurations | None = None) -> list[Answer]:
-    """The answer for each data set, in alphabetical order.
-
-    Raises ConfigError where the metric of `selection` is none that the completed runs have.
-    """
-    selection.check(sweep)
-    configurations = configurations or Configurations(sweep)
-    known = {column for column in (selection.column,) if column in sweep.metrics}
-    values = configurations.by_repeat(selection.column) if known else {}
-    # Of a run whose config cannot be read, no data set is known: it is a failure, not a question.
-    datasets = set(sweep.runs["dataset"]) - {NO_NAME} | set(sweep.completed["dataset"]) or {NO_NAME}
-    return [_answer(sweep, selection, configurations, values, dataset) for dataset in sorted(datasets)]
-
-
-def _answer(
-    sweep: Sweep,
-    selection: Selection,
-    configurations: Configurations,
-    values: dict[int, dict[tuple[Any, ...], float]],
-    dataset: str,
-) -> Answer:
-    runs = sweep.runs[sweep.runs["dataset"] == dataset]
-    ranked = configurations.ranked(selection.column, dataset, higher_is_better=selection.higher_is_better)
-    basis: dict[str, Any] = {
-        "dataset": dataset,
-        "metric": selection.metric,
-        "select_by": selection.select_by,
-        "higher_is_better": selection.higher_is_better,
-        "states": dict(Counter(runs["state"])),
-        "configurations": int((configurations.table["dataset"] == dataset).sum()),
-    }
-    if not ranked:
-        return Answer(**basis, notes=[_why_none(sweep, selection, dataset)])
-
-    best = candidate(configurations, ranked[0], selection.column)
-    # The better half: a configuration that diverges is noisier than those that are to be told apart.
-    noise = pooled_noise([values[number] for number in ranked[: max(_FEWEST_FOR_NOISE, (len(ranked) + 1) // 2)]])
-    margins = [_margin(values[ranked[0]], values[other], selection, noise) for other in ranked[1:]]
-    margin = margins[0] if margins else None
-    first = configurations.runs_of(ranked[0]).iloc[0]
-    edges = _edges(sweep, best)
-    again = run_of(best.directories[0], sweep.path)
-    partial = Answer(
-        **basis,
-        best=best,
-        runner_up=candidate(configurations, ranked[1], selection.column) if margins else None,
-        test=best.metrics.get(selection.metric),
-        margin=margin,
-        verdict=_verdict(margin),
-        tied=sum(other.is_clear is False for other in margins),
-        untested=sum(other.is_clear is None for other in margins),
-        by_model=[
-            candidate(configurations, number, selection.column)
-            for number in _first_of_each(ranked, configurations.table["model"])
-        ],
-        edges=edges,
-        command=train_again(again, {**best.values, "model": best.model}, first.get("num_epochs")),
-        notes=_notes(configurations, ranked, best),
-    )
-    return Answer(**{**partial.__dict__, "next_steps": next_steps(sweep, partial)})
-
-
-def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:
-    first: dict[str, int] = {}
-    for number, model in zip(ranked, models.loc[list(ranked)], strict=True):
-        first.setdefault(model, number)
-    return list(first.values())
-
-
-def _margin(best: Repeats, other: Repeats, selection: Selection, noise: Noise | None) -> Difference:
-    """How much worse `other` is than `best`."""
-    return difference(other, best, noise) if selection.higher_is_better else difference(best, other, noise)
-
-
-def _verdict(margin: Difference | None) -> str:
-    if margin is None:
-        return ONLY
-    return {None: UNKNOWN, True: CLEAR, False: NOISE}[margin.is_clear]
-
-
-def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
-    # Of every run that was begun: a value that failed (out of memory, say) was tried too.
-    alike = sweep.runs[(sweep.runs["dataset"] == best.dataset) & (sweep.runs["model"] == best.model)]
-    found = (find_edge(key, value, distinct_values(alike[key])) for key, value in best.values.items() if key != "sweep")
-    return [edge for edge in found if edge is not None]
-
-
-def _why_none(sweep: Sweep, selection: Selection, dataset: str) -> str:
-    completed = sweep.completed[sweep.completed["dataset"] == dataset]
-    if completed.empty:
-        return "no run has completed yet, so there is nothing to choose from"
-    for other in SELECT_BY:
-        name = column(selection.metric, other)
-        if name in completed and completed[name].notna().any():
-            return f"no completed run has {selection.metric} {selection.units}; select_by={other} has it"
-    known = ", ".join(sorted(sweep.quality_metrics)) or "none"
-    return f"no completed run has a number for {selection.metric}; choose another with metric=NAME, these have {known}"
-
-
-def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:
-    notes = []
-    most = int(configurations.table.loc[list(ranked), "n"].max())
-    if len(best.directories) < most:
-        notes.append(
-            f"the best has {len(best.directories)} of the {most} repeats that others have: its mean may be luck until "
-            "the rest have ended"
-        )
-    if best.selected.n < len(best.directories):
-        notes.append(f"{len(best.directories) - best.selected.n} of the best's runs have no number for this metric")
-    return notes

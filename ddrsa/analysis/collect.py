@@ -14,7 +14,8 @@ import pandas as pd
 from ddrsa.analysis.metrics import NO_QUALITY, VALIDATION
 from ddrsa.analysis.read_run import COLUMNS, Run, read_run
 from ddrsa.errors import ConfigError
-from ddrsa.rundir import RunDirectory, find_runs
+from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.states import State
 
 # These name a run in every table, so they are not repeated among the swept values.
 NAME_KEYS = frozenset({"dataset", "dataset.name", "dataset.subset", "model", "model.name", "scripts.job"})
@@ -46,7 +47,7 @@ class Sweep:
     @property
     def completed(self) -> pd.DataFrame:
         """The rows of the completed runs."""
-        return self.runs[self.runs["state"] == "completed"]
+        return self.runs[self.runs["state"] == State.COMPLETED]
 
     @property
     def hyperparameters(self) -> list[str]:

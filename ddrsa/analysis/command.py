@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ddrsa.analysis.selection import Choice
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MULTIRUN = Path("multirun")
 
 # The files that a sweep writes into its directory when it starts.
-_SWEEP_FILES = ("multirun.yaml", "experiment_manifest.json")
+_SWEEP_FILES = (CONFIG, MANIFEST)
 
 
 @dataclass(frozen=True)

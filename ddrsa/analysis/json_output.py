@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.words import sentences
-from ddrsa.rundir import SCHEMA_VERSION
+from ddrsa.rundir.files import SCHEMA_VERSION
 
 
 def print_json(analysis: Analysis, paths: Sequence[Path]) -> None:

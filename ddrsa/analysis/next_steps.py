@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ddrsa.analysis.again import is_script, run_of, sweep_further
+from ddrsa.analysis.answer import Answer, NextStep
+from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.collect import Sweep
-
-if TYPE_CHECKING:
-    from ddrsa.analysis.answer import Answer
-    from ddrsa.analysis.candidates import Candidate
+from ddrsa.analysis.commands import is_script, run_of, sweep_further
+from ddrsa.rundir.states import State
 
 # Repeats that an interval over seeds needs before it says much.
 _FEWEST_REPEATS = 5
-_UNFINISHED = ("pending", "running", "killed", "interrupted", "timed_out", "failed")
-
-
-@dataclass(frozen=True)
-class NextStep:
-    """Something to run: the reason, and the shell commands."""
-
-    reason: str
-    commands: list[str]
 
 
 def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
     """What the answer leaves open: runs that have not ended, an optimum at the edge, a margin within the noise."""
     assert answer.best is not None
     steps = []
-    unfinished = sum(answer.states.get(state, 0) for state in _UNFINISHED)
+    unfinished = sum(
+        count for state, count in answer.states.items() if not State(state).is_done and state != State.UNREADABLE
+    )
     if unfinished and len(sweep.sources) == 1:
         runs = "1 run that has" if unfinished == 1 else f"{unfinished} runs that have"
         steps.append(NextStep(f"finish the {runs} not completed", [f"python train.py resume={sweep.path}"]))

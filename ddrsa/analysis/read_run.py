@@ -11,8 +11,8 @@ from typing import Any
 
 from ddrsa.analysis.results import flat_metrics, is_number
 from ddrsa.analysis.run_config import read_run_config
-from ddrsa.analysis.run_state import UNREADABLE, shown_state
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.states import State, shown_state
 
 # The data set or the model of a run whose config names none, or cannot be read.
 NO_NAME = "-"
@@ -62,10 +62,10 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         metrics = {}
 
     state, reason = shown_state(status, run.path)
-    if state == "completed" and not result and not problems:
+    if state is State.COMPLETED and not result and not problems:
         problems.append(f"{run.test_metrics} is missing although the run has completed")
     if problems:
-        state, reason = UNREADABLE, "; ".join(problems)
+        state, reason = State.UNREADABLE, "; ".join(problems)
 
     loss = status.get("best_validation_loss")
     return Run(
@@ -74,7 +74,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
             "sweep": sweep,
             "dataset": _group_name(config, "dataset"),
             "model": _group_name(config, "model"),
-            "state": state,
+            "state": state.value,
             "reason": reason,
             "log": _existing(run.log),
             "best_validation_loss": loss if is_number(loss) else metrics.get("best_validation_loss"),

@@ -12,10 +12,10 @@ from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations, is_absent
 from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, VALIDATION, column, metric
 from ddrsa.analysis.read_run import COLUMNS
-from ddrsa.analysis.run_state import FAILURES
 from ddrsa.analysis.selection import Selection
 from ddrsa.analysis.statistics import bootstrap_means
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir.files import atomic_write
+from ddrsa.rundir.states import State
 
 _STATISTICS = ["count", "mean", "std", "min", "max"]
 
@@ -33,7 +33,7 @@ def runs_table(sweep: Sweep) -> pd.DataFrame:
 def failures_table(sweep: Sweep) -> pd.DataFrame:
     """The runs that have no result and did not mean to end so: directory, names, state, reason, log."""
     columns = ["directory", "dataset", "model", "state", "reason", "log", "attempt", "epoch", *sweep.hyperparameters]
-    failures = sweep.runs[sweep.runs["state"].isin(FAILURES)]
+    failures = sweep.runs[[State(each).needs_a_look for each in sweep.runs["state"]]]
     return as_written(failures[[*columns, *sweep.repeats]])
 
 

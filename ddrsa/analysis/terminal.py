@@ -8,14 +8,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep
+from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import UNITS, column
 from ddrsa.analysis.plots.drawn import Plots
-from ddrsa.analysis.run_state import FAILURES
 from ddrsa.analysis.words import number, sentences
+from ddrsa.rundir.states import State
 
 # More failures than this are in failures.csv.
 _MOST_FAILURES = 20
@@ -30,7 +30,7 @@ def print_states(console: Console, sweep: Sweep) -> None:
         states = sweep.runs.loc[sweep.runs["sweep"] == name, "state"]
         counts = ", ".join(f"{count} {state}" for state, count in states.value_counts().items())
         _line(console, f"{path}: {len(states)} run{'s' * (len(states) > 1)}: {counts}")
-    failures = sweep.runs[sweep.runs["state"].isin(FAILURES)]
+    failures = sweep.runs[[State(each).needs_a_look for each in sweep.runs["state"]]]
     if not failures.empty:
         console.print()
     for run in failures.head(_MOST_FAILURES).to_dict("records"):

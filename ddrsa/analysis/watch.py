@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from ddrsa.analysis.run_state import UNFINISHED, shown_state
-from ddrsa.rundir import RunDirectory, find_runs
+from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.states import State, shown_state
 
 # Seconds between two looks, and without a run under way until the sweep counts as ended. A launcher starts the next
 # run within a second.
@@ -20,26 +20,26 @@ class Watched:
 
     def __init__(self, directories: Iterable[Path]) -> None:
         self.directories = list(directories)
-        self._seen: dict[Path, tuple[int, str]] = {}
+        self._seen: dict[Path, tuple[int, State]] = {}
 
-    def look(self) -> tuple[dict[Path, str], bool]:
+    def look(self) -> tuple[dict[Path, State], bool]:
         """The state of each run that has ended, by its directory, and whether one is under way."""
         states = {run.path: self._state(run) for path in self.directories for run in find_runs(path)}
-        ended = {path: state for path, state in states.items() if state not in UNFINISHED}
-        return ended, "running" in states.values()
+        ended = {path: state for path, state in states.items() if state.has_ended}
+        return ended, State.RUNNING in states.values()
 
-    def _state(self, run: RunDirectory) -> str:
+    def _state(self, run: RunDirectory) -> State:
         try:
             changed = run.status.stat().st_mtime_ns
             seen = self._seen.get(run.path)
             # Whether the process of a running one still lives stands in no file.
-            if seen is not None and seen[0] == changed and seen[1] not in UNFINISHED:
+            if seen is not None and seen[0] == changed and seen[1].has_ended:
                 return seen[1]
             state, _ = shown_state(run.read_status() or {}, run.path)
         except FileNotFoundError:
-            return "pending"
+            return State.PENDING
         except (OSError, ValueError):
-            return "unreadable"
+            return State.UNREADABLE
         self._seen[run.path] = changed, state
         return state
 

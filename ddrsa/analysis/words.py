@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ddrsa.analysis.again import settings
 from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer
 from ddrsa.analysis.candidates import Candidate
-from ddrsa.analysis.grid import Edge
+from ddrsa.analysis.commands import settings
+from ddrsa.analysis.edges import Edge
 from ddrsa.analysis.metrics import UNITS, metric
 from ddrsa.analysis.statistics import Difference, Estimate
 

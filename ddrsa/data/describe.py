@@ -19,8 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 from ddrsa.cli import run_cli
 from ddrsa.data.load import read_parts
 from ddrsa.data.options import DatasetOptions, check_dataset_options
-from ddrsa.data.report import as_text, describe_part
-from ddrsa.data.report_plots import lifetimes_figure, save, trends_figure
+from ddrsa.data.report.numbers import as_text, describe_part
+from ddrsa.data.report.plots import lifetimes_figure, save, trends_figure
 from ddrsa.data.scaling import fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError, DataError

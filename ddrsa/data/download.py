@@ -18,8 +18,8 @@ from pathlib import Path
 import pooch
 import requests
 
-from ddrsa.data.resume import ResumingDownloader
-from ddrsa.data.sources import PUBLIC_DATA, Origin, PublicData
+from ddrsa.data.public.catalogue import PUBLIC_DATA, Origin, PublicData
+from ddrsa.data.public.resuming import ResumingDownloader
 from ddrsa.errors import DataError
 
 DOWNLOADS = ".download"

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ddrsa.data.azure_files import find_files, read_azure_pm
+from ddrsa.data.azure.files import find_files, read_azure_pm
 from ddrsa.data.cache import cached, content_key
+from ddrsa.data.cmapss.simulated import simulate_fleet
+from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
 from ddrsa.data.options import (
     AzureOptions,
     DatasetOptions,
@@ -19,11 +21,9 @@ from ddrsa.data.options import (
 )
 from ddrsa.data.scaling import Scaler, fit_scaler
 from ddrsa.data.sequences import Sequences
-from ddrsa.data.simulated import simulate_fleet
 from ddrsa.data.splits import split_units
-from ddrsa.data.table import read_table_sequences
-from ddrsa.data.table_files import find_table_files
-from ddrsa.data.turbofan import read_turbofan, source_files
+from ddrsa.data.table.files import find_table_files
+from ddrsa.data.table.read import read_table_sequences
 from ddrsa.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.data.cmapss_format import SETTINGS
+from ddrsa.data.cmapss.text_format import SETTINGS
 from ddrsa.data.conditions import find_conditions, nearest_condition
 from ddrsa.data.options import SCALINGS
 from ddrsa.data.sequences import Sequences

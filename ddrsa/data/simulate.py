@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from ddrsa.data.cmapss.simulated import TABLE_FILE, simulate_fleet, write_fleet
 from ddrsa.data.options import DatasetOptions, SimulatedOptions, check_dataset_options
-from ddrsa.data.simulated import TABLE_FILE, simulate_fleet, write_fleet
 from ddrsa.errors import ConfigError, UsageError
 
 SPLIT_KEYS = {option.name for option in fields(DatasetOptions)}

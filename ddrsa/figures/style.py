@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir.files import atomic_write
 
 # M. Okabe and K. Ito (2008), "Color Universal Design": told apart with any colour vision. Lines differ in their dashes
 # or markers too, for print in grey.

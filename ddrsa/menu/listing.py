@@ -9,7 +9,7 @@ from rich.console import Console
 from ddrsa.menu.presets import Plan, Preset, plan_of, presets
 from ddrsa.menu.project import script
 from ddrsa.menu.speed import Speed
-from ddrsa.sweep.estimate import shown_duration
+from ddrsa.sweep.show.estimate import shown_duration
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddrsa import task
 from ddrsa.menu.project import choices, project_root
-from ddrsa.sweep.grid import grid
-from ddrsa.sweep.threads import job_count
+from ddrsa.sweep.plan.grid import grid
+from ddrsa.sweep.process.cores import job_count
 
 assert task  # it makes the project's resolvers, schema and plugins known to Hydra
 

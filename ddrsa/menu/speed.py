@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from ddrsa.menu.presets import Plan
-from ddrsa.rundir import RunDirectory, read_json
-from ddrsa.sweep.placement import MANIFEST
-from ddrsa.sweep.run_view import run_seconds
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import read_json
+from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.sweep.show.run_view import run_seconds
 
 # So many finished runs are read, the newest first: more would only make the menu slow to open.
 MOST_RUNS = 300

@@ -16,7 +16,7 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.predict.decision import Decision
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir.files import atomic_write
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import central_interval, quantile
 from ddrsa.survival.rivals import intervenes, policy_score

@@ -16,12 +16,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.scripts.interface import ScriptInterface, read_interface
+from ddrsa.scripts.interface.read import ScriptInterface, read_interface
+from ddrsa.scripts.interface.source import FLAG, REPEATED, VALUES, Option
 from ddrsa.scripts.jobs import Job, find_job, find_jobs
 from ddrsa.scripts.options import ScriptsOptions, as_text, scripts_options
-from ddrsa.scripts.source import FLAG, REPEATED, VALUES, Option
 from ddrsa.scripts.spelling import SHARED, find_option, known_as, normalised, output_option
-from ddrsa.sweep.plan import PlannedRun
+from ddrsa.sweep.plan.planned_run import PlannedRun
 
 # Beneath the run's directory, where the script's results go.
 OUTPUT = "output"

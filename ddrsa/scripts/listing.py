@@ -10,12 +10,12 @@ from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
 from ddrsa.scripts.command import interface_of_job
-from ddrsa.scripts.interface import ScriptInterface
+from ddrsa.scripts.interface.read import ScriptInterface
+from ddrsa.scripts.interface.source import Option
 from ddrsa.scripts.jobs import Job, find_job, find_jobs
 from ddrsa.scripts.options import ScriptsOptions
-from ddrsa.scripts.source import Option
 from ddrsa.scripts.spelling import SHARED, find_option, normalised, output_option
-from ddrsa.sweep.selection import Selection
+from ddrsa.sweep.plan.selection import Selection
 
 # Of those that an option does not reach.
 SHOWN_JOBS = 10

@@ -16,7 +16,7 @@ from types import FrameType
 import psutil
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.forkserver import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+from ddrsa.sweep.process.fork_server import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
 
 # Less than the supervisor gives the process that waits here.
 GRACE_SECONDS = 2.0

@@ -13,14 +13,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError, RunEnded, UsageError
-from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import write_json
+from ddrsa.rundir.reasons import kernel_memory_kills, memory_that_ran_out, reason_of_exit
+from ddrsa.rundir.states import State
 from ddrsa.scripts.command import command_of
 from ddrsa.scripts.metrics import collect_metrics
 from ddrsa.scripts.options import ScriptsOptions, scripts_options
 from ddrsa.scripts.process import Terminated, execute
-from ddrsa.sweep.failure_reasons import kernel_memory_kills, memory_that_ran_out, reason_of_exit
-from ddrsa.sweep.gpus import release_current
-from ddrsa.sweep.threads import concurrent_runs, threads_per_run
+from ddrsa.sweep.gpu.lease import release_current
+from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +53,7 @@ def run_script(config: DictConfig, name: str) -> float | None:
     assert options is not None
     directory = RunDirectory(HydraConfig.get().runtime.output_dir)
     status = _status(directory)
-    if status.get("state") == "completed" and status.get("run_id") == name:
+    if status.get("state") == State.COMPLETED and status.get("run_id") == name:
         log.info("%s is complete already", _shown(directory))
         return status.get("return_value")
     try:
@@ -65,13 +67,13 @@ def run_script(config: DictConfig, name: str) -> float | None:
                 # Whoever sent it knows why, and writes that into status.json.
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 os.kill(os.getpid(), signal.SIGTERM)
-            directory.end("interrupted", "ended by SIGTERM")
+            directory.end(State.INTERRUPTED, "ended by SIGTERM")
             raise KeyboardInterrupt from None
         except BaseException as error:
             _record_failure(directory, error)
             raise
         write_json(directory.test_metrics, {"run_id": name, **metrics})
-        directory.end("completed", return_value=objective)
+        directory.end(State.COMPLETED, return_value=objective)
         log.info("%s completed in %.1f s", _shown(directory), metrics["training_time_seconds"])
         return objective
     finally:
@@ -121,7 +123,7 @@ def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path)
 
 def _ended(exit_code: int, out_of_memory: bool, output: str) -> RunEnded:
     if exit_code < 0:
-        return RunEnded(reason_of_exit(exit_code, out_of_memory), "killed")
+        return RunEnded(reason_of_exit(exit_code, out_of_memory), State.KILLED)
     last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
     reason = f"exit code {exit_code}: {last[:200]}" if last else f"exit code {exit_code}, and it printed nothing"
     memory = memory_that_ran_out(output)
@@ -152,7 +154,7 @@ def _record_failure(directory: RunDirectory, error: BaseException) -> None:
     if isinstance(error, UsageError):
         log.error("%s", error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    directory.end("interrupted" if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+    directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
 
 
 def _status(directory: RunDirectory) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from ddrsa.scripts.source import VALUE, Option
+from ddrsa.scripts.interface.source import VALUE, Option
 
 # The shared options and the names that scripts have for them, the likelier first.
 SHARED = {

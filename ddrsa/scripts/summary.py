@@ -16,15 +16,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ddrsa.rundir import RunDirectory, now, write_json
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import now, write_json
+from ddrsa.rundir.states import State
 from ddrsa.scripts.command import arguments_of
 from ddrsa.scripts.jobs import find_job
 from ddrsa.scripts.listing import not_reached
 from ddrsa.scripts.options import ScriptsOptions, scripts_options
-from ddrsa.sweep.estimate import shown_duration
-from ddrsa.sweep.observer import Outcome, SweepObserver, SweepOutcome
-from ddrsa.sweep.plan import PlannedRun
-from ddrsa.sweep.run_view import run_seconds
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.show.estimate import shown_duration
+from ddrsa.sweep.show.run_view import run_seconds
+from ddrsa.sweep.supervise.events import Outcome, SweepObserver, SweepOutcome
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class TrainingSummary(SweepObserver):
         path = _free_path(outcome.directory / SUMMARIES)
         path.parent.mkdir(exist_ok=True)
         required = [job for job in jobs if not job["optional"]]
-        success = not outcome.interrupted and all(job["state"] in ("completed", "pruned") for job in required)
+        success = not outcome.interrupted and all(State(job["state"]).is_done for job in required)
         write_json(
             path,
             {
@@ -79,7 +81,7 @@ def _summary_of(run: PlannedRun, outcome: Outcome, sweep_dir: Path) -> dict[str,
         "optional": run.optional,
         "attempts": outcome.attempts,
         "exit_code": status.get("exit_code"),
-        "seconds": None if outcome.state == "pending" else run_seconds(run.directory),
+        "seconds": None if outcome.state is State.PENDING else run_seconds(run.directory),
         "command": status.get("command"),
         "directory": os.path.relpath(run.directory, sweep_dir),
         "log": os.path.relpath(directory.log, sweep_dir),

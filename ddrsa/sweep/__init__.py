@@ -1,5 +1,5 @@
 """Sweeps and searches of any Hydra task."""
 
-from ddrsa.sweep.reporting import report
+from ddrsa.sweep.search.report import report
 
 __all__ = ["report"]

@@ -26,11 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "best":
-            from ddrsa.sweep.best import print_best  # imports Optuna
+            from ddrsa.sweep.search.best import print_best  # imports Optuna
 
             return print_best(options.directory)
         if options.command == "verify":
-            from ddrsa.sweep.verify import verify
+            from ddrsa.sweep.verify.command import verify
 
             return verify(options.launcher)
         return watch(options.directory)

@@ -21,18 +21,19 @@ from hydra.utils import get_class
 from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.attempt import Context, pickle_context
-from ddrsa.sweep.composing import Composer
-from ddrsa.sweep.failures import SweepFailed, SweepInterrupted, failed_runs
-from ddrsa.sweep.observer import Observers, Outcome, SweepObserver
-from ddrsa.sweep.plan import PlannedRun, plan_runs
-from ddrsa.sweep.processes import AttemptServer, ProcessServer
-from ddrsa.sweep.progress import TerminalProgress
-from ddrsa.sweep.record import SweepRecord, sweep_log
-from ddrsa.sweep.run_return import RunReturn
-from ddrsa.sweep.session import SearchNotes, SweepSession
-from ddrsa.sweep.supervisor import Supervisor
-from ddrsa.sweep.threads import job_count
+from ddrsa.rundir.states import State
+from ddrsa.sweep.plan.composer import Composer
+from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
+from ddrsa.sweep.process.attempt import Context, pickle_context
+from ddrsa.sweep.process.cores import job_count
+from ddrsa.sweep.process.fork_client import AttemptServer, ProcessServer
+from ddrsa.sweep.show.progress import TerminalProgress
+from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
+from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
+from ddrsa.sweep.supervise.job_return import RunReturn
+from ddrsa.sweep.supervise.record import SweepRecord, sweep_log
+from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
+from ddrsa.sweep.supervise.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +116,11 @@ class SupervisedLauncher(Launcher):
         ordered = [outcomes.get(run.number, session.not_started) for run in runs]
         returns = [RunReturn(run, outcome) for run, outcome in zip(runs, ordered, strict=True)]
         if session.interrupted:
-            raise SweepInterrupted(len(runs), sum(outcome.state == "completed" for outcome in ordered))
+            raise SweepInterrupted(len(runs), sum(outcome.state is State.COMPLETED for outcome in ordered))
         if session.failures_reached:
-            done = [result for result, outcome in zip(returns, ordered, strict=True) if outcome.state != "pending"]
+            done = [
+                result for result, outcome in zip(returns, ordered, strict=True) if outcome.state is not State.PENDING
+            ]
             raise SweepFailed(failed_runs(done), len(runs), stopped=session.stopping)
         return returns
 

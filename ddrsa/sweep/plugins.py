@@ -8,11 +8,11 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 
+from ddrsa.sweep.cluster.ray import RayLauncher
+from ddrsa.sweep.cluster.slurm import SlurmLauncher
 from ddrsa.sweep.launcher import SupervisedLauncher
-from ddrsa.sweep.optuna_config import OPTUNA_TARGET, store_groups
-from ddrsa.sweep.optuna_sweeper import OptunaSweeper
-from ddrsa.sweep.ray_launcher import RayLauncher
-from ddrsa.sweep.slurm_launcher import SlurmLauncher
+from ddrsa.sweep.search.config import OPTUNA_TARGET, store_groups
+from ddrsa.sweep.search.sweeper import OptunaSweeper
 from ddrsa.sweep.sweeper import CheckedSweeper
 
 # Hydra instantiates plugins only by names that begin with hydra_plugins.
@@ -53,7 +53,7 @@ class SupervisedLauncherConf:
     identity: str | None = None  # dotted path of a function(config) that gives a run's id, else a hash of the config
     not_identity: list[str] = field(default_factory=list)  # top-level keys that do not change which run it is
     optional: bool = False  # a run that fails fails not the sweep; it and the timeout may differ from job to job
-    observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.observer
+    observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.supervise.events
 
 
 @dataclass

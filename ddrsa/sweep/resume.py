@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from ddrsa.errors import UsageError
+from ddrsa.rundir.sweep_files import CONFIG
 
 
 def resumable(hydra_main: Callable[[], None]) -> Callable[[], None]:
@@ -44,7 +45,7 @@ def resumed_arguments(arguments: Sequence[str]) -> list[str]:
 
 
 def _overrides_of(directory: Path) -> list[str]:
-    file = directory / "multirun.yaml"
+    file = directory / CONFIG
     try:
         overrides = yaml.safe_load(file.read_text())["hydra"]["overrides"]
         return [*overrides["hydra"], *overrides["task"]]

@@ -20,14 +20,15 @@ from hydra.utils import get_method
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.composing import Composer
-from ddrsa.sweep.dry_run import print_sweep
-from ddrsa.sweep.failures import FailedRun, SweepFailed, failed_runs
-from ddrsa.sweep.grid import grid
+from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.launcher import SupervisedLauncher
-from ddrsa.sweep.plan import PlannedRun, plan_runs
-from ddrsa.sweep.selection import Selection
-from ddrsa.sweep.threads import concurrent_runs
+from ddrsa.sweep.plan.composer import Composer
+from ddrsa.sweep.plan.grid import grid
+from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
+from ddrsa.sweep.plan.selection import Selection
+from ddrsa.sweep.process.cores import concurrent_runs
+from ddrsa.sweep.show.dry_run import print_sweep
+from ddrsa.sweep.supervise.failures import FailedRun, SweepFailed, failed_runs
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +102,7 @@ class CheckedSweeper(Sweeper):
             self.launcher.planned = {run.overrides: run for run in runs}
 
         sweep_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+        OmegaConf.save(self.config, sweep_dir / CONFIG)
 
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []

@@ -10,12 +10,14 @@ from typing import Any
 from rich.console import Console
 
 from ddrsa.errors import UsageError
-from ddrsa.rundir import find_runs, is_alive, read_json
-from ddrsa.sweep.display import Display, SweepView, open_display
-from ddrsa.sweep.estimate import durations_of
-from ddrsa.sweep.placement import MANIFEST, OWNERS
-from ddrsa.sweep.run_view import DONE, ENDED, FAILED, LOST, RunView, kind_of, run_seconds, short_name
-from ddrsa.sweep.summary import print_summary
+from ddrsa.rundir.directory import find_runs
+from ddrsa.rundir.files import read_json
+from ddrsa.rundir.states import State, is_alive
+from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
+from ddrsa.sweep.show.display import Display, SweepView, open_display
+from ddrsa.sweep.show.estimate import durations_of
+from ddrsa.sweep.show.run_view import RunView, kind_of, run_seconds, short_name
+from ddrsa.sweep.show.summary import print_summary
 
 POLL_SECONDS = 1.0
 # A run that failed may be tried again at once: the sweep has ended only when nothing has changed for so long.
@@ -39,7 +41,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
             if _is_search(sweep_dir):
                 view.runs = runs = _with_those_planned_since(sweep_dir, runs)
             for run in runs:
-                if run.state not in DONE:
+                if not run.state.is_done:
                     _look(run, view, display)
             view.n_jobs = max(len(view.active), 1)
             display.update(view)
@@ -49,9 +51,9 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     print_summary(display.console, runs, print_best=_search_summary(sweep_dir))
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
-    if all(run.state in DONE or (run.optional and run.state in FAILED) for run in runs):
+    if all(run.state.is_done or (run.optional and run.state.has_failed) for run in runs):
         return 0
-    return 130 if any(run.state == "interrupted" for run in runs) else 1
+    return 130 if any(run.state is State.INTERRUPTED for run in runs) else 1
 
 
 def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
@@ -71,7 +73,7 @@ def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
     """What prints the best trials of a search, which may be the highest; None of a grid."""
     if not _is_search(sweep_dir):
         return None
-    from ddrsa.sweep.best import summary_of  # imports Optuna
+    from ddrsa.sweep.search.best import summary_of  # imports Optuna
 
     summary = summary_of(sweep_dir)
     return None if summary is None else summary.print
@@ -130,10 +132,10 @@ def _names(overrides: Sequence[Sequence[str]]) -> list[str]:
 def _look(run: RunView, view: SweepView, display: Display) -> None:
     before = run.state
     if run.follow():
-        if run.state in ENDED and (run.state != before or run.state not in DONE):
+        if run.state.has_ended and (run.state != before or not run.state.is_done):
             display.ended(view, run)
-        if run.state in DONE and (seconds := run_seconds(run.directory)) is not None:
+        if run.state.is_done and (seconds := run_seconds(run.directory)) is not None:
             view.durations.add(run.kind, seconds)
-    elif run.state == "running" and run.is_lost:
-        run.state, run.reason = LOST, "its process is gone, and nothing says how it ended"
+    elif run.state is State.RUNNING and run.is_lost:
+        run.state, run.reason = State.LOST, "its process is gone, and nothing says how it ended"
         display.ended(view, run)

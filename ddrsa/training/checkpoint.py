@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ddrsa.errors import DataError
-from ddrsa.rundir import SCHEMA_VERSION, atomic_write
+from ddrsa.rundir.files import SCHEMA_VERSION, atomic_write
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import csv
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir.files import atomic_write
 
 
 @dataclass(frozen=True)

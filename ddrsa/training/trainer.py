@@ -16,7 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.losses import event_inside, negative_log_likelihood, training_loss
 from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
@@ -45,7 +45,7 @@ def train(
     training: Windows,
     validation: Windows,
     options: TrainingOptions,
-    run: RunDirectory,
+    run: TrainingDirectory,
     describe: Mapping[str, Any],
     on_epoch: Callable[[EpochRecord], bool],
 ) -> Progress:

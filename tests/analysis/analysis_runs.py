@@ -8,7 +8,8 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import write_json
 
 MakeRun = Callable[..., RunDirectory]
 

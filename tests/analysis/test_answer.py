@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from analysis_runs import MakeRun, metrics, result
 
-from ddrsa.analysis.answer import Answer, answers
+from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import collect
 from ddrsa.analysis.configurations import Configurations
+from ddrsa.analysis.decide import answers
 from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.words import sentences
 from ddrsa.errors import ConfigError

@@ -13,8 +13,8 @@ import pytest
 from analysis_runs import MakeRun, metrics
 
 from ddrsa.analysis.collect import collect
-from ddrsa.analysis.run_state import shown_state
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.states import shown_state
 
 
 def dead_pid() -> int:

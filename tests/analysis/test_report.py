@@ -19,7 +19,7 @@ from ddrsa.analysis.report.failures import MOST_REASONS, MOST_RUNS, failure_grou
 from ddrsa.analysis.report.page import link, render, short_name
 from ddrsa.analysis.selection import Choice
 from ddrsa.analysis.words import sentences
-from ddrsa.rundir import write_json
+from ddrsa.rundir.files import write_json
 
 
 def rendered(sweep_dir: Path, plots: Plots | None = None, select_by: str = "validation") -> str:

@@ -21,7 +21,8 @@ from ddrsa.analysis.collect import collect
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.tables import best_configurations, failures_table, runs_table, summary_statistics, write_tables
-from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import write_json
 
 
 def best_of(path: Path, selection: Selection | None = None) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pytest
 from analysis_runs import MakeRun, metrics
 
 from ddrsa.analysis.watch import Watched, watch
-from ddrsa.rundir import write_json
+from ddrsa.rundir.files import write_json
 
 ANALYZE = Path(__file__).parents[2] / "analyze.py"
 

@@ -14,8 +14,8 @@ import pytest
 
 from ddrsa.data.describe import describe
 from ddrsa.data.options import SimulatedOptions, TableOptions
-from ddrsa.data.report import as_text, describe_part
-from ddrsa.data.report_plots import lifetimes_figure, trends, trends_figure
+from ddrsa.data.report.numbers import as_text, describe_part
+from ddrsa.data.report.plots import lifetimes_figure, trends, trends_figure
 from ddrsa.errors import DataError
 
 ROOT = Path(__file__).parents[2]

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from ddrsa.data.download import main
-from ddrsa.data.resume import ResumingDownloader
-from ddrsa.data.sources import PUBLIC_DATA, Origin, PublicData
+from ddrsa.data.public.catalogue import PUBLIC_DATA, Origin, PublicData
+from ddrsa.data.public.resuming import ResumingDownloader
 
 CONTENT = {
     "a.csv": np.random.default_rng(0).bytes(700_000),

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from ddrsa.data.cmapss_format import SETTINGS
+from ddrsa.data.cmapss.sensors import CONDITIONS
+from ddrsa.data.cmapss.simulated import simulate_fleet
+from ddrsa.data.cmapss.text_format import SETTINGS
+from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
 from ddrsa.data.conditions import find_conditions, nearest_condition
-from ddrsa.data.engine import CONDITIONS
 from ddrsa.data.options import SimulatedOptions
 from ddrsa.data.scaling import Scaler, fit_scaler
 from ddrsa.data.sequences import Sequences
-from ddrsa.data.simulated import simulate_fleet
-from ddrsa.data.turbofan import read_turbofan, source_files
 from ddrsa.errors import ConfigError, DataError
 
 

@@ -17,7 +17,8 @@ from matplotlib.image import imread
 from ddrsa.data.sequences import Sequences
 from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import Life, sample_lives
-from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.rundir.files import write_json
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.policy import intervene
 from ddrsa.visualize import main, shown_cost
 
@@ -52,7 +53,7 @@ def check_labels(figure: Figure, num_panels: int) -> None:
         assert ax.get_ylabel() or shared
 
 
-def test_a_run_with_visualize_has_all_plots(trained_run: RunDirectory) -> None:
+def test_a_run_with_visualize_has_all_plots(trained_run: TrainingDirectory) -> None:
     plots = trained_run.path / "plots"
     assert {path.name for path in plots.iterdir()} == {f"{name}.{kind}" for name in NAMES for kind in ("png", "svg")}
     for name in NAMES:
@@ -66,10 +67,10 @@ def test_a_run_with_visualize_has_all_plots(trained_run: RunDirectory) -> None:
 
 
 def test_drawn_again_without_training(
-    trained_run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DDRSA_CACHE_DIR", str(tmp_path / "cache"))
-    copy = RunDirectory(shutil.copytree(trained_run.path, tmp_path / "run"))
+    copy = TrainingDirectory(shutil.copytree(trained_run.path, tmp_path / "run"))
     shutil.rmtree(copy.path / "plots")
     before = copy.checkpoint_last.stat().st_mtime_ns
     assert main([str(copy.path)]) == 0
@@ -87,8 +88,8 @@ def test_drawn_again_without_training(
 
 
 @pytest.mark.slow
-def test_result_stands_where_the_plots_cannot_be_written(trained_run: RunDirectory, tmp_path: Path) -> None:
-    copy = RunDirectory(shutil.copytree(trained_run.path, tmp_path / "run"))
+def test_result_stands_where_the_plots_cannot_be_written(trained_run: TrainingDirectory, tmp_path: Path) -> None:
+    copy = TrainingDirectory(shutil.copytree(trained_run.path, tmp_path / "run"))
     shutil.rmtree(copy.path / "plots")
     (copy.path / "plots").write_text("in the way")
     overrides = (copy.path / ".hydra" / "overrides.yaml").read_text().replace("- ", "").split()
@@ -144,7 +145,7 @@ def test_intervention_is_drawn_where_the_policy_intervenes(lives: list[Life]) ->
     assert all("missed" in ax.get_title(loc="left") for ax in missed.axes)
 
 
-def test_other_figures_have_labels(fleet: Sequences, lives: list[Life], trained_run: RunDirectory) -> None:
+def test_other_figures_have_labels(fleet: Sequences, lives: list[Life], trained_run: TrainingDirectory) -> None:
     metrics = trained_run.read_test_metrics()
     assert metrics is not None
     arguments = forecasts(fleet), fleet.time_to_event, fleet.event_observed

@@ -14,7 +14,8 @@ import pexpect
 import pytest
 
 from ddrsa.menu.speed import Speed
-from ddrsa.rundir import find_runs, read_json
+from ddrsa.rundir.directory import find_runs
+from ddrsa.rundir.files import read_json
 
 ROOT = Path(__file__).parents[2]
 TINY = "model=lstm seed=0,1 batch_size=64,128 dataset.num_units=10 lookback=6 horizon=12 device=cpu num_epochs={}"

@@ -11,7 +11,8 @@ import pytest
 
 from ddrsa.menu.presets import Plan, plan_of
 from ddrsa.menu.speed import Speed
-from ddrsa.rundir import RunDirectory, write_json
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import write_json
 
 MANIFEST = "experiment_manifest.json"
 

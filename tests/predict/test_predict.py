@@ -17,14 +17,14 @@ import pytest
 import torch
 
 from ddrsa.data import load, options
+from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.load import Source
 from ddrsa.data.scaling import Scaler
 from ddrsa.data.sequences import Sequences
-from ddrsa.data.simulated import simulate_fleet
 from ddrsa.errors import DataError
 from ddrsa.predict.__main__ import main
 from ddrsa.predict.options import parse_arguments
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.trained import load_trained
 
 HORIZON = 24
@@ -35,7 +35,7 @@ def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("DDRSA_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "predict_cache"))
 
 
-def predicted(run: RunDirectory, tmp_path: Path, *arguments: str) -> pd.DataFrame:
+def predicted(run: TrainingDirectory, tmp_path: Path, *arguments: str) -> pd.DataFrame:
     output = tmp_path / "out.csv"
     assert main([f"checkpoint={run.path}", f"output={output}", *arguments]) == 0
     return pd.read_csv(output)
@@ -50,7 +50,7 @@ def played(table: pd.DataFrame) -> tuple[float, float | None]:
     return missed / table["unit"].nunique(), float(first.mean()) if len(first) else None
 
 
-def test_test_units_give_the_numbers_of_the_run(trained_run: RunDirectory, tmp_path: Path) -> None:
+def test_test_units_give_the_numbers_of_the_run(trained_run: TrainingDirectory, tmp_path: Path) -> None:
     metrics = trained_run.read_test_metrics()
     assert metrics is not None
     table = predicted(trained_run, tmp_path, "part=test", "rows=all")
@@ -73,7 +73,7 @@ def test_test_units_give_the_numbers_of_the_run(trained_run: RunDirectory, tmp_p
 @pytest.mark.parametrize("policy", ["oti", "time_to_event_threshold", "failure_probability"])
 @pytest.mark.parametrize("miss_rate", ["5%", "10%"])
 def test_decisions_are_those_of_the_tuned_policy(
-    trained_run: RunDirectory, tmp_path: Path, policy: str, miss_rate: str
+    trained_run: TrainingDirectory, tmp_path: Path, policy: str, miss_rate: str
 ) -> None:
     metrics = trained_run.read_test_metrics()
     assert metrics is not None
@@ -87,7 +87,7 @@ def test_decisions_are_those_of_the_tuned_policy(
 
 
 @pytest.mark.parametrize(("cost", "position"), [(8, 0), (64, 3)])
-def test_decisions_at_a_given_cost(trained_run: RunDirectory, tmp_path: Path, cost: int, position: int) -> None:
+def test_decisions_at_a_given_cost(trained_run: TrainingDirectory, tmp_path: Path, cost: int, position: int) -> None:
     metrics = trained_run.read_test_metrics()
     assert metrics is not None
     outcome = metrics["oti"][position]
@@ -96,7 +96,7 @@ def test_decisions_at_a_given_cost(trained_run: RunDirectory, tmp_path: Path, co
 
 
 def test_last_row_of_every_unit_is_the_default(
-    trained_run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     last = predicted(trained_run, tmp_path)
     assert "of 16 units (oti, cost" in capsys.readouterr().out
@@ -107,7 +107,7 @@ def test_last_row_of_every_unit_is_the_default(
     assert list(last["cycle"]) == list(every.groupby("unit").size())
 
 
-def test_units_that_are_alive_have_no_time_to_event(trained_run: RunDirectory, tmp_path: Path) -> None:
+def test_units_that_are_alive_have_no_time_to_event(trained_run: TrainingDirectory, tmp_path: Path) -> None:
     table = predicted(trained_run, tmp_path, "alive=true")
     assert "time_to_event" not in table
     known = predicted(trained_run, tmp_path)
@@ -115,7 +115,7 @@ def test_units_that_are_alive_have_no_time_to_event(trained_run: RunDirectory, t
     pd.testing.assert_frame_equal(table, known[table.columns])
 
 
-def test_csv_gzip_and_parquet_hold_the_same(trained_run: RunDirectory, tmp_path: Path) -> None:
+def test_csv_gzip_and_parquet_hold_the_same(trained_run: TrainingDirectory, tmp_path: Path) -> None:
     pytest.importorskip("pyarrow")
     expected = predicted(trained_run, tmp_path, "part=test")
     for name in ("out.csv.gz", "out.parquet"):
@@ -125,7 +125,7 @@ def test_csv_gzip_and_parquet_hold_the_same(trained_run: RunDirectory, tmp_path:
 
 
 def test_without_pyarrow_parquet_says_what_to_install(
-    trained_run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     output = tmp_path / "out.parquet"
@@ -134,7 +134,7 @@ def test_without_pyarrow_parquet_says_what_to_install(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_printed_table_by_the_command_line(trained_run: RunDirectory, tmp_path: Path) -> None:
+def test_printed_table_by_the_command_line(trained_run: TrainingDirectory, tmp_path: Path) -> None:
     environment = {**os.environ, "DDRSA_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run(
         [sys.executable, "-m", "ddrsa.predict", f"checkpoint={trained_run.checkpoint_best}", "part=test"],
@@ -173,7 +173,7 @@ def test_printed_table_by_the_command_line(trained_run: RunDirectory, tmp_path: 
     ],
 )
 def test_wrong_argument_is_one_line(
-    trained_run: RunDirectory, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([f"checkpoint={trained_run.path}", *arguments]) == 2
     printed = capsys.readouterr()
@@ -183,7 +183,7 @@ def test_wrong_argument_is_one_line(
 
 
 def test_checkpoint_alone_needs_a_cost(
-    trained_run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(trained_run.checkpoint_best, tmp_path / "model.pt")
     assert main([f"checkpoint={tmp_path / 'model.pt'}"]) == 2
@@ -224,7 +224,7 @@ def test_no_code_of_the_file_is_executed(tmp_path: Path, capsys: pytest.CaptureF
         ({"feature_names": ["a"]}, "contradicts itself"),
     ],
 )
-def test_other_checkpoint(trained_run: RunDirectory, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+def test_other_checkpoint(trained_run: TrainingDirectory, tmp_path: Path, change: dict[str, Any], message: str) -> None:
     content = torch.load(trained_run.checkpoint_best, weights_only=True)
     torch.save({**content, **change}, tmp_path / "changed.pt")
     with pytest.raises(DataError, match=message):
@@ -234,7 +234,7 @@ def test_other_checkpoint(trained_run: RunDirectory, tmp_path: Path, change: dic
 
 
 def test_part_of_another_split_or_without_test_units(
-    trained_run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parts = [predicted(trained_run, tmp_path, f"part={part}")["unit"] for part in ("training", "validation", "test")]
     assert sorted(pd.concat(parts)) == list(range(1, 17))
@@ -242,7 +242,7 @@ def test_part_of_another_split_or_without_test_units(
     assert "part=test: simulated has no official test set here" in capsys.readouterr().err
 
 
-def test_features_by_name_whatever_their_order(trained_run: RunDirectory) -> None:
+def test_features_by_name_whatever_their_order(trained_run: TrainingDirectory) -> None:
     run = load_trained(trained_run.path)
     fleet = simulate_fleet(options.SimulatedOptions(num_units=3)).sequences()
     expected = run.scaled(fleet).features
@@ -254,7 +254,7 @@ def test_features_by_name_whatever_their_order(trained_run: RunDirectory) -> Non
         run.scaled(fleet.with_features(fleet.features[:, :-1], fleet.feature_names[:-1]))
 
 
-def test_category_that_new_units_do_not_have(trained_run: RunDirectory) -> None:
+def test_category_that_new_units_do_not_have(trained_run: TrainingDirectory) -> None:
     run = load_trained(trained_run.path)
     names = ("age", "model=a", "model=b")
     scaler = Scaler("minmax", names, np.arange(3), np.empty((0, 3)), np.zeros((1, 3)), np.ones((1, 3)))
@@ -273,7 +273,7 @@ class OwnOptions(options.DatasetOptions):
 
 
 def test_units_of_the_users_own_file(
-    trained_run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained_run: TrainingDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Any source that reads sequences will do; units that are alive stand there as censored ones."""
     fleet = simulate_fleet(options.SimulatedOptions(num_units=5, simulation_seed=8)).sequences()
@@ -290,7 +290,7 @@ def test_units_of_the_users_own_file(
 
 
 def test_other_options_of_the_same_data_set_are_pointed_out(
-    trained_run: RunDirectory, capsys: pytest.CaptureFixture[str]
+    trained_run: TrainingDirectory, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([f"checkpoint={trained_run.path}", "dataset.num_units=4"]) == 0
     assert "warning: the model was trained with dataset.num_units=16, these data have 4" in capsys.readouterr().err

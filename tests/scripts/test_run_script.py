@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
 from ddrsa.scripts.run import THREAD_VARIABLES, _ended, _environ
-from ddrsa.sweep.failure_reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ def fake_driver(monkeypatch):
     spec = importlib.util.spec_from_file_location("fake_pynvml", HERE / "fake_driver" / "pynvml.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for user in ("visible_gpus", "gpu_memory"):
-        monkeypatch.setattr(f"ddrsa.sweep.{user}.pynvml", module)
+    for user in ("visible", "memory"):
+        monkeypatch.setattr(f"ddrsa.sweep.gpu.{user}.pynvml", module)
     monkeypatch.setenv("FAKE_TOTAL", str(80 * 2**30))
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
         monkeypatch.setenv(name, "")  # so that what the test sets is undone

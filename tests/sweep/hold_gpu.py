@@ -9,7 +9,7 @@ import os
 import sys
 import time
 
-from ddrsa.sweep.gpus import current_lease, lease_gpu, release_current
+from ddrsa.sweep.gpu.lease import current_lease, lease_gpu, release_current
 
 
 def say(**content):

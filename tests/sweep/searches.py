@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 from supervised import Sweeps
 
-from ddrsa.sweep.journal_lock import JournalLock
+from ddrsa.sweep.search.journal_lock import JournalLock
 
 # As it was written for hydra-optuna-sweeper, but for the launcher.
 CONFIG = """

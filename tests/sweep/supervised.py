@@ -13,7 +13,8 @@ from typing import Any
 
 import psutil
 
-from ddrsa.rundir import RunDirectory, read_json
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import read_json
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from hydra.core.utils import JobReturn, JobStatus
 
-from ddrsa.sweep.failures import SweepFailed, failed_runs
+from ddrsa.sweep.supervise.failures import SweepFailed, failed_runs
 
 CONFIG = """
 defaults:
@@ -41,7 +41,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from ddrsa.errors import ConfigError, DataError
-from ddrsa.sweep.failures import SweepFailed
+from ddrsa.sweep.supervise.failures import SweepFailed
 from ddrsa.sweep.plugins import register
 
 register()

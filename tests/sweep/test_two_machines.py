@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from supervised import Sweeps, until
 
-from ddrsa.rundir import SILENT_SECONDS, last_owner, owner_file
+from ddrsa.rundir.states import SILENT_SECONDS, last_owner, owner_file
 from ddrsa.sweep.watch import watch
 
 AS_OTHER_MACHINE = 'hostname other && mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'

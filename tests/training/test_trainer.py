@@ -12,7 +12,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.models.build import build_model
 from ddrsa.models.options import ModelOptions, RecurrentOptions, TransformerOptions
-from ddrsa.rundir import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.options import TrainingOptions
@@ -59,7 +59,7 @@ def run(
     if poison:
         training._rows[len(training._rows) // 2] = torch.nan
     validation = Windows(fleet.select_units(range(9, 13)), 6)
-    progress = train(model, training, validation, options, RunDirectory(path), {"note": "kept"}, on_epoch)
+    progress = train(model, training, validation, options, TrainingDirectory(path), {"note": "kept"}, on_epoch)
     return model, progress
 
 
@@ -145,7 +145,15 @@ def test_batch_done_in_parts_gives_the_same_training(
         torch.manual_seed(0)
         model = build_model(LSTM, num_features=2, lookback=6, horizon=10, dropout=0.0)
         monkeypatch.setattr(model, "steps_at_once", steps_at_once)
-        train(model, Windows(fleet, 6), Windows(fleet, 6), options, RunDirectory(path), {}, list[EpochRecord]().append)
+        train(
+            model,
+            Windows(fleet, 6),
+            Windows(fleet, 6),
+            options,
+            TrainingDirectory(path),
+            {},
+            list[EpochRecord]().append,
+        )
         ends[name] = model.state_dict()
     for name, value in ends["whole"].items():
         torch.testing.assert_close(ends["parts"][name], value, rtol=1e-3, atol=1e-4)

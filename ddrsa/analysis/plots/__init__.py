@@ -26,7 +26,7 @@ from ddrsa.analysis.plots.policy import policy_tradeoff
 from ddrsa.analysis.plots.ranks import critical_difference
 from ddrsa.analysis.plots.sweeps import sweep_comparison
 from ddrsa.analysis.plots.training import training_curves
-from ddrsa.rundir import atomic_write
+from ddrsa.rundir.files import atomic_write
 
 DIRECTORY = "analysis_plots"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.analysis.again import settings
+from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, row_title
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn

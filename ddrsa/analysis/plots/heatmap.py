@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from ddrsa.analysis.grid import is_logarithmic
+from ddrsa.analysis.edges import is_logarithmic
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, swept_here
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn

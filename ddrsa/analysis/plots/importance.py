@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from ddrsa.analysis.grid import is_logarithmic, is_numeric
+from ddrsa.analysis.edges import is_logarithmic, is_numeric
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.plots.data import basis, datasets, distinct, headline, require, row_title, swept_here
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from ddrsa.analysis.again import hydra_value
+from ddrsa.analysis.commands import hydra_value
 from ddrsa.analysis.configurations import is_absent
-from ddrsa.analysis.grid import is_logarithmic, is_numeric
+from ddrsa.analysis.edges import is_logarithmic, is_numeric
 from ddrsa.analysis.plots.data import distinct
 from ddrsa.analysis.plots.style import MOST_VECTOR_POINTS, Look, jitter
 

@@ -12,9 +12,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from numpy.typing import NDArray
 
-from ddrsa.analysis.again import hydra_value
+from ddrsa.analysis.commands import hydra_value
 from ddrsa.analysis.configurations import is_absent
-from ddrsa.analysis.grid import is_logarithmic, is_numeric
+from ddrsa.analysis.edges import is_logarithmic, is_numeric
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.plots.data import basis, datasets, distinct, headline, require, row_title
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
-from ddrsa.analysis.again import run_of
+from ddrsa.analysis.commands import run_of
 from ddrsa.analysis.plots.data import basis, datasets, headline
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import Look, grid_of_axes, head, legend_below, looks, model_handles, new_figure, tidy

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from ddrsa.analysis.again import settings
+from ddrsa.analysis.commands import settings
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.plots.data import basis, datasets, headline, require

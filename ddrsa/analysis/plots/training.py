@@ -13,14 +13,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from ddrsa.analysis.again import run_of
+from ddrsa.analysis.commands import run_of
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import OKABE_ITO, grid_of_axes, head, legend_below, new_figure, tidy
+from ddrsa.rundir.states import State
+from ddrsa.rundir.training import TrainingDirectory
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
 
-_STATES = ("completed", "pruned", "running")
+_STATES = (State.COMPLETED, State.PRUNED, State.RUNNING)
 # More lines than this in a panel are a surface: the completed ones become a band, of the others some are drawn.
 _MOST_LINES = 60
 _MOST_PANELS, _COLUMNS = 12, 3
@@ -41,7 +43,7 @@ def training_curves(analysis: Analysis) -> Drawing:
     for (dataset, model), part in runs.groupby(["dataset", "model"]):
         curves: dict[str, list[Curve]] = {}
         for directory, state in zip(part["directory"], part["state"], strict=True):
-            curve = read_curve(run_of(directory, analysis.sweep.path).training_log)
+            curve = read_curve(TrainingDirectory(run_of(directory, analysis.sweep.path).path).training_log)
             if curve is not None:
                 curves.setdefault("best" if directory in best else state, []).append(curve)
         if curves:
@@ -59,7 +61,7 @@ def training_curves(analysis: Analysis) -> Drawing:
     ):
         band |= _draw(ax, curves)
         sizes = {state: len(curves.get(state, [])) for state in _STATES}
-        sizes["completed"] += len(curves.get("best", []))
+        sizes[State.COMPLETED] += len(curves.get("best", []))
         counts = ", ".join(f"{size:,} {state}" for state, size in sizes.items() if size)
         ax.set_title(f"{f'{dataset}: ' if several else ''}{model}", fontsize="medium", fontweight="bold", loc="left")
         ax.set_title(counts, fontsize="x-small", loc="right", color="0.3")

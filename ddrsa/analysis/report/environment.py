@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir import read_json
-
-MANIFEST = "experiment_manifest.json"
+from ddrsa.rundir.files import read_json
+from ddrsa.rundir.sweep_files import MANIFEST
 
 
 @dataclass(frozen=True)

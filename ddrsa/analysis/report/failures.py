@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.run_state import FAILURES
+from ddrsa.rundir.states import State
 
 # So many reasons, and so many runs of each, are on the page; failures.csv has them all.
 MOST_REASONS = 50
@@ -39,7 +39,7 @@ class Failures:
 
 def failure_groups(sweep: Sweep) -> Failures:
     """The failures of `sweep`, by state and reason; reasons that differ in their numbers only are one."""
-    failed = sweep.runs[sweep.runs["state"].isin(FAILURES)]
+    failed = sweep.runs[[State(each).needs_a_look for each in sweep.runs["state"]]]
     found: dict[tuple[str, str], list[dict[Any, Any]]] = {}
     for run in failed[["state", "reason", "directory", "log"]].to_dict("records"):
         reason = run["reason"] if isinstance(run["reason"], str) else ""

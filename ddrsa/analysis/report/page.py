@@ -13,19 +13,19 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ddrsa.analysis.again import settings
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
+from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import CRITERIA, UNITS, column, metric
 from ddrsa.analysis.plots.drawn import Plots
 from ddrsa.analysis.report.environment import SweepOrigin, origin_of
 from ddrsa.analysis.report.failures import failure_groups
 from ddrsa.analysis.report.images import embedded
 from ddrsa.analysis.report.run_table import run_table
-from ddrsa.analysis.run_state import UNFINISHED
 from ddrsa.analysis.statistics import Estimate
 from ddrsa.analysis.words import number, sentences
-from ddrsa.rundir import atomic_write, now
+from ddrsa.rundir.files import atomic_write, now
+from ddrsa.rundir.states import State
 
 REPORT = "report.html"
 
@@ -77,7 +77,7 @@ def render(analysis: Analysis, plots: Plots) -> str:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         states=_states(analysis),
         planned=_planned(analysis, origins),
-        unfinished=int(sweep.runs["state"].isin(UNFINISHED).sum()),
+        unfinished=sum(not State(each).has_ended for each in sweep.runs["state"]),
         answers=[_shown_answer(answer) for answer in analysis.answers],
         runs=run_table(analysis),
         comparison=_comparison(analysis),

@@ -1,0 +1,109 @@
+"""The commands that follow an analysis: train the best configuration again, or sweep further."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ddrsa.rundir.directory import RunDirectory
+
+# More epochs than before, by this factor.
+LONGER = 2
+_DEFAULT_EPOCHS = 100
+
+# Which runs a sweep does and how; one run that is trained again needs none of it.
+_SWEEP_KEYS = frozenset(
+    {"only", "exclude", "zip", "dry_run", "resume", "retries", "timeout", "max_failures", "num_epochs", "visualize"}
+)
+
+
+def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epochs: Any) -> str:
+    """The shell command that trains the configuration of `run` again, longer, and draws what it forecasts.
+
+    hyperparameters: the swept ones of the run, for a run whose overrides cannot be read; num_epochs: how many it had.
+    A script is run again as it was.
+    """
+    overrides = [item for item in _overrides(run, hyperparameters) if _key(item) not in _SWEEP_KEYS]
+    if is_script(run):
+        return command(run, overrides)
+    epochs = num_epochs * LONGER if isinstance(num_epochs, int) and num_epochs > 0 else _DEFAULT_EPOCHS
+    return command(run, [*overrides, f"num_epochs={epochs}", "visualize=true"])
+
+
+def sweep_further(run: RunDirectory, hyperparameters: Mapping[str, Any], tried: Mapping[str, list[Any]]) -> str:
+    """The shell command that sweeps the configuration of `run` over the values `tried`, by key."""
+    overrides = [
+        item for item in _overrides(run, hyperparameters) if _key(item) not in _SWEEP_KEYS and _key(item) not in tried
+    ]
+    kept = [
+        item for item in _overrides(run, hyperparameters) if _key(item) == "num_epochs" and "num_epochs" not in tried
+    ]
+    lists = [f"{key}={','.join(hydra_value(value) for value in values)}" for key, values in tried.items()]
+    return command(run, ["-m", *overrides, *kept, *lists])
+
+
+def is_script(run: RunDirectory) -> bool:
+    """Whether `run` is a training script (docs/scripts.md), which knows neither the seed nor the epochs of a model."""
+    try:
+        config = yaml.safe_load(run.config.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    return isinstance(config, dict) and config.get("scripts") is not None
+
+
+def command(run: RunDirectory, arguments: list[str]) -> str:
+    """The arguments behind the script that did `run`, for a shell."""
+    return shlex.join(["python", f"{_script(run)}.py", *arguments])
+
+
+def hydra_value(value: Any) -> str:
+    """`value` as one writes it on the command line of Hydra."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    return text if re.fullmatch(r"[\w./+-]+|\[.*\]", text) else "'" + text.replace("'", "\\'") + "'"
+
+
+def settings(values: Mapping[str, Any]) -> list[str]:
+    """Hyperparameters as on the command line, but for people: numbers with four digits at most."""
+    return [f"{key}={short_value(value)}" for key, value in values.items()]
+
+
+def short_value(value: Any) -> str:
+    """`value` as on the command line, a number with four digits at most."""
+    return f"{value:.4g}" if isinstance(value, float) else hydra_value(value)
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~").partition("@")[0]
+
+
+def _overrides(run: RunDirectory, hyperparameters: Mapping[str, Any]) -> list[str]:
+    try:
+        overrides = yaml.safe_load(run.overrides.read_text())
+    except (OSError, ValueError, yaml.YAMLError):
+        overrides = None
+    if isinstance(overrides, list) and all(isinstance(item, str) for item in overrides):
+        return overrides
+    return [f"{key}={hydra_value(value)}" for key, value in hyperparameters.items()]
+
+
+def _script(run: RunDirectory) -> str:
+    """The name of the script, without .py, as Hydra noted it."""
+    try:
+        hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text())
+        return str(hydra["hydra"]["job"]["name"])
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return "train"
+
+
+def run_of(directory: str, path: Path) -> RunDirectory:
+    """The run that the tables of the analysis in `path` call `directory`."""
+    return RunDirectory(path / directory)

@@ -1,0 +1,1 @@
+"""Microsoft's Azure predictive maintenance files."""

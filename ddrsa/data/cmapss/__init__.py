@@ -1,0 +1,1 @@
+"""C-MAPSS files, real (turbofan) and simulated."""

@@ -1,0 +1,1 @@
+"""The public data sets: where they come from, how they are fetched."""

@@ -1,0 +1,1 @@
+"""One run on disk: its files, directory, states and owner."""

@@ -1,0 +1,103 @@
+"""The directory of a run: the names of its files, and its status.
+
+A run directory is the only interface between the runs and what looks at them:
+
+    .hydra/config.yaml   the composed config, as Hydra writes it
+    run.log              everything that was logged
+    status.json          state, attempt, epoch, process, device, times, error
+    test_metrics.json    the result; it exists only when the run has completed, or a search has pruned it
+    .lock, .owner-<n>    who has the run: ddrsa/rundir/claims.py
+
+What else a task leaves there is its own: those of a training stand in ddrsa/rundir/training.py.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.states import State
+
+
+class RunDirectory:
+    """One run's directory."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.config = self.path / ".hydra" / "config.yaml"
+        self.overrides = self.path / ".hydra" / "overrides.yaml"
+        self.log = self.path / "run.log"
+        self.status = self.path / "status.json"
+        self.test_metrics = self.path / "test_metrics.json"
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    def read_status(self) -> dict[str, Any] | None:
+        """The content of status.json, or None before the run has started. Raises ValueError as `read_json`."""
+        return read_json(self.status)
+
+    def status_or_empty(self) -> dict[str, Any]:
+        """As `read_status`; empty before the run has started, and where the file is damaged or cannot be read."""
+        try:
+            return self.read_status() or {}
+        except (OSError, ValueError):
+            return {}
+
+    def read_test_metrics(self) -> dict[str, Any] | None:
+        """The content of test_metrics.json, or None before the run has ended well. Raises ValueError as `read_json`."""
+        return read_json(self.test_metrics)
+
+    def begin(self, run_id: str, **fields: Any) -> None:
+        """Start an attempt: state running, this process and host, one attempt more than before.
+
+        Called again by the process that is at it already, it adds `fields` to the same attempt.
+        """
+        # A status file that an earlier process damaged must not keep the run from starting again.
+        previous = self.status_or_empty()
+        process = {"pid": os.getpid(), "hostname": socket.gethostname()}
+        if previous.get("state") == State.RUNNING and all(previous.get(key) == value for key, value in process.items()):
+            self._write_status({**previous, "run_id": run_id, **fields})
+            return
+        self._write_status(
+            {
+                "run_id": run_id,
+                "state": State.RUNNING,
+                "attempt": int(previous.get("attempt", 0)) + 1,
+                "epoch": 0,
+                **process,
+                "started_at": now(),
+                "ended_at": None,
+                "error": None,
+                **fields,
+            },
+        )
+
+    def update(self, **fields: Any) -> None:
+        """Change some fields of status.json."""
+        self._write_status({**(self.read_status() or {}), **fields})
+
+    def end(self, state: str, error: str | None = None, **fields: Any) -> None:
+        """Write the final state, with the reason where it is not `completed`. Raises ValueError for another state."""
+        if state not in State.written():
+            raise ValueError(f"state {state!r} is not one of {', '.join(State.written())}")
+        self.update(**{"ended_at": now(), **fields, "state": state, "error": error})
+
+    def _write_status(self, status: dict[str, Any]) -> None:
+        # That a run is under way means nothing after the machine went down, so the disk need not be waited for.
+        write_json(self.status, {**status, "updated_at": now()}, durable=status.get("state") != State.RUNNING)
+
+
+def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
+    """Every run directory beneath `sweep_dir`, in the order of their paths: each that has a `.hydra/config.yaml`."""
+    found = []
+    # Not rglob, which takes seconds for thousands of runs.
+    for directory, names, _ in os.walk(sweep_dir):
+        if ".hydra" in names:
+            names.remove(".hydra")
+            if os.path.exists(os.path.join(directory, ".hydra", "config.yaml")):  # noqa: PTH110, PTH118
+                found.append(directory)
+    return [RunDirectory(path) for path in sorted(map(Path, found))]

@@ -1,0 +1,1 @@
+"""The options of a training script, read from its source."""

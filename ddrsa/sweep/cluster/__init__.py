@@ -1,0 +1,1 @@
+"""Launchers whose runs work on other machines: Ray, Slurm."""

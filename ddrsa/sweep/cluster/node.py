@@ -1,0 +1,153 @@
+"""An attempt at a run on a machine that a scheduler has chosen: what Ray's workers and Slurm's jobs do."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ddrsa.rundir.claims import Claim
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import now
+from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exit
+from ddrsa.rundir.states import State
+from ddrsa.sweep.gpu.lease import AVOID_VARIABLE, GIVEN_VARIABLE, WHOLE_VARIABLE
+from ddrsa.sweep.process.attempt import Job, Report, say_in_log
+from ddrsa.sweep.process.cores import CORES_VARIABLE
+from ddrsa.sweep.process.fork_client import Ended, ProcessServer
+
+log = logging.getLogger(__name__)
+
+# Between SIGTERM and SIGKILL, for an attempt that the scheduler ends.
+GRACE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all jobs of a launcher share. context: of `pickle_context`. path: sys.path of the launcher."""
+
+    context: bytes
+    preload: tuple[str, ...]
+    argv: tuple[str, ...]
+    path: tuple[str, ...]
+
+
+# A worker of Ray does one run after another: what they import is imported once.
+_servers: dict[Shared, ProcessServer] = {}
+
+
+def perform(shared: Shared, job: Job, name: str, environ: Mapping[str, str]) -> Report:
+    """Do the attempt in a process of its own, which ends with this one. Writes the final state where it could not.
+
+    name: of this attempt, for `release_dead`. environ: added to the environment, besides what the job has.
+
+    The report is `elsewhere` where another process has the run. An exception that comes while it waits, a
+    KeyboardInterrupt for one, ends the attempt.
+    """
+    run = RunDirectory(job.directory)
+    run.path.mkdir(parents=True, exist_ok=True)
+    claim = Claim.take(run.path, job=name)
+    if claim is None:
+        return Report(State.RUNNING, elsewhere=True)
+    try:
+        status = _status(run)
+        if (status.get("state"), status.get("run_id")) == (State.COMPLETED, job.identity):
+            return Report(State.COMPLETED, value=status.get("return_value"))
+        job = replace(job, environ={**job.environ, **environ}, notes={**job.notes, "job": name})
+        return _attempt(shared, job, claim)
+    finally:
+        claim.release()
+
+
+def _attempt(shared: Shared, job: Job, claim: Claim) -> Report:
+    run = RunDirectory(job.directory)
+    server = _server(shared)
+    memory_kills = kernel_memory_kills()
+    number = server.start(job, claim)
+    try:
+        ended = _wait(server)
+    except BaseException as error:
+        reason = f"its scheduler ended the job ({type(error).__name__})"
+        _end(server, number)
+        _record(run, job, State.INTERRUPTED, reason)
+        raise
+    if claim.is_lost():
+        return Report(State.RUNNING, elsewhere=True)
+    if ended.report is not None:
+        return ended.report
+    state = State.KILLED if ended.exit_code < 0 else State.FAILED
+    reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > memory_kills)
+    _record(run, job, state, reason)
+    return Report(state, reason)
+
+
+def _server(shared: Shared) -> ProcessServer:
+    if shared not in _servers:
+        # A worker may be left from another sweep.
+        for server in _servers.values():
+            server.close()
+        _servers.clear()
+        sys.argv[:] = shared.argv
+        sys.path.extend(entry for entry in shared.path if entry not in sys.path)
+        _servers[shared] = ProcessServer(shared.context, list(shared.preload))
+    return _servers[shared]
+
+
+def _wait(server: ProcessServer, seconds: float = float("inf")) -> Ended:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for ended in server.events(0.5):
+            return ended
+    raise TimeoutError
+
+
+def _end(server: ProcessServer, number: int) -> None:
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        server.kill(number, signal_number)
+        try:
+            _wait(server, GRACE_SECONDS)
+        except TimeoutError:
+            continue
+        return
+    log.error("the attempt %d did not end", number)
+
+
+def _status(run: RunDirectory) -> dict[str, object]:
+    try:
+        return run.read_status() or {}
+    except ValueError as error:
+        log.warning("%s; the run is taken as one that has not ended", error)
+        return {}
+
+
+def _record(run: RunDirectory, job: Job, state: State, reason: str) -> None:
+    status = _status(run)
+    if status.get("state") in (None, State.RUNNING):
+        run.update(run_id=job.identity, state=state, error=reason, ended_at=now())
+        say_in_log(run.log, "ERROR", f"the attempt ended: {reason}")
+
+
+def given_resources(visible: str | None, cores: int, shared: bool = False) -> dict[str, str]:
+    """The environment of a run that has what its scheduler gave it.
+
+    visible: the value of CUDA_VISIBLE_DEVICES, None where the scheduler has given no GPU and hidden none.
+    cores: that the run may use. shared: whether other runs may have the same GPU.
+    """
+    environ = {CORES_VARIABLE: str(cores)}
+    if visible is not None:
+        environ |= {"CUDA_VISIBLE_DEVICES": visible, GIVEN_VARIABLE: "shared" if shared else "alone"}
+    return environ
+
+
+def node_environment(names: Sequence[str], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Of the launcher's environment, what its runs on other machines shall have: DDRSA_* and `names`."""
+    machine_only = ("DDRSA_LEASE_DIR", AVOID_VARIABLE, WHOLE_VARIABLE, CORES_VARIABLE, GIVEN_VARIABLE)
+    return {
+        key: value
+        for key, value in environ.items()
+        if key in names or (key.startswith("DDRSA_") and key not in machine_only)
+    }

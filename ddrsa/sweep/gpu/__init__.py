@@ -1,0 +1,1 @@
+"""GPU leases, and the packing of several runs on one GPU."""

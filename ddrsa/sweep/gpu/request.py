@@ -1,0 +1,188 @@
+"""The files by which runs agree on who has which GPU, and the request for one.
+
+A lease is a file that its holder keeps locked (`ddrsa.rundir.locked_files`), `<gpu>.<slot>.lease`; whoever waits for a
+GPU holds a `<number>.waiting`. They are looked at and made under one mutex, so no two processes choose at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+from filelock import FileLock
+
+from ddrsa.rundir.files import now
+from ddrsa.rundir.locked_files import LockedFile, lock_directory, read_held
+from ddrsa.sweep.gpu.memory import gpu_memory
+from ddrsa.sweep.gpu.packing import AUTO, Packing
+from ddrsa.sweep.gpu.visible import Gpu
+
+log = logging.getLogger(__name__)
+
+# More leases than this no GPU has, whatever its memory.
+MOST_LEASES = 64
+
+
+@dataclass(frozen=True)
+class GpuLease:
+    """The right of this process to run on `gpu`, until `release`, the end of a `with`, or the end of the process.
+
+    shared: whether other runs may have the GPU at the same time.
+    """
+
+    gpu: Gpu
+    file: LockedFile
+    shared: bool
+
+    @property
+    def index(self) -> int:
+        """The GPU's index in torch."""
+        return self.gpu.index
+
+    @property
+    def held(self) -> bool:
+        """False once it is released, and in a process that was forked from its holder."""
+        return self.file.held
+
+    def release(self) -> None:
+        """Let the GPU go. May be called again."""
+        self.file.release()
+
+    def __enter__(self) -> GpuLease:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.release()
+
+
+def processes_that_wait(lease_dir: Path | str | None = None) -> set[int]:
+    """The process ids of those that wait for a GPU now. Raises as `lock_directory`."""
+    directory = lock_directory(lease_dir)
+    with _mutex(directory):
+        tickets = [read_held(path) for path in directory.glob("*.waiting")]
+    return {int(content["pid"]) for content in tickets if content is not None}
+
+
+def _mutex(directory: Path) -> FileLock:
+    return FileLock(directory / "mutex.lock", poll_interval=0.01)
+
+
+class Request:
+    """What a run asks of the files in `directory`. All but `wait` and `ahead` must be called under the mutex."""
+
+    def __init__(self, directory: Path, wanted: list[Gpu], runs_per_gpu: int | str, run: str, packing: Packing) -> None:
+        self.directory = directory
+        self.wanted = wanted
+        self.runs_per_gpu = runs_per_gpu
+        self.packing = packing
+        self.content = {"pid": os.getpid(), "run": run, "runs_per_gpu": runs_per_gpu, "since": now()}
+        self.ticket: LockedFile | None = None
+
+    def wait(self, poll_seconds: float) -> GpuLease:
+        started = time.monotonic()
+        mutex = _mutex(self.directory)
+        try:
+            with mutex:
+                lease = self.take()
+                if lease is None:
+                    self.ticket = self.queue()
+            if lease is not None:
+                return lease
+            indices = [gpu.index for gpu in self.wanted]
+            log.info("waiting for a free GPU among %s (runs_per_gpu is %s)", indices, self.runs_per_gpu)
+            while lease is None:
+                # Those far back in the queue need not look often: a hundred of them would keep the mutex busy.
+                time.sleep(poll_seconds * (1 + self.ahead() // len(self.wanted)))
+                with mutex:
+                    lease = self.take()
+            log.info("got GPU %d after waiting %.1f s", lease.index, time.monotonic() - started)
+            return lease
+        finally:
+            if self.ticket is not None:
+                self.ticket.release()
+
+    def take(self) -> GpuLease | None:
+        """Lease a GPU if one is free for this run."""
+        reserved = self.reserved()
+        loads: dict[Gpu, int] = {}
+        contents: dict[Gpu, dict[str, Any]] = {}
+        for gpu in self.wanted:
+            if gpu.identity in reserved:
+                continue
+            holders = self.holders(gpu.identity)
+            content = self.content_beside(gpu, holders)
+            if content is not None:
+                loads[gpu], contents[gpu] = len(holders), content
+        least_loaded = [gpu for gpu, load in loads.items() if load == min(loads.values())]
+        if len(least_loaded) > 1:
+            least_loaded.sort(key=lambda gpu: (_memory_in_use(gpu), gpu.index))
+        for gpu in least_loaded:
+            for slot in range(MOST_LEASES if self.runs_per_gpu == AUTO else int(self.runs_per_gpu)):
+                path = self.directory / f"{_file_name(gpu.identity)}.{slot}.lease"
+                file = LockedFile.create(path, contents[gpu])
+                if file is not None:
+                    return GpuLease(gpu, file, shared=self.runs_per_gpu != 1)
+        return None
+
+    def content_beside(self, gpu: Gpu, holders: list[dict[str, Any]]) -> dict[str, Any] | None:
+        """What the lease on `gpu` beside `holders` is to hold; None where one more is too many."""
+        theirs = [holder["runs_per_gpu"] for holder in holders]
+        numbers = [int(number) for number in theirs if number != AUTO]
+        if self.runs_per_gpu == AUTO:
+            found = self.packing.room(gpu, holders) if len(holders) < min([MOST_LEASES, *numbers]) else None
+            return None if found is None else {**self.content, **found}
+        # Who counts on a number of runs would not leave the memory that the others were measured to need.
+        return self.content if AUTO not in theirs and len(holders) < min([int(self.runs_per_gpu), *numbers]) else None
+
+    def holders(self, identity: str) -> list[dict[str, Any]]:
+        """The contents of the leases on the GPU."""
+        contents = [read_held(path) for path in self.directory.glob(f"{_file_name(identity)}.*.lease")]
+        return [content for content in contents if content is not None]
+
+    def queue(self) -> LockedFile:
+        """A ticket behind all who wait."""
+        last = max((int(path.stem) for path in self.directory.glob("*.waiting")), default=0)
+        path = self.directory / f"{last + 1:09d}.waiting"
+        ticket = LockedFile.create(path, {**self.content, "gpus": [gpu.identity for gpu in self.wanted]})
+        if ticket is None:
+            raise OSError(f"{path} was locked or deleted by another program")
+        return ticket
+
+    def ahead(self) -> int:
+        """How many have waited longer."""
+        return sum(self.ticket is not None and path < self.ticket.path for path in self.directory.glob("*.waiting"))
+
+    def reserved(self) -> set[str]:
+        """The GPUs kept for those who wait longer: for each, in turn, the least loaded of those that it can use.
+
+        So a run that wants a GPU to itself gets one, although runs that share would fill each gap.
+        """
+        reserved: set[str] = set()
+        for path in sorted(self.directory.glob("*.waiting")):
+            if self.ticket is not None and path == self.ticket.path:
+                break
+            if all(gpu.identity in reserved for gpu in self.wanted):
+                break
+            content = read_held(path)
+            if content is None:
+                path.unlink(missing_ok=True)
+                continue
+            choices = [identity for identity in content["gpus"] if identity not in reserved]
+            if choices:
+                reserved.add(min(choices, key=lambda identity: len(self.holders(identity))))
+        return reserved
+
+
+def _memory_in_use(gpu: Gpu) -> int:
+    memory = gpu_memory(gpu)
+    return 0 if memory is None else memory.used
+
+
+def _file_name(identity: str) -> str:
+    return quote(identity, safe="")  # the identity of a MIG device may hold a slash

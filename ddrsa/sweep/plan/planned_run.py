@@ -1,0 +1,168 @@
+"""What a sweep will do: each job's config composed once, its identity and its directory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_method
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.gpu.lease import without_leases
+from ddrsa.sweep.plan.composer import Composer
+from ddrsa.sweep.plan.placement import place_runs
+
+Identity = Callable[[DictConfig], str]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of a sweep before it starts.
+
+    number: Hydra's job number.
+    overrides: of the job, as the sweeper gives them.
+    directory: absolute. No two identities share one, and an identity keeps the directory that it has.
+    identity: the run id, the same wherever and in whatever order the run is planned.
+    config: the job's config without `hydra`, as plain values; what must not be resolved here stands as written.
+    values: the swept overrides, key to value: those that are not the same in all jobs planned with it.
+    composed: the whole config with `hydra`, pickled, for the process that does the run.
+    timeout: in minutes, where the launcher is told it. optional: whether its failure is no failure of the sweep.
+    """
+
+    number: int
+    overrides: tuple[str, ...]
+    directory: Path
+    identity: str
+    config: dict[str, Any]
+    values: dict[str, str]
+    composed: bytes = field(repr=False, compare=False)
+    timeout: float | None = None
+    optional: bool = False
+
+
+def plan_runs(
+    composer: Composer,
+    jobs: Sequence[Sequence[str]],
+    first_number: int = 0,
+    wanted: Callable[[DictConfig, Sequence[str]], bool] | None = None,
+) -> list[PlannedRun]:
+    """Compose each job's config once, as its task would get it. Writes nothing and leases nothing.
+
+    composer: of the sweep's configs. Of its `hydra.launcher` this reads `identity` (dotted path of a function from a
+        job's config to its run id) and `not_identity` (the keys that do not change what the run is), where there are
+        any; and in the config of each job, where they may differ, `timeout` and `optional`.
+    jobs: the overrides of each job.
+    wanted: told of each job's config, without `hydra`, and its overrides; a job for which it is false is left out, and
+        has no number. What it raises ends the planning.
+
+    Raises ConfigError and Hydra's errors where a job's config cannot be composed.
+    """
+    launcher = composer.config.hydra.launcher
+    not_identity = frozenset(OmegaConf.select(launcher, "not_identity") or ())
+    path = OmegaConf.select(launcher, "identity")
+    identity = _find_function(path) if path else None
+    swept = _swept(jobs)
+    runs: list[PlannedRun] = []
+    for overrides in jobs:
+        whole = composer.compose(overrides)
+        number = first_number + len(runs)
+        with _as_job(whole, number) as job:
+            if wanted is not None and not wanted(job, overrides):
+                continue
+            plain = plain_config(job, not_identity)
+            name = identity(job) if identity is not None else hash_of(plain, not_identity)
+            directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
+            values = {key: value for key, value in map(_key_and_value, overrides) if key in swept}
+            pickled = cloudpickle.dumps(whole)
+            timeout = OmegaConf.select(whole, "hydra.launcher.timeout")
+            optional = bool(OmegaConf.select(whole, "hydra.launcher.optional"))
+            given = (number, tuple(overrides), directory, name, plain, values, pickled)
+            runs.append(PlannedRun(*given, timeout, optional))
+    if "identity" not in launcher:
+        # Hydra's other launchers know no identities: theirs is the directory that the config names.
+        return runs
+    sweep_dir = Path(str(composer.config.hydra.sweep.dir)).absolute()
+    places = place_runs(sweep_dir, [(run.identity, run.directory) for run in runs])
+    return [
+        run if run.directory == directory else replace(run, directory=directory)
+        for run, directory in zip(runs, places, strict=True)
+    ]
+
+
+@contextmanager
+def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
+    """The part of a job's config that its task would get: no `hydra`, which `HydraConfig` shows meanwhile."""
+    hydra_config = HydraConfig.instance()
+    previous = hydra_config.cfg
+    try:
+        with read_write(whole), open_dict(whole):
+            whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
+            whole.hydra.job.num = number
+        # As its `set_config`, which copies: here nobody changes it.
+        hydra_config.cfg = whole  # type: ignore[assignment]
+        job: DictConfig = cloudpickle.loads(cloudpickle.dumps(whole))  # several times as fast as `copy`
+        with read_write(job), open_dict(job):
+            del job["hydra"]
+        with without_leases():
+            yield job
+    finally:
+        hydra_config.cfg = previous
+
+
+def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The values of `job`; a top-level key stands as written where it is in `unresolved` or cannot be resolved here."""
+    written: Any = OmegaConf.to_container(job, resolve=False)
+    plain = {str(key): value for key, value in written.items()}
+    for key in job:
+        if str(key) in unresolved or OmegaConf.is_missing(job, key):
+            continue
+        try:
+            value = job[key]
+            plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+        except OmegaConfBaseException:
+            # Such a value shows its error when the task asks for it; what the run is, its text says as well.
+            continue
+    return plain
+
+
+def hash_of(plain: Mapping[str, Any], leave_out: frozenset[str] = frozenset()) -> str:
+    """A short name of a plain config: 8 hexadecimal digits, whatever the order of its keys."""
+    kept = {key: value for key, value in plain.items() if key not in leave_out}
+    canonical = json.dumps(_with_text_keys(kept), sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _with_text_keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _with_text_keys(item) for key, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
+
+
+def _key_and_value(override: str) -> tuple[str, str]:
+    key, _, value = override.lstrip("+~").partition("=")
+    return key, value
+
+
+def _swept(jobs: Sequence[Sequence[str]]) -> set[str]:
+    """The keys whose override is not the same in all jobs; of a single job, all keys."""
+    seen = [dict(map(_key_and_value, overrides)) for overrides in jobs]
+    keys = {key for values in seen for key in values}
+    return {key for key in keys if len(seen) == 1 or len({values.get(key) for values in seen}) > 1}
+
+
+def _find_function(path: str) -> Identity:
+    try:
+        return get_method(path)
+    except Exception as error:  # whatever importing that module raises
+        raise ConfigError(
+            f"hydra.launcher.identity is {path!r}, which cannot be used as a function: {error}"
+        ) from error

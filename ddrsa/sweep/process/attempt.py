@@ -1,0 +1,249 @@
+"""One attempt at a run, as its own process does it."""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import json
+import logging
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobStatus, run_job
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, read_write
+from omegaconf.basecontainer import BaseContainer
+
+from ddrsa.errors import RunEnded
+from ddrsa.rundir.claims import Claim, end_process
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import now
+from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
+from ddrsa.rundir.states import State
+from ddrsa.sweep.gpu.lease import last_lease, when_leased
+
+# What the process prints beside its log.
+OUTPUT_LOG = "output.log"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all runs of a sweep share."""
+
+    hydra_context: HydraContext
+    task_function: TaskFunction
+    singletons: dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one attempt needs to know.
+
+    composed: of the `PlannedRun`. environ: added to the environment. notes: added to status.json.
+    """
+
+    directory: Path
+    identity: str
+    composed: bytes
+    attempt: int
+    attempts: int
+    working_dir: str
+    environ: dict[str, str]
+    notes: dict[str, Any] = field(default_factory=lambda: {"launcher": "supervised"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an attempt tells its launcher: see `ddrsa.sweep.supervise.events.Outcome`.
+
+    shared_gpu: it leased a GPU that other runs may have had at the same time.
+    elsewhere: nothing was done, another process has the run.
+    """
+
+    state: State
+    reason: str | None = None
+    value: Any = None
+    error: Exception | None = None
+    shared_gpu: bool = False
+    elsewhere: bool = False
+
+
+def pickle_context(context: Context) -> bytes:
+    """For `restore_context`, in another process."""
+    return cloudpickle.dumps(context)
+
+
+def restore_context(pickled: bytes) -> Context:
+    """Unpickle, and give this process Hydra's global state of the process that pickled."""
+    context: Context = cloudpickle.loads(pickled)
+    # `Singleton.set_state` would also look for Hydra's plugins, a tenth of a second that no task needs.
+    Singleton._instances = context.singletons["instances"]
+    BaseContainer._resolvers = context.singletons["omegaconf_resolvers"]
+    return context
+
+
+class Attempt:
+    """An attempt in its forked process. The descriptors: the file with the job, then of the claim on the run."""
+
+    def __init__(self, job_descriptor: int, lock_descriptor: int) -> None:
+        self.file = os.fdopen(job_descriptor, "r+b")
+        self.lock_descriptor = lock_descriptor
+
+    def perform(self, context: Context) -> int:
+        """Do the run, record its end in its directory, report. Returns the exit code."""
+        self.file.seek(0)
+        job: Job = cloudpickle.load(self.file)
+        # Held until the process ends: a launcher may die before its attempts, and the run is still worked on.
+        claim = Claim.adopt(job.directory, self.lock_descriptor, end_process)
+        os.environ.update(job.environ)
+        os.chdir(job.working_dir)
+        _offer_to_the_memory_killer()
+        try:
+            report = _do(job, context)
+        except BaseException as error:  # a full disk, say: there may be nowhere to write but to the launcher
+            traceback.print_exc()
+            report = Report(State.FAILED, reason_of_exception(error), error=_portable(error))
+        self.report(report)
+        assert claim.held
+        return 0 if report.state.is_done else 1
+
+    def report(self, report: Report) -> None:
+        try:
+            content = cloudpickle.dumps(report)
+        except Exception as error:
+            reason = f"the returned value cannot be sent to the launcher: {reason_of_exception(error)}"
+            content = cloudpickle.dumps(Report(State.FAILED, reason, error=RunEnded(reason)))
+        self.file.seek(0)
+        self.file.truncate()
+        self.file.write(content)
+        self.file.flush()
+
+
+def _do(job: Job, context: Context) -> Report:
+    run = RunDirectory(job.directory)
+    _redirect_output(run.path / OUTPUT_LOG)
+    with run.log.open("a") as log:
+        faulthandler.enable(log)
+        # Where a run that took too long has hung, its log tells.
+        faulthandler.register(signal.SIGTERM, log, chain=True)
+        config: DictConfig = cloudpickle.loads(job.composed)
+        run.begin(job.identity, **job.notes, **_trial_of(config))
+        attempt = (run.read_status() or {})["attempt"]
+        say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
+        # Where it is killed, its launcher knows by this on which GPU, and tries it on another.
+        when_leased(lambda lease: run.update(gpu_index=lease.index))
+        value, error = _run_job(job, config, context)
+        faulthandler.unregister(signal.SIGTERM)
+        faulthandler.disable()
+    return _settle(run, value, error)
+
+
+def _trial_of(config: DictConfig) -> dict[str, int]:
+    """For status.json: the number of the trial of a search that the job is."""
+    trial = config.hydra.sweeper.get("trial")
+    return {} if trial is None else {"trial": int(trial)}
+
+
+def _run_job(job: Job, config: DictConfig, context: Context) -> tuple[Any, BaseException | None]:
+    """What the task returned, or what it raised."""
+    with read_write(config.hydra.sweep):
+        # The plan may have found the run elsewhere than the config says.
+        config.hydra.sweep.subdir = os.path.relpath(job.directory, str(config.hydra.sweep.dir))
+    try:
+        result = run_job(
+            hydra_context=context.hydra_context,
+            task_function=context.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+    except SystemExit as error:
+        return None, None if error.code in (None, 0) else error
+    except KeyboardInterrupt as error:
+        return None, error
+    # The public `return_value` of a failed job prints to stderr and raises.
+    return (None, result._return_value) if result.status == JobStatus.FAILED else (result._return_value, None)
+
+
+def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Report:
+    """Write the final state, unless the task wrote it itself, and the traceback."""
+    written = run.read_status() or {}
+    by_task = State.of(written) is not State.RUNNING
+    if error is None:
+        state = State.of(written) if by_task else State.COMPLETED
+        last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(value)}
+        if not last.items() <= written.items():
+            run.update(**last)
+        return Report(state, written.get("error"), value)
+    state = _state_after(error)
+    if state is State.PRUNED:
+        run.end(state)
+        return Report(state)
+    reason = reason_of_exception(error)
+    if not by_task:
+        say_in_log(run.log, "ERROR", "the run ends here\n" + "".join(traceback.format_exception(error)).rstrip())
+    if not by_task or state is not State.FAILED or reason.startswith((OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY)):
+        run.end(state, reason)
+    lease = last_lease()
+    return Report(state, reason, error=_portable(error), shared_gpu=lease is not None and lease.shared)
+
+
+def _state_after(error: BaseException) -> State:
+    if type(error).__name__ == "TrialPruned":  # Optuna's, which is not imported for its name
+        return State.PRUNED
+    if isinstance(error, RunEnded):
+        return State(error.state)
+    return State.INTERRUPTED if isinstance(error, KeyboardInterrupt) else State.FAILED
+
+
+def _stored_value(value: Any) -> dict[str, Any]:
+    """For status.json, so that a sweeper gets the value of a run that is skipped; only what JSON can say."""
+    try:
+        return {"return_value": value} if json.loads(json.dumps(value)) == value else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def _portable(error: BaseException) -> Exception:
+    """`error` where another process can have it, else its text."""
+    if isinstance(error, Exception):
+        try:
+            if type(cloudpickle.loads(cloudpickle.dumps(error))) is type(error):
+                return error
+        except Exception:
+            logging.getLogger(__name__).debug("a %s cannot be pickled", type(error).__name__, exc_info=True)
+    return RunEnded(reason_of_exception(error))
+
+
+def _redirect_output(path: Path) -> None:
+    # The launcher's terminal shows the sweep; the output of many runs would only disturb each other there.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with path.open("ab") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    for printed in (sys.stdout, sys.stderr):
+        if isinstance(printed, io.TextIOWrapper):
+            printed.reconfigure(line_buffering=True)  # so that a crash loses nothing
+
+
+def say_in_log(path: Path, level: str, message: str) -> None:
+    """Append a line, in the form of `hydra/job_logging: run`, whatever logging the task has set up."""
+    with path.open("a") as stream:
+        stream.write(f"{logging.Formatter().formatTime(logging.makeLogRecord({}))} {level} {message}\n")
+
+
+def _offer_to_the_memory_killer() -> None:
+    """Where memory runs out, the kernel shall kill a run, which can be tried again, and neither server nor launcher."""
+    path = Path("/proc/self/oom_score_adj")
+    try:
+        path.write_text(str(max(int(path.read_text()), 300)))
+    except OSError as error:
+        logging.getLogger(__name__).debug("%s cannot be written: %s", path, error)

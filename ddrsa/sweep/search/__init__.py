@@ -1,0 +1,1 @@
+"""Optuna searches."""

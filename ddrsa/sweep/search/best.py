@@ -1,0 +1,100 @@
+"""`python -m ddrsa.sweep best DIR`: the best trial of a search, and the command that trains it again in full."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from optuna.trial import FrozenTrial
+
+from ddrsa.errors import UsageError
+from ddrsa.rundir.files import read_json
+from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.sweep.search.study import StudyAddress, find_study
+from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_states
+from ddrsa.sweep.search.trials import job_of
+
+# Options of Hydra that say where the config is; each has a value.
+_CONFIG_OPTIONS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
+# They say how a sweep is done, and do nothing to a single run but to be refused by it.
+_OF_THE_SWEEP = ("only", "exclude", "zip", "dry_run")
+
+
+def print_best(sweep_dir: Path | str) -> int:
+    """Print the best trial of the search in `sweep_dir`; of several objectives, each trial of the Pareto front.
+
+    Returns the exit code: 0, or 1 where no trial has completed. Raises UsageError where there is no search.
+    """
+    sweep_dir = Path(sweep_dir).absolute()
+    hydra = _hydra_config(sweep_dir)
+    study = find_study(StudyAddress.of(hydra, sweep_dir))
+    if study is None:
+        raise UsageError(f"{sweep_dir}: the study of this search has not been started")
+    titles = objective_titles(hydra.sweeper.objective, len(study.directions))
+    best = best_trials(study)
+    if not best:
+        print(f"no trial has completed: {shown_states(study)}")
+        return 1
+    command = _command(sweep_dir)
+    if len(titles) > 1:
+        print(f"the Pareto front: {len(best)} trials, none of them better than another in all objectives")
+    for trial in best if len(titles) > 1 else best[:1]:
+        _print_trial(trial, titles, sweep_dir, command)
+    return 0
+
+
+def summary_of(sweep_dir: Path) -> SearchSummary | None:
+    """The best trials of the search in `sweep_dir`; None where there is no study. Raises UsageError as `print_best`."""
+    hydra = _hydra_config(sweep_dir)
+    study = find_study(StudyAddress.of(hydra, sweep_dir))
+    return None if study is None else SearchSummary(study, sweep_dir, hydra.sweeper.objective)
+
+
+def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, command: Sequence[str]) -> None:
+    print(f"trial {trial.number}")
+    for title, value in zip(titles, trial.values, strict=True):
+        print(f"  {title}: {value:.6g}")
+    for name, value in trial.params.items():
+        print(f"  {name}={value}")
+    if directory := job_of(trial).get("directory"):
+        print(f"  {os.path.relpath(sweep_dir / directory)}")
+    overrides = job_of(trial).get("overrides")
+    if overrides is None:
+        # Of another program at the same study: what was fixed there is not known.
+        print("the overrides of its job are not in the study, so there is no command that trains it again")
+        return
+    kept = [text for text in overrides if text.lstrip("+~").partition("=")[0] not in _OF_THE_SWEEP]
+    print("train it again, in full:")
+    print(f"  {shlex.join([*command, *kept])}")
+
+
+def _hydra_config(sweep_dir: Path) -> DictConfig:
+    """The config of Hydra that the sweep was started with."""
+    file = sweep_dir / CONFIG
+    try:
+        config = OmegaConf.load(file)
+        is_search = OmegaConf.select(config, "hydra.sweeper.n_trials") is not None
+    except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise UsageError(f"{sweep_dir} is no sweep: its multirun.yaml cannot be read") from error
+    if not is_search:
+        raise UsageError(f"{sweep_dir} is no search: its sweeper is not hydra/sweeper=optuna")
+    assert isinstance(config, DictConfig)
+    return config.hydra
+
+
+def _command(sweep_dir: Path) -> list[str]:
+    """How the task was started, without its overrides."""
+    try:
+        started: list[str] = (read_json(sweep_dir / MANIFEST) or {}).get("command") or ["train.py"]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    kept = []
+    for option, value in zip(started[1:], [*started[2:], ""], strict=True):
+        if option.partition("=")[0] in _CONFIG_OPTIONS:
+            kept += [option] if "=" in option else [option, value]
+    return ["python", started[0], *kept]

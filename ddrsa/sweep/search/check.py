@@ -1,0 +1,64 @@
+"""Before a search starts: do its values make configs that can be run?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import optuna
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.search.space import SearchSpace
+
+# Trials that are tried where a function adds parameters of its own.
+REHEARSALS = 5
+
+
+def check_space(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], None]) -> None:
+    """Check each value to choose from, and the ends of each interval, in two configs: with the first, and with the last
+    values of all other parameters. Where `custom_search_space` adds parameters, a few random trials are checked.
+
+    check: raises ConfigError, or an error of Hydra, on the overrides of a job that cannot be run.
+
+    Raises what `check` raises for a value that is good in neither, or where no random trial is good. Other combinations
+    that cannot be run are found when they are tried, and are failed trials.
+    """
+    if space.extend is not None:
+        _rehearse(space, config, check)
+        return
+    if not space.distributions:
+        check(space.overrides({}))
+    known: dict[tuple[str, ...], Exception | None] = {}
+    for _, _, candidates in space.corners():
+        errors = []
+        for params in candidates:
+            overrides = tuple(space.overrides(params))
+            if overrides not in known:
+                known[overrides] = _error(check, overrides)
+            error = known[overrides]
+            if error is None:
+                break
+            errors.append(error)
+        else:
+            raise errors[0]
+
+
+def _rehearse(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], None]) -> None:
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    errors = []
+    for _ in range(REHEARSALS):
+        error = _error(check, space.overrides(space.suggest(study.ask(), config)))
+        if error is None:
+            return
+        errors.append(error)
+    raise errors[0]
+
+
+def _error(check: Callable[[Sequence[str]], None], overrides: Sequence[str]) -> Exception | None:
+    try:
+        check(overrides)
+    except (ConfigError, HydraException, OmegaConfBaseException) as error:
+        return error
+    return None

@@ -1,0 +1,57 @@
+"""The values of a trial: what its task returned, or metrics that its run wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ddrsa.rundir.directory import RunDirectory
+
+
+def trial_values(objective: str | Sequence[str] | None, count: int, returned: Any, directory: Path) -> list[float]:
+    """The `count` values of a trial whose run in `directory` returned `returned`.
+
+    objective: None for what was returned (a number, or a list of as many as there are objectives); a metric or a list
+    of them, as `metric_value` finds it.
+
+    Raises ValueError where there is no such number.
+    """
+    if objective is not None:
+        names = [objective] if isinstance(objective, str) else objective
+        metrics = RunDirectory(directory).read_test_metrics()
+        if metrics is None:
+            raise ValueError(f"hydra.sweeper.objective={objective}: the run wrote no test_metrics.json")
+        return [_number(metric_value(metrics, name), f"the metric {name}") for name in names]
+    if count == 1:
+        return [_number(returned, "the returned value")]
+    if not isinstance(returned, Sequence) or isinstance(returned, str) or len(returned) != count:
+        raise ValueError(f"the task returned {returned!r}: a list of {count} numbers is expected, one per objective")
+    return [_number(value, "a returned value") for value in returned]
+
+
+def metric_value(metrics: Mapping[str, Any], name: str) -> Any:
+    """The metric `name` of test_metrics.json: on the validation units where it is measured there, else as it stands.
+
+    A search that chose by the test units would have nothing left to judge its choice by. Dots go into groups:
+    `validation.rul_mae`. Raises ValueError where there is none, with those that there are.
+    """
+    validation = metrics.get("validation")
+    for found in (validation, metrics):
+        for key in name.split("."):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        if found is not None:
+            return found
+    groups = [metrics, *([validation] if isinstance(validation, Mapping) else [])]
+    known = {key for group in groups for key, value in group.items() if isinstance(value, int | float)}
+    raise ValueError(f"hydra.sweeper.objective={name} is no metric of the run; there are {', '.join(sorted(known))}")
+
+
+def _number(value: Any, what: str) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} is {value!r}: a number is expected") from None
+    if number != number:
+        raise ValueError(f"{what} is NaN")
+    return number

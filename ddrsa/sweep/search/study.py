@@ -1,0 +1,224 @@
+"""The study of a search: where it is kept, and its sampler and pruner, as `hydra.sweeper` describes them.
+
+The sweeper opens it, each run does to report its epochs, and so does whoever looks at it later.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from hydra.utils import get_object, instantiate
+from omegaconf import DictConfig
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.search.journal_lock import JournalLock
+
+log = logging.getLogger(__name__)
+
+JOURNAL = "study.journal"
+# Seconds that a process waits for a SQLite database which another one writes.
+SQLITE_TIMEOUT = 60
+
+# Keys of hydra-optuna-sweeper's configs that a later Optuna may no longer know.
+_OLD_KEYS = frozenset(
+    {"consider_prior", "prior_weight", "consider_magic_clip", "consider_endpoints", "warn_independent_sampling"}
+    | {"n_ehvi_candidates", "inc_popsize", "restart_strategy", "use_separable_cma", "constraints_func"}
+)
+
+
+@dataclass(frozen=True)
+class StudyAddress:
+    """Where a study is.
+
+    storage: URL of a database, path of a journal file, config of an `optuna.storages` class; None is the journal in
+        `sweep_dir`. name: of the study. sweep_dir, working_dir: absolute; relative paths count from the second.
+    """
+
+    storage: Any
+    name: str
+    sweep_dir: Path
+    working_dir: Path
+
+    @classmethod
+    def of(cls, hydra: DictConfig, sweep_dir: Path | None = None) -> StudyAddress:
+        """From the config of Hydra, of the sweep or of one of its jobs. sweep_dir: where it is now."""
+        sweeper = hydra.sweeper
+        working_dir = Path(str(hydra.runtime.cwd))
+        found = sweep_dir or working_dir / str(hydra.sweep.dir)
+        name = sweeper.study_name
+        if name is None:
+            # In its own journal a study is alone. Elsewhere the directory tells it from those of other sweeps.
+            name = "study" if sweeper.storage is None else str(found)
+        return cls(sweeper.storage, str(name), found, working_dir)
+
+    @property
+    def shown(self) -> str:
+        """The storage in words, without a password."""
+        if isinstance(self.storage, str) and "://" in self.storage:
+            return str(_url(self.storage))
+        described = isinstance(self.storage, DictConfig | Mapping)
+        return str(self.storage["_target_"] if described else self.file or self.storage)
+
+    @property
+    def file(self) -> Path | None:
+        """The file that holds it, where it is in a file."""
+        if self.storage is None:
+            return self.sweep_dir / JOURNAL
+        if not isinstance(self.storage, str):
+            return None
+        if "://" not in self.storage:
+            return self.working_dir / self.storage
+        url = _url(self.storage)
+        return self.working_dir / str(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    def open(self) -> BaseStorage:
+        """Open the storage, which is made where there is none. Raises ConfigError where it cannot be."""
+        try:
+            return self._open()
+        except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
+            reason = next(iter(str(error).splitlines()), type(error).__name__)
+            raise ConfigError(f"hydra.sweeper.storage={self.shown} cannot be opened: {reason}") from error
+
+    def _open(self) -> BaseStorage:
+        if isinstance(self.storage, BaseStorage):
+            return self.storage
+        if isinstance(self.storage, DictConfig | Mapping):
+            made: BaseStorage = instantiate(self.storage)
+            return made
+        if self.storage is not None and not isinstance(self.storage, str):
+            raise ValueError("allowed are a URL, a path, and the config of a class of optuna.storages")
+        file = self.file
+        if isinstance(self.storage, str) and "://" in self.storage:
+            url = _url(self.storage)
+            if url.get_backend_name() != "sqlite":
+                return RDBStorage(self.storage)
+            if file is None or file.name == ":memory:":
+                raise ValueError("a database in memory is not seen by the processes of the runs")
+            options = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
+            return RDBStorage(url.set(database=str(file)).render_as_string(hide_password=False), engine_kwargs=options)
+        assert file is not None
+        return JournalStorage(JournalFileBackend(str(file), lock_obj=JournalLock(file)))
+
+
+def _url(text: str) -> Any:
+    try:
+        return make_url(text)
+    except SQLAlchemyError as error:
+        raise ConfigError(f"hydra.sweeper.storage={text} is no URL of a database") from error
+
+
+def open_study(
+    address: StudyAddress, directions: list[str], sampler: BaseSampler | None, pruner: BasePruner
+) -> optuna.Study:
+    """The study, which is made where there is none. Raises ConfigError where it has other directions."""
+    study = optuna.create_study(
+        study_name=address.name,
+        storage=address.open(),
+        sampler=sampler,
+        pruner=pruner,
+        directions=[optuna.study.StudyDirection[direction.upper()] for direction in directions],
+        load_if_exists=True,
+    )
+    there = [direction.name.lower() for direction in study.directions]
+    if there != directions:
+        raise ConfigError(
+            f"hydra.sweeper.direction={','.join(directions)}: the study {address.name} in {address.shown} has "
+            f"{','.join(there)}"
+        )
+    return study
+
+
+def find_study(address: StudyAddress) -> optuna.Study | None:
+    """The study, None where there is none; makes nothing."""
+    if address.file is not None and not address.file.exists():
+        return None
+    try:
+        return optuna.load_study(study_name=address.name, storage=address.open())
+    except KeyError:
+        return None
+
+
+def make_sampler(config: Any, trials: int, grid: Mapping[str, Any] | None = None) -> BaseSampler:
+    """The sampler that `hydra.sweeper.sampler` describes, for the trial after `trials` others.
+
+    A sampler draws from its `seed` on: after a restart it would draw again what it has drawn. So the seed is another
+    one for each trial, and a search that was cut off goes on as if it had not been.
+
+    grid: all values of each parameter, for the grid sampler.
+    """
+    values = dict(config)
+    target = _target("sampler", values)
+    if target is optuna.samplers.GridSampler and "search_space" not in values:
+        values["search_space"] = dict(grid or {})
+    seed = values.get("seed")
+    # All trials must be of one quasi-random sequence, and of one order of the grid.
+    constant = (optuna.samplers.QMCSampler, optuna.samplers.GridSampler)
+    if seed is not None and trials > 0 and target not in constant:
+        values["seed"] = _derived(int(seed), trials)
+    sampler: BaseSampler = _make("sampler", target, values)
+    return sampler
+
+
+def make_pruner(config: Any) -> BasePruner:
+    """The pruner that `hydra.sweeper.pruner` describes; null is one that never prunes."""
+    if config is None:
+        return optuna.pruners.NopPruner()
+    values = dict(config)
+    pruner: BasePruner = _make("pruner", _target("pruner", values), values)
+    return pruner
+
+
+def is_grid(config: Any) -> bool:
+    """Whether `hydra.sweeper.sampler` describes the grid sampler."""
+    return _target("sampler", dict(config)) is optuna.samplers.GridSampler
+
+
+def _target(key: str, values: Mapping[str, Any]) -> Any:
+    path = values.get("_target_")
+    try:
+        return get_object(str(path))
+    except Exception as error:  # whatever importing that module raises
+        raise ConfigError(f"hydra.sweeper.{key}._target_ is {path!r}, which cannot be used: {error}") from error
+
+
+def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
+    # What is null is left to Optuna.
+    wanted = {name: value for name, value in values.items() if value is not None and not name.startswith("_")}
+    parameters = inspect.signature(target).parameters
+    if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        for name in sorted(wanted.keys() - parameters.keys()):
+            if name not in _OLD_KEYS:
+                allowed = ", ".join(parameters)
+                raise ConfigError(f"hydra.sweeper.{key}.{name}: {target.__name__} has no such option, it has {allowed}")
+            log.warning("hydra.sweeper.%s.%s: Optuna %s has it no more, it is left out", key, name, optuna.__version__)
+            del wanted[name]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            made = {name: instantiate(value) if _is_described(value) else value for name, value in wanted.items()}
+            return target(**made)
+    except (TypeError, ValueError, ImportError) as error:
+        raise ConfigError(f"hydra.sweeper.{key}: {target.__name__} cannot be made: {error}") from error
+
+
+def _is_described(value: Any) -> bool:
+    return isinstance(value, Mapping | DictConfig) and "_target_" in value
+
+
+def _derived(seed: int, trials: int) -> int:
+    import numpy as np
+
+    return int(np.random.SeedSequence([seed, trials]).generate_state(1)[0])

@@ -1,0 +1,184 @@
+"""What a search came to, printed and written; and what it would do."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import yaml
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ddrsa.rundir.directory import find_runs
+from ddrsa.rundir.files import atomic_write
+from ddrsa.sweep.search.space import SearchSpace, override_value
+from ddrsa.sweep.search.study import StudyAddress, find_study
+from ddrsa.sweep.search.trials import job_of
+from ddrsa.sweep.show.estimate import durations_of, shown_duration
+from ddrsa.sweep.show.run_view import RunView
+
+RESULTS = "optimization_results.yaml"
+BEST_TRIALS = 5
+
+
+class SearchSummary:
+    """The best trials of a study."""
+
+    def __init__(self, study: optuna.Study, sweep_dir: Path, objective: str | Sequence[str] | None) -> None:
+        self.study = study
+        self.sweep_dir = sweep_dir
+        self.titles = objective_titles(objective, len(study.directions))
+        self._written: list[int] = []
+
+    def print(self, console: Console) -> None:
+        """Print the trials by state, and the best, or the Pareto front of several objectives."""
+        console.print(f"trials of the study: {shown_states(self.study)}", highlight=False)
+        best = best_trials(self.study)
+        if not best:
+            return
+        console.print(_table(self.study, best[:BEST_TRIALS] if len(self.titles) == 1 else best, self.titles))
+        if len(self.titles) == 1:
+            directory = job_of(best[0]).get("directory")
+            if directory:
+                console.print(Text(f"the best: {os.path.relpath(self.sweep_dir / directory)}"), soft_wrap=True)
+        shown = os.path.relpath(self.sweep_dir)
+        console.print(
+            Text(f"python -m ddrsa.sweep best {shown} prints the command that trains it again"), soft_wrap=True
+        )
+
+    def log(self, log: logging.Logger) -> None:
+        """The same in lines of the log, where no summary is shown."""
+        log.info("trials of the study: %s", shown_states(self.study))
+        for trial in best_trials(self.study)[: 1 if len(self.titles) == 1 else None]:
+            values = ", ".join(f"{title} {value:g}" for title, value in zip(self.titles, trial.values, strict=True))
+            log.info("best: trial %d, %s: %s", trial.number, values, shown_params(trial))
+
+    def write(self) -> None:
+        """optimization_results.yaml, with the keys that hydra-optuna-sweeper writes."""
+        best = best_trials(self.study)
+        found = [trial.number for trial in (best[:1] if len(self.titles) == 1 else best)]
+        if not best or found == self._written:
+            return
+        self._written = found
+        content: dict[str, Any] = {"name": "optuna"}
+        if len(self.titles) == 1:
+            content |= {"best_params": best[0].params, "best_value": best[0].value, "best_trial": best[0].number}
+        else:
+            content["solutions"] = [
+                {"params": trial.params, "values": list(trial.values), "trial": trial.number} for trial in best
+            ]
+        with atomic_write(self.sweep_dir / RESULTS) as stream:
+            yaml.safe_dump(content, stream, sort_keys=False)
+
+
+def best_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that completed, the best first; of several objectives the Pareto front, by the first of them."""
+    if len(study.directions) > 1:
+        return sorted(_distinct(study.best_trials), key=lambda trial: trial.values[0])
+    completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
+    return sorted(_distinct(completed), key=lambda trial: (sign * float(trial.values[0]), trial.number))
+
+
+def _distinct(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """The first of those that have the same values of their parameters: they are one run."""
+    return list({tuple(sorted(trial.params.items(), key=str)): trial for trial in reversed(trials)}.values())
+
+
+def objective_titles(objective: str | Sequence[str] | None, count: int) -> list[str]:
+    """What to call each objective."""
+    if objective is None:
+        return ["value"] if count == 1 else [f"value {index}" for index in range(count)]
+    return [objective] if isinstance(objective, str) else list(objective)
+
+
+def shown_states(study: optuna.Study) -> str:
+    """How many trials are in which state."""
+    states = [trial.state.name.lower() for trial in study.get_trials(deepcopy=False)]
+    return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "none"
+
+
+def shown_params(trial: FrozenTrial) -> str:
+    """The values of its parameters, as overrides."""
+    return " ".join(f"{key}={_short(value)}" for key, value in trial.params.items())
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else override_value("x", value)
+
+
+def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[str]) -> Table:
+    completed = len(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]))
+    if len(titles) == 1:
+        title = f"best {len(trials)} of {completed} completed trials"
+    else:
+        title = f"the Pareto front: {len(trials)} of {completed} completed trials"
+    table = Table(
+        box=None,
+        padding=(0, 2, 0, 0),
+        title=Text(title, style="bold"),
+        title_justify="left",
+        header_style="dim",
+    )
+    table.add_column("trial", justify="right", no_wrap=True)
+    for objective, direction in zip(titles, study.directions, strict=True):
+        table.add_column(f"{objective} ({direction.name.lower()[:3]})", justify="right", no_wrap=True)
+    table.add_column("parameters", overflow="fold", min_width=20)
+    for trial in trials:
+        values = [f"{value:.4f}" for value in trial.values]
+        table.add_row(str(trial.number), *values, Text(shown_params(trial)))
+    return table
+
+
+def print_search(
+    address: StudyAddress, space: SearchSpace, options: Mapping[str, Any], sweep_dir: Path, n_jobs: int
+) -> None:
+    """Print what a search would do: the space, the trials that are left, and how long they may take. Writes nothing."""
+    print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
+    print(f"study {address.name} in {address.shown}")
+    for name, distribution in space.distributions.items():
+        print(f"    {name}: {_in_words(distribution)}")
+    if space.extend is not None:
+        print(f"    and what {options['custom_search_space']} adds")
+    for key, value in space.fixed.items():
+        print(f"    {key}={value}")
+    # A database is made when it is opened; a file is looked at where it is.
+    study = find_study(address) if address.file is not None else None
+    ended = 0
+    if study is not None:
+        print(f"trials so far: {shown_states(study)}")
+        ended = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+    left = max(options["n_trials"] - ended, 0)
+    print(f"{left} of {options['n_trials']} trials would start")
+    at_once = min(n_jobs, options["n_jobs"] or n_jobs, left)
+    durations = durations_of(_runs_in(sweep_dir))
+    mean = durations.expected("")
+    if left and mean is None:
+        print("how long that takes is not known: no run has completed there")
+    elif left and mean is not None:
+        seconds = shown_duration(mean * left / at_once)
+        print(f"about {seconds} with {at_once} at once, by the {durations.count} runs that have ended there")
+
+
+def _runs_in(sweep_dir: Path) -> list[RunView]:
+    views = [RunView(run.path.name, run.path) for run in find_runs(sweep_dir)]
+    for view in views:
+        view.follow()
+    return [view for view in views if view.state.is_done]
+
+
+def _in_words(distribution: BaseDistribution) -> str:
+    if isinstance(distribution, CategoricalDistribution):
+        return "one of " + ", ".join(override_value("x", choice) for choice in distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
+    log = ", logarithmic" if distribution.log else ""
+    kind = "whole numbers " if isinstance(distribution, IntDistribution) else ""
+    return f"{kind}{distribution.low} to {distribution.high}{step}{log}"

@@ -1,0 +1,181 @@
+"""The trials of a study: asked for, told, and taken up again where a search was cut off."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from ddrsa.rundir.locked_files import LockedFile, read_held
+from ddrsa.rundir.sweep_files import OWNERS
+
+log = logging.getLogger(__name__)
+
+# User attributes of a trial.
+OWNER = "search"  # of the process that does it
+JOB = "job"  # its overrides; the identity and the directory of its run
+REASON = "reason"  # why it failed
+
+_MUTEX = ".search.lock"
+
+
+class Trials:
+    """The trials that this process does of a study, until the study has `n_trials` that have ended.
+
+    A trial is RUNNING only while the process that does it lives. Where that was killed, or has given it back, the
+    trial waits, and is asked for again with the same values; so its run goes on from its checkpoint.
+
+    sampler: gives a sampler for the trial after so many others; None keeps that of the study.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        n_trials: int,
+        sweep_dir: Path,
+        sampler: Callable[[int], BaseSampler] | None = None,
+    ) -> None:
+        self.study = study
+        self.n_trials = n_trials
+        self.sampler = sampler
+        self.exhausted = False  # the sampler has no other values
+        self._storage = study._storage
+        self._mutex = FileLock(sweep_dir / _MUTEX)
+        self._owners = sweep_dir / OWNERS
+        self._mine: dict[int, Trial] = {}
+        with self._mutex:
+            self._owners.mkdir(exist_ok=True)
+            file = self._owners / f"{socket.gethostname()}-{os.getpid()}"
+            self._lock = LockedFile.create(file, {})
+        self._owner = {"hostname": socket.gethostname(), "pid": os.getpid(), "file": str(file)}
+        self._left_alone: set[int] = set()
+
+    def close(self) -> None:
+        """Give back what is under way, and say that this process does no more trials."""
+        for trial in list(self._mine.values()):
+            self.give_back(trial)
+        if self._lock is not None:
+            with self._mutex:
+                self._lock.path.unlink(missing_ok=True)
+                self._lock.release()
+
+    def enqueue(self, values: Sequence[Mapping[str, Any]]) -> None:
+        """Have these tried first. Those that were enqueued before are not again."""
+        with self._mutex:
+            for each in values:
+                self.study.enqueue_trial(dict(each), skip_if_exists=True)
+
+    @property
+    def left(self) -> int:
+        """How many trials can still be asked for."""
+        if self.exhausted:
+            return 0
+        started = sum(trial.state != TrialState.WAITING for trial in self._all())
+        return max(self.n_trials - started, 0)
+
+    def ask(self) -> Trial | None:
+        """The next trial, which is RUNNING then; None where there are enough."""
+        with self._mutex:
+            if self.left == 0:
+                return None
+            if self.sampler is not None:
+                self.study.sampler = self.sampler(len(self._all()))
+            trial = self.study.ask()
+            trial.set_user_attr(OWNER, self._owner)
+        self._mine[trial.number] = trial
+        return trial
+
+    def note(self, trial: Trial, *, overrides: Sequence[str], run: str, directory: str) -> None:
+        """Write down what the run of the trial is. directory: relative to the sweep directory."""
+        job = {"overrides": list(overrides), "run": run, "directory": directory}
+        if trial.user_attrs.get(JOB) != job:
+            trial.set_user_attr(JOB, job)
+
+    def tell(self, trial: Trial, values: Sequence[float]) -> None:
+        """The trial is COMPLETE. Raises ValueError where the values are not as many as the objectives, or are NaN."""
+        self._tell(trial, TrialState.COMPLETE, values)
+
+    def prune(self, trial: Trial) -> None:
+        """The trial is PRUNED; its value is the last that it reported."""
+        self._tell(trial, TrialState.PRUNED)
+
+    def fail(self, trial: Trial, reason: str) -> None:
+        """The trial is FAIL."""
+        trial.set_user_attr(REASON, reason)
+        self._tell(trial, TrialState.FAIL)
+
+    def repeat(self, trial: Trial, other: FrozenTrial) -> None:
+        """The trial has the same run as `other`, and so the same result."""
+        if other.state == TrialState.COMPLETE:
+            self.tell(trial, other.values)
+            return
+        for step, value in other.intermediate_values.items():
+            self._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+        self.prune(trial)
+
+    def give_back(self, trial: Trial) -> None:
+        """Let the trial wait for the next start of the search."""
+        self._mine.pop(trial.number, None)
+        with suppress(optuna.exceptions.UpdateFinishedTrialError):
+            self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+    def with_run(self, run: str) -> FrozenTrial | None:
+        """A trial with this run that has a result: COMPLETE, else PRUNED."""
+        same = [trial for trial in self._all() if job_of(trial).get("run") == run]
+        for state in (TrialState.COMPLETE, TrialState.PRUNED):
+            for trial in same:
+                if trial.state == state:
+                    return trial
+        return None
+
+    def recover(self) -> int:
+        """Let the trials wait whose processes have gone; returns how many. Those of living ones are left alone."""
+        recovered = 0
+        with self._mutex:
+            for trial in self._all():
+                if trial.state != TrialState.RUNNING or trial.number in self._mine or self._is_done_elsewhere(trial):
+                    continue
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+                log.info("trial %d was cut off: it goes on", trial.number)
+                recovered += 1
+        return recovered
+
+    def _is_done_elsewhere(self, trial: FrozenTrial) -> bool:
+        owner = trial.user_attrs.get(OWNER)
+        if owner is None:  # killed between its beginning and its first note
+            return False
+        file = Path(owner["file"])
+        # Another machine's files may not be here at all: only those that are, and that nobody holds, say that it died.
+        unknown = owner["hostname"] != socket.gethostname() and not file.exists()
+        if unknown and trial.number not in self._left_alone:
+            self._left_alone.add(trial.number)
+            log.warning("trial %d is being done on %s: left alone", trial.number, owner["hostname"])
+        return unknown or read_held(file) is not None
+
+    def _tell(self, trial: Trial, state: TrialState, values: Sequence[float] | None = None) -> None:
+        try:
+            self.study.tell(trial, values if values is None else list(values), state=state, skip_if_finished=True)
+        except RuntimeError as error:
+            # Some samplers end the search when they have tried everything; Optuna knows that only of `optimize`.
+            if "Study.stop" not in str(error):
+                raise
+            self.exhausted = True
+        self._mine.pop(trial.number, None)
+
+    def _all(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+
+def job_of(trial: FrozenTrial) -> dict[str, Any]:
+    """What `Trials.note` wrote of a trial: `overrides`, `run` and `directory`; empty where it wrote nothing."""
+    job: dict[str, Any] = trial.user_attrs.get(JOB, {})
+    return job

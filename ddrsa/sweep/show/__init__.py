@@ -1,0 +1,1 @@
+"""The display of a sweep: progress, estimate, summary, dry run."""

@@ -1,0 +1,95 @@
+"""What a command would run, printed and not done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hydra.utils import to_absolute_path
+from omegaconf import DictConfig, OmegaConf
+
+from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.states import State, is_done_for
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.show.estimate import Durations, durations_of, remaining_seconds, shown_duration
+from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, short_name
+
+
+def print_sweep(
+    runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int, describe: Callable[[PlannedRun], str] | None = None
+) -> None:
+    """Print each run with its number, state, swept values and directory; how many would start; how long it may take.
+
+    n_jobs: how many run at once. describe: gives a text to show below each.
+    """
+    views = [_view(run.directory, name_of(run.values, run.directory), kind_of(run.config)) for run in runs]
+    # Two jobs with one config are one run.
+    unique = {view.directory: view for view in views}
+    to_start = [view for view in unique.values() if _would_start(view)]
+    done = sum(is_done_for(view.status, search=False) for view in unique.values())
+    others = len(unique) - len(to_start) - done
+    widths = [max(len(_shown_state(view)) for view in views), max(len(view.name) for view in views)]
+    print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
+    for run, view in zip(runs, views, strict=True):
+        place = os.path.relpath(run.directory, sweep_dir)
+        print(f"{run.number:>5}  {_shown_state(view):<{widths[0]}}  {view.name:<{widths[1]}}  {place}")
+        if describe is not None:
+            print(f"{'':>7}{describe(run)}")
+    parts = [f"{len(to_start)} of {len(views)} runs would start", f"{done} are done"]
+    if others:
+        parts.append(f"{others} are under way in another process")
+    if len(unique) < len(views):
+        parts.append(f"{len(views) - len(unique)} are the same as another")
+    print(", ".join(parts))
+    if to_start:
+        durations = durations_of(_done_runs(sweep_dir, list(unique.values())))
+        print(_estimate(to_start, durations, n_jobs))
+
+
+def print_run(config: DictConfig) -> None:
+    """Print the directory, the state and the overrides of the single run that `config` (with `hydra`) describes."""
+    directory = Path(to_absolute_path(str(config.hydra.run.dir)))
+    view = _view(directory, short_name(config.hydra.overrides.task) or "no overrides", "")
+    print("dry run: nothing is started, nothing is written")
+    print(f"{_shown_state(view)}  {view.name}  {os.path.relpath(directory)}")
+    print(f"{int(_would_start(view))} of 1 run would start")
+
+
+def _view(directory: Path, name: str, kind: str) -> RunView:
+    view = RunView(name, directory, kind)
+    view.refresh()
+    exists = RunDirectory(directory).status.exists()
+    view.state = State.UNREADABLE if exists and not view.status else State.of(view.status)
+    if view.is_lost:
+        view.state = State.LOST
+    return view
+
+
+def _would_start(view: RunView) -> bool:
+    # As the launchers see it: a run that another process is at is left to it.
+    return not is_done_for(view.status, search=False) and view.state is not State.RUNNING
+
+
+def _shown_state(view: RunView) -> str:
+    return {State.PENDING: "new", State.UNREADABLE: "damaged"}.get(view.state, view.state.value)
+
+
+def _done_runs(sweep_dir: Path, planned: Sequence[RunView]) -> list[RunView]:
+    """Those of the sweep that are done, also such as are not planned now."""
+    views = {view.directory: view for view in planned}
+    for run in find_runs(sweep_dir):
+        if run.path not in views:
+            config = OmegaConf.to_container(OmegaConf.load(run.config))
+            views[run.path] = _view(run.path, run.path.name, kind_of(config if isinstance(config, dict) else {}))
+    return [view for view in views.values() if view.state.is_done]
+
+
+def _estimate(to_start: Sequence[RunView], durations: Durations, n_jobs: int) -> str:
+    if durations.count == 0:
+        return "how long that takes is not known: no run has completed there"
+    waiting = [RunView(view.name, view.directory, view.kind) for view in to_start]
+    seconds = remaining_seconds(waiting, durations, n_jobs)
+    ended = "1 run that has" if durations.count == 1 else f"{durations.count} runs that have"
+    at_once = min(n_jobs, len(waiting))
+    return f"about {shown_duration(seconds)} with {at_once} at once, by the {ended} completed there"

@@ -1,0 +1,92 @@
+"""How long the rest of a sweep will take."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from ddrsa.rundir.states import State
+from ddrsa.sweep.show.run_view import RunView, run_seconds
+
+
+class Durations:
+    """How long runs took, by their kind."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+
+    def add(self, kind: str, seconds: float) -> None:
+        """A run of this kind took so long."""
+        self._seconds[kind].append(seconds)
+
+    @property
+    def count(self) -> int:
+        """The runs that were added."""
+        return sum(map(len, self._seconds.values()))
+
+    def expected(self, kind: str) -> float | None:
+        """The mean of this kind, else of all runs; None before there is any."""
+        known = self._seconds.get(kind) or [seconds for each in self._seconds.values() for seconds in each]
+        return sum(known) / len(known) if known else None
+
+    def copy(self) -> Durations:
+        """One to which runs can be added without a change of this."""
+        other = Durations()
+        for kind, seconds in self._seconds.items():
+            other._seconds[kind] = list(seconds)
+        return other
+
+
+def durations_of(runs: Iterable[RunView]) -> Durations:
+    """Those of the runs that are done, from their files."""
+    durations = Durations()
+    for run in runs:
+        if run.state.is_done and (seconds := run_seconds(run.directory)) is not None:
+            durations.add(run.kind, seconds)
+    return durations
+
+
+def remaining_seconds(runs: Sequence[RunView], durations: Durations, n_jobs: int) -> float | None:
+    """The time until the last of `runs` ends, when `n_jobs` run at once; None while nothing is known.
+
+    A run under way is judged by its own epochs, one that waits by the runs of its kind, done or under way.
+    """
+    known = durations.copy()
+    under_way = [run for run in runs if run.state is State.RUNNING]
+    rests = {run.directory: _rest(run, known) for run in under_way}
+    for run in under_way:
+        if rests[run.directory] is None and (expected := known.expected(run.kind)) is not None:
+            rests[run.directory] = max(expected - (time.time() - (run.started or time.time())), 0.0)
+    waiting = [known.expected(run.kind) for run in runs if run.state in (State.PENDING, State.LOST)]
+    parts = [*rests.values(), *waiting]
+    certain = [part for part in parts if part is not None]
+    if len(certain) < len(parts):
+        return None
+    workers = max(min(n_jobs, len(parts)), 1)
+    longest = max(certain, default=0.0)
+    return max(sum(certain) / workers, longest)
+
+
+def _rest(run: RunView, durations: Durations) -> float | None:
+    """The time that a run under way still takes, by its epochs; its whole time goes to `durations`."""
+    per_epoch = run.seconds_per_epoch()
+    if per_epoch is None or run.num_epochs is None:
+        return None
+    durations.add(run.kind, per_epoch * run.num_epochs)
+    return max(per_epoch * (run.num_epochs - run.epoch) - (time.time() - run.changed), 0.0)
+
+
+def shown_duration(seconds: float | None) -> str:
+    """In words as short as they are exact: 42 s, 12 min, 3 h 05 min, 2 d 04 h."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    return f"{hours // 24} d {hours % 24:02d} h"

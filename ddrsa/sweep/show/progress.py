@@ -1,0 +1,95 @@
+"""What a launcher shows of its sweep while it works, and at its end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from ddrsa.rundir.states import State
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_display
+from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, run_seconds
+from ddrsa.sweep.show.summary import print_summary
+from ddrsa.sweep.supervise.events import SweepOutcome
+
+
+class TerminalProgress:
+    """A `SweepObserver` that shows the sweep on stdout."""
+
+    def __init__(self, display: Display | None = None) -> None:
+        """display: `open_display()` by default, when the sweep starts."""
+        self._display = display
+        self._view = SweepView([], 1)
+        self._runs: dict[int, RunView] = {}
+        self._to_come: list[RunView] = []  # the runs that a search has not planned yet
+
+    def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
+        """See `SweepObserver`."""
+        self._runs = {
+            run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
+        }
+        self._view = SweepView(list(self._runs.values()), n_jobs)
+        for handler in console_handlers():
+            handler.addFilter(_not_observed)
+        self.display.update(self._view)
+
+    def expected(self, count: int) -> None:
+        """See `SweepObserver`."""
+        # They stand for themselves in the counts and in the time that is left.
+        self._to_come = [RunView("", Path()) for _ in range(count)]
+        self._show_all()
+
+    def added(self, run: PlannedRun) -> None:
+        """See `SweepObserver`."""
+        self._to_come = self._to_come[1:]
+        view = RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config))
+        self._runs[run.number] = view
+        self._show_all()
+
+    def _show_all(self) -> None:
+        self._view.runs = [*self._runs.values(), *self._to_come]
+
+    @property
+    def display(self) -> Display:
+        """Where the sweep is shown."""
+        if self._display is None:
+            self._display = open_display()
+        return self._display
+
+    def attempt_started(self, run: PlannedRun, attempt: int) -> None:
+        """See `SweepObserver`."""
+        self._runs[run.number].start(attempt)
+
+    def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
+        """See `SweepObserver`."""
+        view = self._runs[run.number]
+        was_complete = view.since is None
+        view.end(state, reason)
+        if state.is_done and (seconds := run_seconds(view.directory)) is not None:
+            self._view.durations.add(view.kind, seconds)
+        if not was_complete:
+            self.display.ended(self._view, view)
+
+    def tick(self) -> None:
+        """See `SweepObserver`."""
+        for run in self._view.active:
+            run.refresh()
+        self.display.update(self._view)
+
+    def ended(self, outcome: SweepOutcome) -> None:
+        """See `SweepObserver`."""
+        values = {}
+        for planned, result in outcome.results:
+            view = self._runs[planned.number]
+            view.state, view.reason = result.state, result.reason
+            values[view.directory] = result.value
+        self.display.close()
+        for handler in console_handlers():
+            handler.removeFilter(_not_observed)
+        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best)
+
+
+def _not_observed(record: logging.LogRecord) -> bool:
+    """Keeps from the terminal what is shown there anyhow: log lines with `extra={"observed": True}`."""
+    return not getattr(record, "observed", False)

@@ -1,0 +1,1 @@
+"""The supervision of a sweep: loop, events, record."""

@@ -1,0 +1,94 @@
+"""What the supervisor of a sweep tells whoever shows it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+
+from ddrsa.rundir.states import State
+from ddrsa.sweep.plan.planned_run import PlannedRun
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended, or why it did not start.
+
+    state: PENDING where it was never started.
+    reason: in one line, why it is not `completed`.
+    value: what the task returned, where it completed.
+    attempts: those that this launcher made; 0 where the run had completed before.
+    seconds: of the last attempt.
+    error: what the task raised, where it did.
+    """
+
+    state: State
+    reason: str | None = None
+    value: Any = None
+    attempts: int = 0
+    seconds: float = 0.0
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class SweepOutcome:
+    """How a sweep ended. results: each run with its outcome, in the order of the plan.
+
+    print_best: of a search, which has its own idea of what is best.
+    """
+
+    directory: Path
+    results: Sequence[tuple[PlannedRun, Outcome]]
+    interrupted: bool
+    seconds: float
+    print_best: Callable[[Console], None] | None = None
+
+
+class SweepObserver(Protocol):
+    """Called from the supervisor's thread. One that raises is not called again: the sweep goes on without it."""
+
+    def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
+        """Before the first attempt. runs: all of the plan, those with a result too. n_jobs: the most at once."""
+
+    def expected(self, count: int) -> None:
+        """Of a search, after `started`: so many runs will be added at most."""
+
+    def added(self, run: PlannedRun) -> None:
+        """A search has planned another run."""
+
+    def attempt_started(self, run: PlannedRun, attempt: int) -> None:
+        """A process for this run has started. attempt: 1, 2, ... of this launcher."""
+
+    def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
+        """An attempt ended; also called, without `attempt_started`, for a run that was complete already.
+
+        It may be followed by another `attempt_started` of the same run.
+        """
+
+    def tick(self) -> None:
+        """About four times a second."""
+
+    def ended(self, outcome: SweepOutcome) -> None:
+        """After the last attempt, also after an interrupt."""
+
+
+class Observers:
+    """Those who observe a sweep."""
+
+    def __init__(self, observers: Sequence[SweepObserver] = ()) -> None:
+        self._observers = list(observers)
+
+    def tell(self, event: str, *arguments: Any) -> None:
+        """Call the method `event` of each."""
+        for observer in list(self._observers):
+            try:
+                getattr(observer, event)(*arguments)
+            except Exception:
+                log.exception("the display of the sweep failed; the sweep goes on without it")
+                self._observers.remove(observer)

@@ -1,0 +1,188 @@
+"""What a sweep leaves in its directory beside the runs: experiment_manifest.json, all_results.json, sweep.log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.states import State
+from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.supervise.events import Outcome
+
+log = logging.getLogger(__name__)
+
+
+PACKAGES = ("ddrsa", "hydra-core", "omegaconf", "joblib", "optuna", "numpy", "torch")
+
+
+class SweepRecord:
+    """The two JSON files of the sweep in `directory`. A result that cannot be written now is written later."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.search: dict[str, Any] | None = None  # what the manifest says of the search that plans the runs
+        self._runs: dict[Path, PlannedRun] = {}
+        self._results: dict[Path, dict[str, Any]] = {}
+        self._changed = False
+        self._next_write = 0.0
+        self._last_error = ""
+        self._since = now()
+
+    @cached_property
+    def _code(self) -> dict[str, Any]:
+        """The code that was started, as it was then; a search writes the manifest again for each run."""
+        return {"git": _git_state(), "versions": _versions()}
+
+    def plan(self, runs: Sequence[PlannedRun]) -> None:
+        """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
+        self._runs.update((run.directory, run) for run in runs)
+        for run in runs:
+            self._results.setdefault(run.directory, {**self._described(run), "state": State.PENDING})
+        write_json(
+            self.directory / MANIFEST,
+            {
+                "created_at": now(),
+                "command": sys.argv,
+                "working_dir": str(Path.cwd()),
+                "hostname": socket.gethostname(),
+                "pid": os.getpid(),
+                **self._code,
+                **({} if self.search is None else {"search": self.search}),
+                "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
+                "earlier_runs": self._others(MANIFEST, "runs", "earlier_runs"),
+            },
+        )
+        self._changed = True
+        self.write(now_or_never=True)
+
+    def result(self, run: PlannedRun, outcome: Outcome) -> None:
+        """Take note of how a run ended; `write` puts it on disk."""
+        directory = RunDirectory(run.directory)
+        try:
+            status = directory.read_status() or {}
+            metrics = directory.read_test_metrics()
+        except ValueError as error:
+            log.warning("%s", error)
+            status, metrics = {}, None
+        self._results[run.directory] = {
+            **self._described(run),
+            "state": outcome.state,
+            "error": outcome.reason,
+            "return_value": status.get("return_value"),
+            **{key: status.get(key) for key in ("attempt", "started_at", "ended_at")},
+            "metrics": metrics,
+        }
+        self._changed = True
+
+    def write(self, *, now_or_never: bool = False) -> None:
+        """Renew all_results.json, at most once a second, unless `now_or_never`.
+
+        An error is logged, and the next call tries again.
+        """
+        start = time.monotonic()
+        if not self._changed or (start < self._next_write and not now_or_never):
+            return
+        try:
+            self._take_over_others(now_or_never)
+            results = list(self._results.values())
+            counts = Counter(result["state"] for result in results)
+            write_json(self.directory / RESULTS, {"updated_at": now(), "counts": dict(counts), "runs": results})
+            self._changed, self._last_error = False, ""
+        except OSError as error:
+            if str(error) != self._last_error:
+                log.error("%s cannot be written, it will be tried again: %s", self.directory / RESULTS, error)  # noqa: TRY400
+            self._last_error = str(error)
+        # A file of thousands of runs takes a while: it shall not take more than a twentieth of the time.
+        self._next_write = time.monotonic() + max(1.0, 20 * (time.monotonic() - start))
+
+    def _described(self, run: PlannedRun) -> dict[str, Any]:
+        return {
+            "number": run.number,
+            "directory": os.path.relpath(run.directory, self.directory),
+            "identity": run.identity,
+            "overrides": list(run.overrides),
+            "values": run.values,
+            "optional": run.optional,
+        }
+
+    def _take_over_others(self, at_start_or_end: bool) -> None:
+        """Another launcher may work in this directory, or have done so before: what it has written stays."""
+        if at_start_or_end:
+            others = self._others(RESULTS, "runs")
+            self._results.update({self.directory / entry["directory"]: entry for entry in others})
+        for entry in self._entries(RESULTS, "runs"):
+            ours = self._results.get(self.directory / entry["directory"])
+            if ours is not None and ours["state"] == State.PENDING and (entry.get("ended_at") or "") >= self._since:
+                ours.update({**entry, "number": ours["number"]})
+
+    def _others(self, name: str, *keys: str) -> list[dict[str, Any]]:
+        """The entries of the file `name`, as it is on disk, of runs that are not in this plan."""
+        entries = self._entries(name, *keys)
+        return [entry for entry in entries if self.directory / entry["directory"] not in self._runs]
+
+    def _entries(self, name: str, *keys: str) -> list[dict[str, Any]]:
+        try:
+            content = read_json(self.directory / name) or {}
+        except ValueError as error:
+            log.warning("%s; it is written anew", error)
+            return []
+        return list({entry["directory"]: entry for key in keys for entry in content.get(key, [])}.values())
+
+
+@contextmanager
+def sweep_log(directory: Path) -> Iterator[None]:
+    """In this block what `ddrsa.sweep` logs goes to sweep.log too."""
+    handler = logging.FileHandler(directory / LOG)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("ddrsa.sweep")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(level or logging.INFO, logging.INFO))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _git_state() -> dict[str, Any] | None:
+    """Of the code that was started; None where it is not under version control."""
+    main_file = getattr(sys.modules["__main__"], "__file__", None)
+    code = Path(main_file).resolve().parent if main_file else Path.cwd()
+    try:
+        commit = _git(code, "rev-parse", "HEAD")
+        changed = _git(code, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "dirty": bool(changed)}
+
+
+def _git(directory: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(directory), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

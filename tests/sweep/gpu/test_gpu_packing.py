@@ -1,0 +1,115 @@
+"""runs_per_gpu=auto, with processes that hold GPUs of a fake driver."""
+
+import pytest
+
+from ddrsa.sweep.gpu.lease import processes_that_wait
+
+GIB = 2**30
+
+
+@pytest.fixture
+def pack(hold_gpu, tmp_path):
+    """Start a process that leases a GPU of 40 GiB by its memory, and, where `takes` is given, takes so many GiB."""
+
+    def start(takes=None, *, settle=0.4, **variables):
+        environ = {"FAKE_GPUS": "GPU-a=0", "FAKE_TOTAL": str(40 * GIB), **variables}
+        holder = hold_gpu(runs_per_gpu="auto", settle_seconds=settle, variables=environ)
+        if takes is not None:
+            holder.read()
+            holder.take = lambda gib: (tmp_path / f"GPU-a.{holder.process.pid}").write_text(str(int(gib * GIB)))
+            holder.take(takes)
+        return holder
+
+    return start
+
+
+@pytest.mark.parametrize("silence", [{}, {"FAKE_SILENCE": "1"}])
+def test_as_many_runs_as_the_memory_has_room_for(pack, until_waiting, silence):
+    first = pack(10, **silence)
+    for _ in range(2):
+        pack(10, **silence)  # 10 of 40 GiB, then 20 are taken: there is room for 11.5 more
+    fourth = pack(**silence)
+    until_waiting(1)
+    assert not fourth.holds_a_gpu(within=1.5)
+    first.kill()
+    assert fourth.read()["gpu"] == 0
+
+
+def test_a_run_that_has_not_begun_is_waited_for(pack, until_waiting):
+    first = pack(0)
+    second = pack()
+    until_waiting(1)
+    assert not second.holds_a_gpu(within=1.5)
+    first.take(1)
+    assert second.read()["gpu"] == 0
+
+
+def test_a_run_that_grows_is_waited_for(pack, until_waiting):
+    first = pack(1)
+    second = pack(settle=1)
+    until_waiting(1)
+    for gib in (2, 3, 4, 5):
+        assert not second.holds_a_gpu(within=0.5)
+        first.take(gib)
+    assert not second.holds_a_gpu(within=0.5)
+    first.take(36)
+    assert not second.holds_a_gpu(within=2)  # it has settled where there is no room for a second one
+    first.take(5)
+    assert second.read()["gpu"] == 0
+
+
+def test_what_a_run_took_that_has_ended_counts(pack, until_waiting):
+    large = pack(12)
+    small = pack(1)
+    large.kill()
+    third = pack(settle=0.4)
+    assert third.read()["gpu"] == 0
+    fourth = pack(FAKE_TOTAL=str(14 * GIB))  # enough for the small one again, and not for the large one
+    until_waiting(1)
+    assert not fourth.holds_a_gpu(within=1.5)
+    small.kill()
+
+
+def test_without_the_driver_s_word_a_gpu_has_one_run(pack, until_waiting):
+    first = pack(FAKE_GPUS="GPU-a=unknown")
+    first.read()
+    second = pack(FAKE_GPUS="GPU-a=unknown")
+    until_waiting(1)
+    assert not second.holds_a_gpu(within=1)
+    first.kill()
+    assert second.read()["gpu"] == 0
+
+
+def test_runs_that_count_and_runs_that_measure_do_not_mix(pack, hold_gpu, until_waiting):
+    environ = {"FAKE_GPUS": "GPU-a=0"}
+    first = pack(1)
+    counting = hold_gpu(runs_per_gpu=4, variables=environ)
+    until_waiting(1)
+    assert not counting.holds_a_gpu(within=1)
+    first.kill()
+    counting.read()
+    measuring = pack()
+    until_waiting(1)
+    assert not measuring.holds_a_gpu(within=1)  # nothing is known of what the other takes
+
+
+def test_a_run_that_must_have_the_gpu_to_itself(pack, until_waiting):
+    first = pack(1)
+    whole = pack(DDRSA_WHOLE_GPU="1")
+    until_waiting(1)
+    assert not whole.holds_a_gpu(within=1)
+    first.kill()
+    whole.read()
+    third = pack()
+    until_waiting(1)
+    assert not third.holds_a_gpu(within=1)
+
+
+def test_who_waits_is_known(pack, until_waiting, tmp_path):
+    first = pack(1)
+    second = pack(settle=60)
+    until_waiting(1)
+    assert processes_that_wait(tmp_path / "leases") == {second.process.pid}
+    second.kill()
+    assert processes_that_wait(tmp_path / "leases") == set()
+    first.kill()

@@ -1,0 +1,190 @@
+"""Storages, samplers, and trials that are taken up again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+import pytest
+from omegaconf import OmegaConf
+
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.search.config import PRUNERS, SAMPLERS
+from ddrsa.sweep.search.objective import metric_value, trial_values
+from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
+from ddrsa.sweep.search.trials import Trials
+
+NEVER = optuna.pruners.NopPruner()
+
+
+def address(tmp_path: Path, storage: object = None) -> StudyAddress:
+    return StudyAddress(storage, "study", tmp_path, tmp_path)
+
+
+def study_in(tmp_path: Path, storage: object = None) -> optuna.Study:
+    return open_study(address(tmp_path, storage), ["minimize"], optuna.samplers.RandomSampler(seed=0), NEVER)
+
+
+@pytest.mark.parametrize("storage", [None, "other.log", "sqlite:///study.db"])
+def test_a_study_is_found_again(tmp_path, storage):
+    assert find_study(address(tmp_path, storage)) is None
+    assert list(tmp_path.iterdir()) == []
+    study_in(tmp_path, storage).add_trial(optuna.trial.create_trial(value=1.0))
+    assert address(tmp_path, storage).file.parent == tmp_path
+    assert find_study(address(tmp_path, storage)).best_value == 1.0
+
+
+def test_the_address_of_a_search_elsewhere():
+    hydra = {
+        "sweeper": {"study_name": None, "storage": None},
+        "sweep": {"dir": "a/b"},
+        "runtime": {"cwd": "/somewhere"},
+    }
+    config = OmegaConf.create(hydra)
+    assert StudyAddress.of(config) == StudyAddress(None, "study", Path("/somewhere/a/b"), Path("/somewhere"))
+    config.sweeper.storage = "postgresql://me:secret@host/db"
+    found = StudyAddress.of(config)
+    assert found.name == "/somewhere/a/b"
+    assert found.file is None
+    assert "secret" not in found.shown
+
+
+@pytest.mark.parametrize(
+    ("storage", "message"),
+    [
+        ("sqlite://", "a database in memory is not seen by the processes of the runs"),
+        ("nodialect://host/x", "cannot be opened"),
+        ("no/such/folder/study.log", "cannot be opened"),
+        (3, "allowed are a URL, a path"),
+    ],
+)
+def test_a_storage_that_cannot_be_used(tmp_path, storage, message):
+    with pytest.raises(ConfigError, match=message):
+        address(tmp_path, storage).open()
+
+
+def test_other_directions(tmp_path):
+    study_in(tmp_path)
+    with pytest.raises(ConfigError, match=r"the study study in .* has minimize"):
+        open_study(address(tmp_path), ["maximize"], None, NEVER)
+
+
+def test_what_a_killed_process_leaves_in_the_journal(tmp_path):
+    study = study_in(tmp_path)
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    journal = tmp_path / "study.journal"
+    with journal.open("a") as stream:
+        stream.write('{"op_code":4,"worker')
+    study.add_trial(optuna.trial.create_trial(value=2.0))
+    assert [trial.value for trial in find_study(address(tmp_path)).get_trials()] == [1.0, 2.0]
+
+
+def test_a_process_that_died_with_the_lock_stops_nobody(tmp_path):
+    study_in(tmp_path)
+    code = (
+        "import os, signal, sys; from pathlib import Path; from ddrsa.sweep.search.journal_lock import JournalLock\n"
+        "JournalLock(Path(sys.argv[1])).acquire(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "study.journal"])
+    assert killed.returncode == -9
+    study_in(tmp_path).add_trial(optuna.trial.create_trial(value=1.0))
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_samplers(name):
+    if name == "cmaes":
+        pytest.importorskip("cmaes")
+    sampler = make_sampler({**SAMPLERS[name], "seed": 1}, 3, {"x": [1, 2]})
+    assert type(sampler).__name__ == SAMPLERS[name]["_target_"].rpartition(".")[2]
+    assert is_grid(SAMPLERS[name]) == (name == "grid")
+
+
+@pytest.mark.parametrize("name", PRUNERS)
+def test_pruners(name):
+    values = {"lower": 0.0} if name == "threshold" else {}
+    config = OmegaConf.create({"num_epochs": 27, "pruner": {**PRUNERS[name], **values}})
+    pruner = make_pruner(config.pruner)
+    assert type(pruner).__name__ == PRUNERS[name]["_target_"].rpartition(".")[2]
+
+
+def test_a_pruner_around_another():
+    inner = {"_target_": "optuna.pruners.MedianPruner"}
+    pruner = make_pruner({"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 2})
+    assert isinstance(pruner, optuna.pruners.PatientPruner)
+
+
+def test_what_a_sampler_cannot_have():
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.sampler.sed: TPESampler has no such option, it has .*seed"):
+        make_sampler({"_target_": "optuna.samplers.TPESampler", "sed": 1}, 0)
+    with pytest.raises(ConfigError, match=r"_target_ is 'optuna.samplers.Nothing'"):
+        make_sampler({"_target_": "optuna.samplers.Nothing"}, 0)
+
+
+def test_a_key_of_an_older_optuna_is_left_out(caplog):
+    make_sampler({"_target_": "optuna.samplers.RandomSampler", "consider_prior": True}, 0)
+    assert "hydra.sweeper.sampler.consider_prior: Optuna" in caplog.text
+
+
+def test_trials_of_a_living_process_are_left_alone_and_those_of_a_dead_one_are_not(tmp_path):
+    study_in(tmp_path)
+    code = f"""
+import sys; sys.path[:0] = {[str(Path(__file__).parent)]!r}
+from pathlib import Path
+from test_study import study_in, Trials
+trials = Trials(study_in(Path({str(tmp_path)!r})), 3, Path({str(tmp_path)!r}))
+trial = trials.ask(); trial.suggest_int("x", 0, 9)
+print(trial.number, flush=True); sys.stdin.read()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout.readline() == "0\n"
+        trials = Trials(study_in(tmp_path), 3, tmp_path)
+        assert trials.recover() == 0
+        assert trials.left == 2
+        other.kill()
+    params = trials.study.get_trials()[0].params
+    assert trials.recover() == 1
+    trial = trials.ask()
+    assert (trial.number, trial.params) == (0, params)
+    trials.tell(trial, [1.0])
+    trials.fail(trials.ask(), "why")
+    third = trials.ask()
+    assert trials.ask() is None
+    trials.close()
+    states = [trial.state.name for trial in study_in(tmp_path).get_trials()]
+    assert states == ["COMPLETE", "FAIL", "WAITING"]
+    assert third.number == 2
+
+
+METRICS = {"rul_mae": 1, "epochs_run": 9, "validation": {"rul_mae": 2.0, "nll": 3.0}, "oti": [1]}
+
+
+def test_metrics_are_those_of_the_validation_units():
+    assert metric_value(METRICS, "rul_mae") == 2.0
+    assert metric_value(METRICS, "validation.rul_mae") == 2.0
+    assert metric_value(METRICS, "epochs_run") == 9
+    with pytest.raises(ValueError, match="mae is no metric of the run; there are epochs_run, nll, rul_mae"):
+        metric_value(METRICS, "mae")
+
+
+@pytest.mark.parametrize(
+    ("count", "returned", "message"),
+    [
+        (1, None, "the returned value is None: a number is expected"),
+        (1, float("nan"), "the returned value is NaN"),
+        (2, 1.0, "a list of 2 numbers is expected"),
+        (2, [1.0, "x"], "a returned value is 'x'"),
+    ],
+)
+def test_what_is_no_value(tmp_path, count, returned, message):
+    with pytest.raises(ValueError, match=message):
+        trial_values(None, count, returned, tmp_path)
+    with pytest.raises(ValueError, match=r"wrote no test_metrics.json"):
+        trial_values("nll", 1, 1.0, tmp_path)
+
+
+def test_optuna_is_not_imported_before_it_is_used():
+    code = "import sys, ddrsa.task; sys.exit('optuna' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ)).returncode == 0
