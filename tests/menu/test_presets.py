@@ -78,6 +78,25 @@ def test_what_a_plan_knows_of_each_run() -> None:
     assert plan_of(["seed=0,1", "only=seed"]).shown_count == "at most 2 runs"
 
 
+@pytest.mark.parametrize(
+    ("subset", "values"),
+    [
+        ("FD001", {"num_epochs": 16, "dropout": 0.5, "batch_size": 128}),
+        ("FD002", {"num_epochs": 12, "dropout": 0.3, "batch_size": 256}),
+        ("FD004", {"num_epochs": 12, "dropout": 0.3, "batch_size": 256}),
+    ],
+)
+def test_the_official_presets_share_a_base(subset: str, values: dict[str, float]) -> None:
+    config = _composed((f"experiment={subset.lower()}_official",))
+    check_config(config)
+    assert {key: config[key] for key in values} == values
+    assert (config.dataset.name, config.dataset.subset, config.dataset.test_fraction) == ("turbofan", subset, 0)
+    assert (config.dataset.validation_fraction, config.dataset.scaling) == (
+        (0.2, "minmax") if subset == "FD001" else (0.15, "condition")
+    )
+    assert (config.model.name, config.lookback, config.horizon, config.patience) == ("tcn", 256, 125, 0)
+
+
 def test_a_plan_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="lookback has 2, horizon has 3 values"):
         plan_of(["lookback=5,6", "horizon=7,8,9", "zip=[lookback,horizon]"])
