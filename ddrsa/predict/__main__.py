@@ -11,8 +11,9 @@ import pandas as pd
 from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
 from ddrsa.errors import UsageError
 from ddrsa.predict.decision import Decision, find_decision
+from ddrsa.predict.forecaster import Forecaster
 from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
-from ddrsa.predict.table import predict, write_table
+from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.units import read_units
 from ddrsa.trained import load_trained
 
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str]) -> int:
         )
         sequences = read_units(run, dataset, options)
         decision = find_decision(run, options)
-        table = predict(run, sequences, decision, level=options.level, last_rows_only=options.rows == "last")
+        table = prediction_table(
+            Forecaster(run).forecast_sequences(sequences, rows=options.rows), decision, options.level
+        )
         if options.output is not None:
             write_table(table, Path(options.output))
     except UsageError as error:

@@ -8,9 +8,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from ddrsa.data.frame import NamedUnits, read_frame
 from ddrsa.data.load import load_dataset, read_parts
-from ddrsa.data.options import DatasetOptions, check_dataset_options
+from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError
 from ddrsa.predict.options import PredictOptions
@@ -20,6 +22,8 @@ from ddrsa.trained import TrainedRun
 OWN_FILES = "table"
 # What may be otherwise with new units without a word: where they are, and what says that they have failed.
 MAY_DIFFER = ("path", "event_column", "time_to_event_column", "all_units_fail")
+# Of the ways to say when a unit fails, the one that needs no column; what it says is not used.
+_ALIVE: dict[str, Any] = {"event_column": None, "time_to_event_column": None, "all_units_fail": True}
 
 
 def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOptions) -> Sequences:
@@ -34,13 +38,41 @@ def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOption
         raise ConfigError(f"dataset={name}: the model of {run.checkpoint} was trained on {trained.name}")
     keys = {**(asdict(trained) if name == trained.name else {}), **given}
     if options.alive and name == OWN_FILES:
-        # Of the ways to say when a unit fails, the one that needs no column; what it says is not used.
-        keys |= {"event_column": None, "time_to_event_column": None, "all_units_fail": True}
+        keys |= _ALIVE
     chosen = check_dataset_options(keys)
     _warn_of_other_data(trained, chosen)
     parts = read_parts(chosen, data_dir=options.data_dir, cache_dir=options.cache_dir)
     units = run.scaled(_part(parts, chosen, run, options))
     return _still_alive(units) if options.alive else units
+
+
+def frame_units(run: TrainedRun, frame: pd.DataFrame) -> NamedUnits:
+    """The units of a DataFrame with the columns of the training's files, with scaled features.
+
+    Of a table the columns that the model does not read may be absent. What tells the events is used where it is there,
+    as in training; without it the units are still running. Raises as `read_frame` and `TrainedRun.scaled`.
+    """
+    options = run.config.dataset
+    alive = True
+    if isinstance(options, TableOptions):
+        names = run.scaler.feature_names
+        categories = tuple(f"{column}=" for column in options.categorical_columns)
+        keys: dict[str, Any] = {
+            "feature_columns": [name for name in names if not name.startswith(categories)],
+            "categorical_columns": [
+                c for c in options.categorical_columns if any(n.startswith(f"{c}=") for n in names)
+            ],
+            "exclude_columns": [],
+            "group_column": None,
+        }
+        told_by = options.event_column or options.time_to_event_column
+        alive = told_by is None or told_by not in getattr(frame, "columns", ())
+        if alive:
+            keys |= _ALIVE
+        options = replace(options, **keys)
+    sequences, unit_names = read_frame(frame, options)
+    units = run.scaled(sequences)
+    return NamedUnits(_still_alive(units) if alive else units, unit_names)
 
 
 def _part(

@@ -50,14 +50,36 @@ def read_table(path: Path) -> pd.DataFrame:
         raise DataError(f"{path} is empty, rows of {len(COLUMNS)} columns are expected")
     if values.shape[1] != len(COLUMNS) or not np.isfinite(values).all():
         _raise_first_error(path)
-    table = pd.DataFrame(values, columns=list(COLUMNS))
+    return check_table(pd.DataFrame(values, columns=list(COLUMNS)), path)
+
+
+def check_table(table: pd.DataFrame, source: Path | str) -> pd.DataFrame:
+    """`COLUMNS` of the table, unit and cycle int64, the others float64. Other columns are left out.
+
+    Raises DataError (`source`, place, what was found) where a column is missing or not of finite numbers, a unit's
+    cycles are not 1, 2, ..., n, or a unit comes back later.
+    """
+    missing = [column for column in COLUMNS if column not in table]
+    if missing:
+        raise DataError(
+            f"{source} has no column {', '.join(missing)}; unit, cycle, setting_1 to setting_{len(SETTINGS)} and "
+            f"sensor_1 to sensor_{len(SENSORS)} are expected"
+        )
+    if not len(table):
+        raise DataError(f"{source} has no rows")
+    numbers = table[list(COLUMNS)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    for column in COLUMNS:
+        wrong = table[column][~np.isfinite(numbers[column])]
+        if len(wrong):
+            found = wrong.tolist()[0]
+            raise DataError(f"{source}, row {wrong.index[0] + 1}, column {column}: {found!r} is not a finite number")
     for column in ("unit", "cycle"):
-        fraction = table[column][table[column] % 1 != 0]
+        fraction = numbers[column][numbers[column] % 1 != 0]
         if len(fraction):
-            raise DataError(f"{path}: {column} {fraction.iloc[0]} is not a whole number")
-    table = table.astype({"unit": np.int64, "cycle": np.int64})
-    _check_cycles(path, table["unit"].to_numpy(), table["cycle"].to_numpy())
-    return table
+            raise DataError(f"{source}: {column} {fraction.iloc[0]} is not a whole number")
+    numbers = numbers.astype({"unit": np.int64, "cycle": np.int64})
+    _check_cycles(source, numbers["unit"].to_numpy(), numbers["cycle"].to_numpy())
+    return numbers
 
 
 def _raise_first_error(path: Path) -> None:
@@ -91,23 +113,23 @@ def _finite(cell: str, place: str) -> float:
     return value
 
 
-def _check_cycles(path: Path, unit: NDArray[np.int64], cycle: NDArray[np.int64]) -> None:
+def _check_cycles(source: Path | str, unit: NDArray[np.int64], cycle: NDArray[np.int64]) -> None:
     new_unit = np.append(True, np.diff(unit) != 0)
     ids, counts = np.unique(unit[new_unit], return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"{path}: unit {ids[counts > 1][0]} comes back after the rows of another unit")
+        raise DataError(f"{source}: unit {ids[counts > 1][0]} comes back after the rows of another unit")
     expected = np.where(new_unit, 1, np.append(0, cycle[:-1]) + 1)
     wrong = np.flatnonzero(cycle != expected)
     if not len(wrong):
         return
     row = wrong[0]
     if new_unit[row]:
-        raise DataError(f"{path}: unit {unit[row]} starts at cycle {cycle[row]}, it must start at cycle 1")
+        raise DataError(f"{source}: unit {unit[row]} starts at cycle {cycle[row]}, it must start at cycle 1")
     if cycle[row] == cycle[row - 1]:
-        raise DataError(f"{path}: unit {unit[row]} has cycle {cycle[row]} twice")
+        raise DataError(f"{source}: unit {unit[row]} has cycle {cycle[row]} twice")
     if cycle[row] < cycle[row - 1]:
-        raise DataError(f"{path}: unit {unit[row]} goes back from cycle {cycle[row - 1]} to cycle {cycle[row]}")
-    raise DataError(f"{path}: unit {unit[row]} goes from cycle {cycle[row - 1]} to cycle {cycle[row]}, with a gap")
+        raise DataError(f"{source}: unit {unit[row]} goes back from cycle {cycle[row - 1]} to cycle {cycle[row]}")
+    raise DataError(f"{source}: unit {unit[row]} goes from cycle {cycle[row - 1]} to cycle {cycle[row]}, with a gap")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -23,11 +23,16 @@ logger = logging.getLogger(__name__)
 
 
 def read_table_sequences(files: list[Path], options: TableOptions) -> Sequences:
-    """Read the files as `options` says.
+    """Read the files as `options` says. Raises DataError as `read_files` and `table_units`."""
+    sequences, _ = table_units(read_files(files, options), options)
+    return sequences
 
-    Raises DataError where they cannot be used; the message names the column, the unit or the row, and what is expected.
+
+def table_units(table: pd.DataFrame, options: TableOptions) -> tuple[Sequences, list[str]]:
+    """The units of a table as `read_files` returns it, and their names (U,).
+
+    Raises DataError where it cannot be used; the message names the column, the unit or the row, and what is expected.
     """
-    table = read_files(files, options)
     numeric, categorical = choose_features(table, options)
     rows = numeric_columns(table, numeric)
     for column in categorical:
@@ -41,15 +46,15 @@ def read_table_sequences(files: list[Path], options: TableOptions) -> Sequences:
     features, kept = _without_missing(rows.reset_index(drop=True), steps, lives, options)
     features = _one_hot(features, [column for column in categorical if column in features])
     steps = steps.select(kept)
-    life = lives.ids[steps.life]
-    return Sequences(
+    sequences = Sequences(
         features=features.to_numpy(np.float32),
-        unit=life,
+        unit=lives.ids[steps.life],
         time_to_event=steps.time_to_event.astype(np.float32),
         event_observed=lives.event_observed[steps.life],
         feature_names=tuple(map(str, features.columns)),
         group=None if lives.groups is None else lives.groups[steps.life],
     )
+    return sequences, lives.names
 
 
 def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
