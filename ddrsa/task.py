@@ -1,4 +1,4 @@
-"""What Hydra runs. Importing this module makes the project's plugins, resolvers and schema known to Hydra.
+"""What Hydra runs. Importing this module makes the project's resolvers and schema known to Hydra.
 
 Worker processes unpickle `run_task` by name, so they import this module too before they resolve a config.
 """
@@ -16,15 +16,13 @@ from ddrsa import resolvers
 from ddrsa.errors import ConfigError
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
-from ddrsa.sweep import plugins
+from ddrsa.sweep.config import SWEEPER_TARGET
 from ddrsa.sweep.plan.selection import Selection
 from ddrsa.sweep.process.cores import share_cores
 from ddrsa.sweep.show.dry_run import print_run
 
 resolvers.register()
 run_config.register()
-# The files in conf/hydra/launcher extend them.
-plugins.register(launcher="supervised_defaults", ray="ray_defaults", slurm="slurm_defaults")
 
 
 def run_task(config: DictConfig) -> float | None:
@@ -74,6 +72,6 @@ def _check_not_for_sweeps(config: DictConfig) -> None:
         if config[key]:
             raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")
     # Other sweepers come with parameters of their own, which stand in a config whether it is swept or not.
-    if config.hydra.sweeper._target_ == plugins.SWEEPER_TARGET and config.hydra.sweeper.params:
+    if config.hydra.sweeper._target_ == SWEEPER_TARGET and config.hydra.sweeper.params:
         keys = ", ".join(map(str, config.hydra.sweeper.params))
         raise ConfigError(f"this is a sweep over {keys} and needs -m; hydra.sweeper.params=null makes it a single run")

@@ -13,10 +13,7 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.sweep import report
-from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
-
-register()
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name="search_app")

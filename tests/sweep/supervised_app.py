@@ -16,10 +16,7 @@ from omegaconf import DictConfig
 from ddrsa.cli import run_cli
 from ddrsa.sweep.gpu.lease import Gpu, lease_gpu, release_current
 from ddrsa.sweep.gpu.memory import GpuMemory, gpu_memory
-from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
-
-register()
 
 
 class OutOfMemoryError(RuntimeError):
