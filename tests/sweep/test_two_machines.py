@@ -9,9 +9,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-from supervised import Sweeps, until
+from supervised import Sweeps
 
 from ddrsa.rundir.states import SILENT_SECONDS, last_owner, owner_file
+from ddrsa.sweep.verify.bench import until
 from ddrsa.sweep.watch import watch
 
 AS_OTHER_MACHINE = 'hostname other && mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'

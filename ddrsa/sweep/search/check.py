@@ -1,4 +1,4 @@
-"""Before a search starts: do its values make configs that can be run?"""
+"""Check of a search space before the search starts: its values make configs that can be run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ddrsa.sweep.search.space import SearchSpace
 REHEARSALS = 5
 
 
-def check_space(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], None]) -> None:
+def check_space(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], object]) -> None:
     """Check each value to choose from, and the ends of each interval, in two configs: with the first, and with the last
     values of all other parameters. Where `custom_search_space` adds parameters, a few random trials are checked.
 
@@ -45,7 +45,7 @@ def check_space(space: SearchSpace, config: DictConfig, check: Callable[[Sequenc
             raise errors[0]
 
 
-def _rehearse(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], None]) -> None:
+def _rehearse(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], object]) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     errors = []
     for _ in range(REHEARSALS):
@@ -56,7 +56,7 @@ def _rehearse(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[
     raise errors[0]
 
 
-def _error(check: Callable[[Sequence[str]], None], overrides: Sequence[str]) -> Exception | None:
+def _error(check: Callable[[Sequence[str]], object], overrides: Sequence[str]) -> Exception | None:
     try:
         check(overrides)
     except (ConfigError, HydraException, OmegaConfBaseException) as error:

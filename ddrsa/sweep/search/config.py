@@ -1,4 +1,7 @@
-"""The config groups of the Optuna search, by the names of hydra-optuna-sweeper; Optuna itself is not imported here."""
+"""Options of a search, its samplers and its pruners as Hydra's config groups, by the names of hydra-optuna-sweeper.
+
+Optuna is not imported here: Hydra imports this module for every command.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,24 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-OPTUNA_TARGET = "hydra_plugins.ddrsa.OptunaSweeper"
+from ddrsa.errors import ConfigError
+from ddrsa.sweep.config import PLUGINS
 
 
 @dataclass
 class OptunaSweeperConf:
-    """The config of `hydra/sweeper: optuna`. docs/search.md explains the keys."""
+    """The options of a search: the schema of `hydra/sweeper: optuna`, and its values. docs/search.md explains the keys.
 
-    _target_: str = OPTUNA_TARGET
+    OmegaConf has no type for "a text or a list of texts": such keys are `Any`, and `check_values` looks at them.
+    """
+
+    _target_: str = f"{PLUGINS}.OptunaSweeper"
     _recursive_: bool = False  # the sampler, the pruner and the storage are made when the search starts
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "median"}])
     sampler: Any = MISSING
     pruner: Any = MISSING
     direction: Any = "minimize"  # minimize or maximize, or a list of them, one for each objective
-    objective: Any = None  # a metric of test_metrics.json, or a list; null: what the task returns
+    objective: Any = None  # a metric of test_metrics.json, or a list; null: the value that the task returns
     n_trials: int = 20  # trials of the study, those of earlier starts too
     n_jobs: int | None = None  # trials at once; null: as many as the launcher runs at once
     max_failure_rate: float = 0.5  # no new trial starts when more of n_trials than this share have failed
@@ -33,12 +40,52 @@ class OptunaSweeperConf:
     enqueue: list[Any] = field(default_factory=list)  # values of parameters, {learning_rate: 0.001}, tried first
     check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
     dry_run: bool = False  # print what would be searched, and write nothing
-    only: str | None = None  # these three are for grids, and refused
+    trial: int | None = None  # set by the search in the config of each of its jobs
+    # Options of a grid. A project's config sets them for whichever sweeper is chosen (conf/config.yaml: only: ${only}),
+    # and Hydra would refuse every search there if the keys were not here. A value of one of the first three is refused:
+    # a search would do the runs that it excludes. The other two have no effect.
+    only: str | None = None
     exclude: str | None = None
     zip: list[Any] = field(default_factory=list)
-    name_key: str | None = None  # these two are for grids as well, and have no effect here
+    name_key: str | None = None
     describe: str | None = None
-    trial: int | None = None  # set by the search in the config of each of its jobs
+
+    @property
+    def directions(self) -> list[str]:
+        """`direction` of each objective."""
+        return self.direction if isinstance(self.direction, list) else [self.direction]
+
+    def check_values(self) -> None:
+        """Raise ConfigError on a value that is not allowed."""
+        self._require("n_trials", self.n_trials >= 1, "1 or more")
+        self._require("n_jobs", self.n_jobs is None or self.n_jobs >= 1, "1 or more, or null")
+        self._require("max_failure_rate", 0 <= self.max_failure_rate <= 1, "0 to 1")
+        directions = self.directions
+        holds = bool(directions) and all(each in ("minimize", "maximize") for each in directions)
+        self._require("direction", holds, "minimize or maximize, or a list of them")
+        if isinstance(self.objective, list) and len(self.objective) != len(directions):
+            raise ConfigError(
+                f"hydra.sweeper.objective={self.objective} names {len(self.objective)}, and hydra.sweeper.direction "
+                f"has {len(directions)}: each objective needs its direction"
+            )
+        if isinstance(self.objective, str) and len(directions) > 1:
+            raise ConfigError(
+                f"hydra.sweeper.objective={self.objective} is one objective for {len(directions)} directions"
+            )
+        holds = all(isinstance(values, dict) for values in self.enqueue)
+        self._require("enqueue", holds, "a list such as [{learning_rate: 0.001, batch_size: 64}]")
+        for key in ("only", "exclude", "zip"):
+            if value := getattr(self, key):
+                raise ConfigError(
+                    f"hydra.sweeper.{key}={value}: it chooses among the runs of a grid; a search takes "
+                    "hydra.sweeper.custom_search_space"
+                )
+
+    def _require(self, key: str, holds: bool, allowed: str) -> None:
+        if not holds:
+            value = getattr(self, key)
+            shown = f"[{','.join(map(str, value))}]" if isinstance(value, list) else value
+            raise ConfigError(f"hydra.sweeper.{key}={shown}: allowed is {allowed}")
 
 
 # What is null is left to Optuna, whose defaults change from version to version; it stands here so that the command line
@@ -89,6 +136,9 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "motpe": {"_target_": "optuna.samplers.TPESampler", "seed": None, "n_startup_trials": 10, "constant_liar": True},
 }
 
+# hydra-optuna-sweeper has these as well.
+SAMPLERS_OF_BOTH = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe")
+
 PRUNERS: dict[str, dict[str, Any]] = {
     "none": {"_target_": "optuna.pruners.NopPruner"},
     "median": {
@@ -124,10 +174,17 @@ PRUNERS: dict[str, dict[str, Any]] = {
 }
 
 
-def store_groups() -> None:
-    """Make `hydra/sweeper: optuna`, its samplers and its pruners known to Hydra."""
+def store_groups(beside_the_other: bool = False) -> None:
+    """Make `hydra/sweeper: optuna`, its samplers and its pruners known to Hydra.
+
+    It is `ddrsa_optuna` too, and that alone `beside_the_other`, hydra-optuna-sweeper, where that is installed: there
+    `optuna` and the samplers that both have are the other's, whose options this sweeper understands.
+    """
     store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConf, provider="ddrsa")
+    names = ["ddrsa_optuna"] if beside_the_other else ["ddrsa_optuna", "optuna"]
+    for name in names:
+        store.store(group="hydra/sweeper", name=name, node=OptunaSweeperConf, provider="ddrsa")
     for group, nodes in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         for name, node in nodes.items():
-            store.store(group=f"hydra/sweeper/{group}", name=name, node=node, provider="ddrsa")
+            if not (beside_the_other and group == "sampler" and name in SAMPLERS_OF_BOTH):
+                store.store(group=f"hydra/sweeper/{group}", name=name, node=node, provider="ddrsa")

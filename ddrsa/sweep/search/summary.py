@@ -1,10 +1,10 @@
-"""What a search came to, printed and written; and what it would do."""
+"""Summary of a search: its best trials, printed and written, and the preview that a dry run prints."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import atomic_write
+from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.space import SearchSpace, override_value
 from ddrsa.sweep.search.study import StudyAddress, find_study
 from ddrsa.sweep.search.trials import job_of
@@ -138,15 +139,23 @@ def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[
 
 
 def print_search(
-    address: StudyAddress, space: SearchSpace, options: Mapping[str, Any], sweep_dir: Path, n_jobs: int
+    address: StudyAddress,
+    space: SearchSpace,
+    options: OptunaSweeperConf,
+    n_trials: int,
+    sweep_dir: Path,
+    n_jobs: int,
 ) -> None:
-    """Print what a search would do: the space, the trials that are left, and how long they may take. Writes nothing."""
+    """Print the preview of a search: its space, the trials left, and their expected duration. Writes nothing.
+
+    n_trials: of the study, at the most those of its grid. n_jobs: the most runs at once.
+    """
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
     print(f"study {address.name} in {address.shown}")
     for name, distribution in space.distributions.items():
         print(f"    {name}: {_in_words(distribution)}")
     if space.extend is not None:
-        print(f"    and what {options['custom_search_space']} adds")
+        print(f"    and what {options.custom_search_space} adds")
     for key, value in space.fixed.items():
         print(f"    {key}={value}")
     # A database is made when it is opened; a file is looked at where it is.
@@ -155,9 +164,9 @@ def print_search(
     if study is not None:
         print(f"trials so far: {shown_states(study)}")
         ended = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
-    left = max(options["n_trials"] - ended, 0)
-    print(f"{left} of {options['n_trials']} trials would start")
-    at_once = min(n_jobs, options["n_jobs"] or n_jobs, left)
+    left = max(n_trials - ended, 0)
+    print(f"{left} of {n_trials} trials would start")
+    at_once = min(n_jobs, options.n_jobs or n_jobs, left)
     durations = durations_of(_runs_in(sweep_dir))
     mean = durations.expected("")
     if left and mean is None:

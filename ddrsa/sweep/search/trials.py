@@ -46,6 +46,7 @@ class Trials:
     ) -> None:
         self.study = study
         self.n_trials = n_trials
+        self.sweep_dir = sweep_dir
         self.sampler = sampler
         self.exhausted = False  # the sampler has no other values
         self._storage = study._storage

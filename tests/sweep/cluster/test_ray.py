@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from supervised import ROOT, Sweeps, until
+from supervised import ROOT, Sweeps
 
 from ddrsa.rundir.training import TrainingDirectory, find_trainings
+from ddrsa.sweep.verify.bench import until
 from ddrsa.sweep.watch import planned_runs
 
 ray = pytest.importorskip("ray")
@@ -53,7 +54,7 @@ def test_what_goes_wrong_in_one_run_leaves_the_others_alone(sweeps: Sweeps, on_r
     statuses = {number: sweeps.status(f"x{number}") for number in range(11)}
     assert {number: (status["state"], status["error"]) for number, status in statuses.items()} == {
         0: ("completed", None),
-        1: ("failed", "ValueError: three is too many"),
+        1: ("failed", "ValueError: raised on purpose"),
         2: ("killed", "killed by SIGSEGV"),
         3: ("killed", "killed by SIGKILL"),
         4: ("failed", "the task called sys.exit(3)"),

@@ -1,0 +1,77 @@
+"""Driver of a search under the supervised launcher: a trial starts as soon as another has ended."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from optuna.trial import Trial
+
+from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.search.study import StudyAddress
+from ddrsa.sweep.search.summary import SearchSummary
+from ddrsa.sweep.search.trial_runs import TrialRuns
+from ddrsa.sweep.show.display import open_display
+from ddrsa.sweep.supervise.failures import SweepInterrupted
+from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
+
+log = logging.getLogger(__name__)
+
+
+def search_asynchronously(
+    runs: TrialRuns, launcher: SupervisedLauncher, address: StudyAddress, summary: SearchSummary
+) -> str | None:
+    """Do the trials that are left.
+
+    Returns why it stopped before the last trial, None where it did not. Raises SweepInterrupted after a signal.
+    """
+    trials = runs.trials
+    left = trials.left
+    if left == 0:
+        summary.print(open_display().console)
+        return None
+    notes = SearchNotes(
+        {"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, left, summary.print
+    )
+    with launcher.session(left, n_jobs=runs.options.n_jobs, search=notes) as session:
+        under_way: dict[Path, list[Trial]] = {}
+        while True:
+            _fill(runs, session, under_way)
+            summary.write()
+            ended = session.wait()
+            if ended is None:
+                break
+            run, outcome = ended
+            for trial in under_way.pop(run.directory):
+                runs.tell(trial, run, outcome)
+            _stop_after_failures(runs, session)
+    if session.interrupted:
+        raise SweepInterrupted(trials.n_trials, runs.done)
+    return session.stopping
+
+
+def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Trial]]) -> None:
+    """Ask for trials until all slots are taken."""
+    while len(under_way) < session.n_jobs and not session.stopping:
+        trial = runs.trials.ask()
+        if trial is None:
+            # Another process at this study may have died meanwhile.
+            if not runs.trials.recover():
+                return
+            continue
+        run = runs.plan(trial)
+        if run is None:
+            _stop_after_failures(runs, session)
+        elif run.directory in under_way:
+            log.info("trial %d has the same run as trial %d", trial.number, under_way[run.directory][0].number)
+            under_way[run.directory].append(trial)
+        else:
+            under_way[run.directory] = [trial]
+            session.plan([run])
+            session.submit(run)
+            session.start()
+
+
+def _stop_after_failures(runs: TrialRuns, session: SweepSession) -> None:
+    if (reason := runs.too_many_failures()) is not None:
+        session.stop(reason)
