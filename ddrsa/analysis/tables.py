@@ -21,13 +21,16 @@ _STATISTICS = ["count", "mean", "std", "min", "max"]
 
 
 def runs_table(sweep: Sweep) -> pd.DataFrame:
-    """One flat row per run: what was swept, then what became of it, its metrics, and the rest of its config."""
-    columns = [*COLUMNS, *(key for key in sweep.swept if key not in COLUMNS), *sweep.metrics]
-    rest = [key for key in sweep.runs if key not in columns]
-    table = sweep.runs[list(dict.fromkeys([*columns, *rest]))]
+    """One flat row per run, with the `run_columns`."""
+    return as_written(sweep.runs[run_columns(sweep)])
+
+
+def run_columns(sweep: Sweep) -> list[str]:
+    """The columns of `sweep.runs` in order: what became of a run, what was swept, metrics, the rest of its config."""
+    columns = dict.fromkeys([*COLUMNS, *sweep.swept, *sweep.metrics, *sweep.runs])
     if len(sweep.sources) == 1:
-        table = table.drop(columns="sweep")
-    return as_written(table)
+        del columns["sweep"]
+    return list(columns)
 
 
 def failures_table(sweep: Sweep) -> pd.DataFrame:

@@ -13,11 +13,8 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.sweep import report
-from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
 from ddrsa.sweep.verify.task import first_time, say, steps
-
-register()
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name="search_app")

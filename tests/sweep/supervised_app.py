@@ -14,11 +14,8 @@ from omegaconf import DictConfig
 from ddrsa.cli import run_cli
 from ddrsa.sweep.gpu.lease import Gpu, lease_gpu, release_current
 from ddrsa.sweep.gpu.memory import GpuMemory, gpu_memory
-from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
 from ddrsa.sweep.verify.task import first_time, misbehave, say, steps, wait_for
-
-register()
 
 
 class OutOfMemoryError(RuntimeError):

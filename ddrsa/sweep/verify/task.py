@@ -19,7 +19,6 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.sweep.gpu.lease import lease_gpu, release_current
-from ddrsa.sweep.plugins import register
 
 # For a run that waits for another, or for a signal, that does not come.
 SECONDS_TO_WAIT = 30.0
@@ -133,5 +132,4 @@ def main(config: DictConfig) -> int:
 
 
 if __name__ == "__main__":
-    register()
     run_cli(main)
