@@ -36,9 +36,6 @@ import json, time
 from pathlib import Path
 import hydra
 from ddrsa.cli import run_cli
-from ddrsa.sweep.plugins import register
-
-register()
 
 @hydra.main(version_base="1.3", config_path=".", config_name="config")
 def main(config):

@@ -30,9 +30,7 @@ from pathlib import Path
 
 import hydra
 from hydra.core.plugins import Plugins
-from ddrsa.sweep.plugins import register
 
-register()
 instantiate = Plugins.instance().instantiate_launcher
 
 def timed(**arguments):

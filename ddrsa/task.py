@@ -1,4 +1,4 @@
-"""What Hydra runs. Importing this module makes the project's plugins, resolvers and schema known to Hydra.
+"""What Hydra runs. Importing this module makes the project's resolvers and schema known to Hydra.
 
 Worker processes unpickle `run_task` by name, so they import this module too before they resolve a config.
 """
@@ -16,15 +16,13 @@ from ddrsa import resolvers
 from ddrsa.errors import ConfigError
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
-from ddrsa.sweep import plugins
+from ddrsa.sweep.config import SWEEPER_TARGET
 from ddrsa.sweep.plan.selection import Selection
 from ddrsa.sweep.process.cores import share_cores
 from ddrsa.sweep.show.dry_run import print_run
 
 resolvers.register()
 run_config.register()
-# The files in conf/hydra/launcher extend them.
-plugins.register(launcher="supervised_defaults", ray="ray_defaults", slurm="slurm_defaults")
 
 
 def run_task(config: DictConfig) -> float | None:
@@ -58,8 +56,7 @@ class CheckConfig(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         try:
-            run_config.check_config(config)
-            _check_not_for_sweeps(config)
+            check_single_run(config)
         except ConfigError as error:
             # Hydra turns any other exception of a callback into a warning.
             print(f"error: {error}", file=sys.stderr)
@@ -69,11 +66,13 @@ class CheckConfig(Callback):
             raise SystemExit(0)
 
 
-def _check_not_for_sweeps(config: DictConfig) -> None:
+def check_single_run(config: DictConfig) -> None:
+    """Raise ConfigError where a value is not allowed, or is one of a sweep."""
+    run_config.check_config(config)
     for key in ("only", "exclude", "zip"):
         if config[key]:
             raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")
     # Other sweepers come with parameters of their own, which stand in a config whether it is swept or not.
-    if config.hydra.sweeper._target_ == plugins.SWEEPER_TARGET and config.hydra.sweeper.params:
+    if config.hydra.sweeper._target_ == SWEEPER_TARGET and config.hydra.sweeper.params:
         keys = ", ".join(map(str, config.hydra.sweeper.params))
         raise ConfigError(f"this is a sweep over {keys} and needs -m; hydra.sweeper.params=null makes it a single run")

@@ -58,7 +58,7 @@ class SupervisedLauncher(Launcher):
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
     ) -> None:
-        """See `ddrsa.sweep.plugins.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
+        """See `ddrsa.sweep.config.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
         self.max_jobs = job_count(n_jobs, joblib.cpu_count())
         self.options: dict[str, Any] = {
             "retries": _checked("retries", retries, retries >= 0, "0 or more"),

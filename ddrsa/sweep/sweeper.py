@@ -59,7 +59,7 @@ class CheckedSweeper(Sweeper):
         name_key: str | None = None,
         describe: str | None = None,
     ) -> None:
-        """See `ddrsa.sweep.plugins.CheckedSweeperConf`."""
+        """See `ddrsa.sweep.config.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
         self.params = params or {}
         self.check = check

@@ -1,17 +1,12 @@
-import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 
-import psutil
 import pytest
 from script_sweeps import ScriptSweeps
 
 
 @pytest.fixture
-def sweeps(tmp_path):
+def sweeps(tmp_path: Path) -> Iterator[ScriptSweeps]:
     """Sweeps of scripts; whatever still runs at the end is killed."""
-    made = ScriptSweeps(tmp_path)
-    yield made
-    for process in [*made.processes(), *made.started]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    for process in made.started:
-        process.wait()
+    with ScriptSweeps(tmp_path) as sweeps:
+        yield sweeps

@@ -7,15 +7,12 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import read_json
+from ddrsa.sweep.verify.bench import Launches
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,15 +74,13 @@ SCRIPTS = {
 }
 
 
-class ScriptSweeps:
+class ScriptSweeps(Launches):
     """Starts sweeps of the scripts in `directory`/code, and looks at what is left."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        super().__init__(directory)
         self.code = directory / "code"
         self.sweep = directory / "sweep"
-        self.started: list[subprocess.Popen[str]] = []
-        self.environ = {"PYTHONPATH": str(ROOT), "DDRSA_LEASE_DIR": str(directory / "leases")}
 
     def write(self, scripts: dict[str, str]) -> None:
         for name, text in scripts.items():
@@ -94,35 +89,25 @@ class ScriptSweeps:
             path.write_text(textwrap.dedent(text))
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
-        command = [sys.executable, str(ROOT / "train.py"), "experiment=scripts", "hydra.sweep.dir=sweep"]
-        if not any(override.startswith("scripts.root=") for override in overrides):
-            command.append("scripts.root=code")
-        process = subprocess.Popen(
-            [*command, *overrides],
-            cwd=self.directory,
-            env={**os.environ, **self.environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        self.started.append(process)
-        return process
+        root = [] if any(override.startswith("scripts.root=") for override in overrides) else ["scripts.root=code"]
+        train = [sys.executable, str(ROOT / "train.py"), "experiment=scripts", "hydra.sweep.dir=sweep"]
+        return self.launch(*train, *root, *overrides)
 
     def run(self, *overrides: str) -> tuple[int, str]:
         """Returns the exit code and what was printed."""
-        process = self.start(*overrides)
-        output, _ = process.communicate(timeout=150)
-        return process.returncode, output
+        return self.finish(self.start(*overrides), 150)
 
     def runs(self) -> dict[str, RunDirectory]:
         """The run directories by the id of their script; of several with one id, the last."""
-        return {path.parent.parent.name: RunDirectory(path.parent) for path in self._status_files()}
+        files = sorted(self.sweep.glob("logs/scripts/*/*/status.json"))
+        return {path.parent.parent.name: RunDirectory(path.parent) for path in files}
 
     def states(self) -> dict[str, str]:
         return {name: (run.read_status() or {})["state"] for name, run in self.runs().items()}
 
-    def status(self, name: str) -> dict[str, Any]:
-        return self.runs()[name].read_status() or {}
+    def path(self, name: str) -> RunDirectory:
+        """The directory of the run of this script."""
+        return self.runs()[name]
 
     def summary(self) -> dict[str, Any]:
         """The last."""
@@ -140,31 +125,3 @@ class ScriptSweeps:
         )
         found: list[dict[str, Any]] = json.loads(done.stdout)["answers"]
         return found
-
-    def lines(self, name: str) -> list[dict[str, Any]]:
-        """Those of a file in the working directory, as JSON."""
-        file = self.directory / name
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-
-    def processes(self) -> list[psutil.Process]:
-        """All that work in this directory, but for the launchers."""
-        launchers = {process.pid for process in self.started}
-        found = []
-        for process in psutil.process_iter():
-            try:
-                here = process.cwd() == str(self.directory) and process.status() != psutil.STATUS_ZOMBIE
-            except (psutil.NoSuchProcess, psutil.AccessDenied):
-                continue
-            if here and process.pid not in launchers:
-                found.append(process)
-        return found
-
-    def _status_files(self) -> list[Path]:
-        return sorted(self.sweep.glob("logs/scripts/*/*/status.json"))
-
-
-def until(holds: Callable[[], Any], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)

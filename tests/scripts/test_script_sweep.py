@@ -8,7 +8,9 @@ import signal
 from pathlib import Path
 
 import pandas as pd
-from script_sweeps import SCRIPTS, ScriptSweeps, until
+from script_sweeps import SCRIPTS, ScriptSweeps
+
+from ddrsa.sweep.verify.bench import until
 
 JOBS = """
 jobs:

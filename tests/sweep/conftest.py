@@ -1,7 +1,6 @@
 """A fake NVIDIA driver, and processes that hold GPUs."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import select
@@ -9,24 +8,19 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 from searches import Searches
-from supervised import Sweeps
+from supervised import FAKE_DRIVER, Sweeps
 
 HERE = Path(__file__).parent
 
 
 @pytest.fixture
 def fake_driver(monkeypatch):
-    """Give this process the driver with the GPUs of FAKE_GPUS. Returns the function that sets them."""
-    spec = importlib.util.spec_from_file_location("fake_pynvml", HERE / "fake_driver" / "pynvml.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    for user in ("visible", "memory"):
-        monkeypatch.setattr(f"ddrsa.sweep.gpu.{user}.pynvml", module)
+    """The function that sets the GPUs of this process: its `pynvml` is the one in fake_driver/ (see pyproject.toml)."""
     monkeypatch.setenv("FAKE_TOTAL", str(80 * 2**30))
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
         monkeypatch.setenv(name, "")  # so that what the test sets is undone
@@ -77,7 +71,7 @@ def until_waiting(tmp_path):
 @pytest.fixture
 def hold_gpu(tmp_path):
     """Start a process that leases a GPU: hold_gpu(gpus, hold=seconds or None, **arguments of lease_gpu)."""
-    environ = {**os.environ, "PYTHONPATH": str(HERE / "fake_driver"), "DDRSA_LEASE_DIR": str(tmp_path / "leases")}
+    environ = {**os.environ, "PYTHONPATH": str(FAKE_DRIVER), "DDRSA_LEASE_DIR": str(tmp_path / "leases")}
     environ |= {"FAKE_TOTAL": str(80 * 2**30), "FAKE_ALLOCATIONS": str(tmp_path)}
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
         environ.pop(name, None)
@@ -101,21 +95,14 @@ def hold_gpu(tmp_path):
 
 
 @pytest.fixture
-def sweeps(tmp_path):
+def sweeps(tmp_path: Path) -> Iterator[Sweeps]:
     """Sweeps of supervised_app.py; whatever still runs at the end is killed."""
-    yield from _made(Sweeps(tmp_path))
+    with Sweeps(tmp_path) as sweeps:
+        yield sweeps
 
 
 @pytest.fixture
-def searches(tmp_path):
+def searches(tmp_path: Path) -> Iterator[Searches]:
     """Searches of search_app.py; whatever still runs at the end is killed."""
-    yield from _made(Searches(tmp_path))
-
-
-def _made(sweeps):
-    yield sweeps
-    for process in [*sweeps.processes(), *sweeps.started]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    for process in sweeps.started:
-        process.wait()
+    with Searches(tmp_path) as searches:
+        yield searches

@@ -1,4 +1,4 @@
-"""A Hydra task that has nothing of ddrsa but the plugins and `report`: it finds the lowest (x - 3)^2 + 1 / epoch."""
+"""A Hydra task that reports to its search: it finds the lowest (x - 3)^2 + 1 / epoch."""
 
 import json
 import os
@@ -13,38 +13,25 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.sweep import report
-from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
-
-register()
+from ddrsa.sweep.verify.task import first_time, say, steps
 
 
 @hydra.main(version_base="1.3", config_path=None, config_name="search_app")
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with Path("starts.txt").open("a") as stream:
-        print(json.dumps({"x": config.x, "pid": os.getpid(), "directory": directory.name}), file=stream)
+    say("begins", config.x, directory=directory.name)
     do = json.loads(Path("do.json").read_text()).get(str(config.x))
     if do == "raise":
         raise ValueError("not this one")
-    while do == "wait for all" and len(Path("starts.txt").read_text().splitlines()) < config.starts:
+    while do == "wait for all" and Path("events.txt").read_text().count('"begins"') < config.starts:
         time.sleep(0.05)
-    checkpoint = directory / "checkpoint"
-    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
-    while done < config.count:
-        time.sleep(config.seconds)
-        done += 1
-        with (directory / "epochs.txt").open("a") as stream:
-            print(done, os.getpid(), file=stream)
-        temporary = directory / "checkpoint.tmp"
-        temporary.write_text(str(done))
-        temporary.replace(checkpoint)
-        if do == "kill once" and not (directory / "first").exists():
-            (directory / "first").touch()
+    for done in steps(config.x, directory, config.count, config.seconds):
+        if do == "kill once" and first_time(directory):
             os.kill(os.getpid(), signal.SIGKILL)
         if report((config.x - 3) ** 2 + 1 / done, done):
             raise optuna.TrialPruned
-    value = (config.x - 3) ** 2 + 1 / done
+    value = (config.x - 3) ** 2 + 1 / config.count
     return [value, abs(config.x)] if config.objectives == 2 else value
 
 

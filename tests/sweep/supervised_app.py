@@ -1,10 +1,8 @@
-"""A Hydra task that goes wrong in the way that its config says. It knows nothing of ddrsa but the plugins."""
+"""A Hydra task that goes wrong in the way that its config says. What `ddrsa.sweep.verify.task` can do, and more."""
 
-import ctypes
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,10 +14,8 @@ from omegaconf import DictConfig
 from ddrsa.cli import run_cli
 from ddrsa.sweep.gpu.lease import Gpu, lease_gpu, release_current
 from ddrsa.sweep.gpu.memory import GpuMemory, gpu_memory
-from ddrsa.sweep.plugins import register
 from ddrsa.sweep.resume import resumable
-
-register()
+from ddrsa.sweep.verify.task import first_time, misbehave, say, steps, wait_for
 
 
 class OutOfMemoryError(RuntimeError):
@@ -34,29 +30,6 @@ class NotPicklable(Exception):  # noqa: N818
     def __init__(self, a: str, b: str) -> None:
         super().__init__(a + b)
         self.lock = open(os.devnull)  # noqa: SIM115, PTH123
-
-
-def first_time(directory: Path) -> bool:
-    try:
-        (directory / "first").touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
-
-
-def epochs(directory: Path, count: int, seconds: float) -> int:
-    """Train, with a checkpoint of each epoch; the record of the epochs shows whether one was done twice."""
-    checkpoint = directory / "checkpoint"
-    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
-    while done < count:
-        time.sleep(seconds)
-        done += 1
-        with (directory / "epochs.txt").open("a") as stream:
-            print(done, os.getpid(), file=stream)
-        temporary = directory / "checkpoint.tmp"
-        temporary.write_text(str(done))
-        temporary.replace(checkpoint)
-    return done
 
 
 def on_a_gpu(what: str, seconds: float) -> int:
@@ -94,23 +67,13 @@ def allocate(gpu: Gpu, gib: int) -> None:
 @hydra.main(version_base="1.3", config_path=None, config_name="supervised_app")
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
-    with Path("starts.txt").open("a") as stream:
-        environ = {key: value for key, value in os.environ.items() if key.startswith(("DDRSA_", "CUDA_", "SLURM_"))}
-        start = {"x": config.x, "pid": os.getpid(), "directory": directory.name, "environ": environ}
-        print(json.dumps(start), file=stream)
+    environ = {key: value for key, value in os.environ.items() if key.startswith(("DDRSA_", "CUDA_", "SLURM_"))}
+    say("begins", config.x, directory=directory.name, environ=environ)
     print("printed by", config.x)
     # Not a part of the config: a run that goes wrong once and then does not is the same run.
-    match json.loads(Path("do.json").read_text()).get(str(config.x)):
-        case "raise":
-            raise ValueError("three is too many\nsecond line")
-        case "raise once" if first_time(directory):
-            raise ValueError("only once")
-        case "segfault":
-            ctypes.string_at(0)
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "kill once" if first_time(directory):
-            os.kill(os.getpid(), signal.SIGKILL)
+    what = json.loads(Path("do.json").read_text()).get(str(config.x))
+    misbehave(what, directory)
+    match what:
         case "exit":
             sys.exit(3)
         case "exit 0":
@@ -128,20 +91,14 @@ def main(config: DictConfig) -> object:
         case "sleep":
             time.sleep(3600)
         case "wait":
-            while not Path("go").exists():
-                time.sleep(0.05)
-        case "ignore":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            child = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(3600)"
-            subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
-            time.sleep(3600)
+            wait_for("go", seconds=3600)
         case "host memory taken":
             taken = [bytearray(64 * 2**20) for _ in range(1000)]
             return len(taken)
-        case "gpu" | "much gpu" | "kill on gpu 0" as what:
+        case "gpu" | "much gpu" | "kill on gpu 0":
             return on_a_gpu(what, config.seconds)
         case "epochs":
-            return epochs(directory, config.count, config.seconds)
+            return len(list(steps(config.x, directory, config.count, config.seconds)))
     return config.x * 10
 
 

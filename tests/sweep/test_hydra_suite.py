@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +12,16 @@ import pytest
 from hydra import version
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
-from hydra.plugins.launcher import Launcher
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 from hydra.test_utils.test_utils import integration_test
 from omegaconf import DictConfig
 
-from ddrsa.sweep.launcher import SupervisedLauncher
-from ddrsa.sweep.plugins import register
-
 ROOT = Path(__file__).parents[2]
-REGISTER_AND_RUN = """
-import runpy, sys
-from ddrsa.sweep.plugins import register
-register()
-del sys.argv[0]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
 
 
 @pytest.fixture(autouse=True)
-def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _unversioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     state = Singleton.get_state()
-    register()
     # Hydra's tests expect what it does in a program that names no version; other tests here have named one.
     monkeypatch.setattr(version.VersionBase.instance(), "version_base", version._UNSPECIFIED_)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
@@ -41,8 +29,9 @@ def _registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Singleton.set_state(state)
 
 
-def test_is_discovered() -> None:
-    assert SupervisedLauncher in Plugins.instance().discover(Launcher)
+def test_are_discovered() -> None:
+    found = {plugin.__name__ for plugin in Plugins.instance().discover() if "ddrsa" in plugin.__module__}
+    assert found == {"SupervisedLauncher", "RayLauncher", "SlurmLauncher", "CheckedSweeper", "OptunaSweeper"}
 
 
 @pytest.mark.parametrize(("launcher_name", "overrides"), [("supervised", ["hydra.launcher.n_jobs=2"])])
@@ -62,10 +51,7 @@ class TestBatches(BatchedSweeperTestSuite):
     [({}, ["-m", "hydra/launcher=supervised", "hydra.launcher.n_jobs=2"])],
 )
 class TestIntegration(IntegrationTestSuite):
-    """Scripts in processes of their own, which call `register` before they begin."""
-
-    def generate_custom_cmd(self) -> Callable[..., list[str]]:
-        return lambda command, *_: [command[0], "-c", REGISTER_AND_RUN, *command[1:]]
+    """Scripts in processes of their own, which know nothing of this package."""
 
     def test_to_absolute_path_multirun(
         self, tmpdir: Path, task_launcher_cfg: DictConfig, extra_flags: list[str], monkeypatch: pytest.MonkeyPatch

@@ -42,10 +42,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.sweep.supervise.failures import SweepFailed
-from ddrsa.sweep.plugins import register
-
-register()
-register()
 
 @hydra.main(version_base=None, config_path=".", config_name="config")
 def main(config):

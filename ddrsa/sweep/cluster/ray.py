@@ -31,7 +31,7 @@ class RayLauncher(RemoteLauncher):
     """Runs the jobs of a sweep as tasks of a Ray cluster."""
 
     def __init__(self, ray: Mapping[str, Any], n_jobs: int | None = None, **options: Any) -> None:
-        """See `ddrsa.sweep.plugins.RayLauncherConf`."""
+        """See `ddrsa.sweep.config.RayLauncherConf`."""
         super().__init__(n_jobs=n_jobs, **options)
         self.n_jobs = n_jobs
         settings: Any = OmegaConf.to_container(OmegaConf.create(dict(ray)), resolve=True)

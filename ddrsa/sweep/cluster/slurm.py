@@ -37,7 +37,7 @@ class SlurmLauncher(RemoteLauncher):
     """Runs the jobs of a sweep as elements of job arrays."""
 
     def __init__(self, submitit: Mapping[str, Any], submitit_folder: str, n_jobs: int | None = 256, **options: Any):
-        """See `ddrsa.sweep.plugins.SlurmLauncherConf`."""
+        """See `ddrsa.sweep.config.SlurmLauncherConf`."""
         super().__init__(n_jobs=n_jobs, **options)
         settings: Any = OmegaConf.to_container(OmegaConf.create(dict(submitit)), resolve=True)
         self.settings: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}

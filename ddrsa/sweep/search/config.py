@@ -12,8 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
 from ddrsa.errors import ConfigError
-
-OPTUNA_TARGET = "hydra_plugins.ddrsa.OptunaSweeper"
+from ddrsa.sweep.config import PLUGINS
 
 
 @dataclass
@@ -23,7 +22,7 @@ class OptunaSweeperConf:
     OmegaConf has no type for "a text or a list of texts": such keys are `Any`, and `check_values` looks at them.
     """
 
-    _target_: str = OPTUNA_TARGET
+    _target_: str = f"{PLUGINS}.OptunaSweeper"
     _recursive_: bool = False  # the sampler, the pruner and the storage are made when the search starts
     defaults: list[Any] = field(default_factory=lambda: [{"sampler": "tpe"}, {"pruner": "median"}])
     sampler: Any = MISSING
@@ -137,6 +136,9 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "motpe": {"_target_": "optuna.samplers.TPESampler", "seed": None, "n_startup_trials": 10, "constant_liar": True},
 }
 
+# hydra-optuna-sweeper has these as well.
+SAMPLERS_OF_BOTH = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe")
+
 PRUNERS: dict[str, dict[str, Any]] = {
     "none": {"_target_": "optuna.pruners.NopPruner"},
     "median": {
@@ -172,10 +174,17 @@ PRUNERS: dict[str, dict[str, Any]] = {
 }
 
 
-def store_groups() -> None:
-    """Make `hydra/sweeper: optuna`, its samplers and its pruners known to Hydra."""
+def store_groups(beside_the_other: bool = False) -> None:
+    """Make `hydra/sweeper: optuna`, its samplers and its pruners known to Hydra.
+
+    It is `ddrsa_optuna` too, and that alone `beside_the_other`, hydra-optuna-sweeper, where that is installed: there
+    `optuna` and the samplers that both have are the other's, whose options this sweeper understands.
+    """
     store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="optuna", node=OptunaSweeperConf, provider="ddrsa")
+    names = ["ddrsa_optuna"] if beside_the_other else ["ddrsa_optuna", "optuna"]
+    for name in names:
+        store.store(group="hydra/sweeper", name=name, node=OptunaSweeperConf, provider="ddrsa")
     for group, nodes in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         for name, node in nodes.items():
-            store.store(group=f"hydra/sweeper/{group}", name=name, node=node, provider="ddrsa")
+            if not (beside_the_other and group == "sampler" and name in SAMPLERS_OF_BOTH):
+                store.store(group=f"hydra/sweeper/{group}", name=name, node=node, provider="ddrsa")

@@ -1,4 +1,4 @@
-"""Sweeps of `ddrsa.sweep.verify.task` in a directory of their own, and what is left of them."""
+"""Benches: sweeps in a directory of their own, and the traces that they leave there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import psutil
 
@@ -40,60 +40,125 @@ def require(holds: bool, seen: str) -> None:
         raise CheckFailed(seen)
 
 
-class Bench:
-    """Starts sweeps in `directory`. Use as a context: at its end all that was started there is killed."""
+def until(holds: Callable[[], Any], what: str, seconds: float = SECONDS_OF_AN_EVENT) -> None:
+    """Wait until it holds. Raises CheckFailed, with `what` did not come about."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        require(time.monotonic() < deadline, what)
+        time.sleep(0.02)
 
-    def __init__(self, directory: Path, launcher: str = "supervised") -> None:
-        """launcher: the name of the launcher that is tried."""
+
+class Launches:
+    """Sweeps in `directory`, of the package that this process has imported, whatever else is installed.
+
+    A context: at its end all processes that were started there are killed.
+    """
+
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._launched: list[subprocess.Popen[str]] = []
-        directory.mkdir()
-        (directory / "conf").mkdir()
-        (directory / "conf" / "task.yaml").write_text(CONFIG.format(launcher=launcher))
-        # The package that is verified is this one, whatever else is installed.
+        self.launched: list[subprocess.Popen[str]] = []
         package = str(Path(ddrsa.__file__).parents[1])
         path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH", "")]))
-        self._environ = {**os.environ, "PYTHONPATH": path, "DDRSA_LEASE_DIR": str(directory / "leases")}
-        self.plan({})
+        self.environ = {"PYTHONPATH": path, "DDRSA_LEASE_DIR": str(directory / "leases")}
 
-    def __enter__(self) -> Bench:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for launcher in self.launched:
+            launcher.kill()
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        for launcher in self._launched:
-            launcher.kill()
+        for launcher in self.launched:
             launcher.communicate()
 
-    def plan(self, do: Mapping[int, str], gpus: Any = None) -> None:
-        """What the run of each x shall do, as `verify_task` has it; the others end at once."""
-        (self.directory / "do.json").write_text(json.dumps({"do": do, "gpus": gpus, "steps": STEPS}))
-
-    def start(self, *overrides: str) -> subprocess.Popen[str]:
-        """Start a sweep."""
-        place = ["--config-path", str(self.directory / "conf"), "--config-name", "task"]
+    def launch(self, *command: str) -> subprocess.Popen[str]:
+        """Start a command in the directory, in a session of its own."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "ddrsa.sweep.verify.task", "-m", *place, *overrides],
+            command,
             cwd=self.directory,
-            env=self._environ,
+            env={**os.environ, **self.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )
-        self._launched.append(process)
+        self.launched.append(process)
         return process
+
+    def finish(self, process: subprocess.Popen[str], seconds: float = SECONDS_OF_A_SWEEP) -> tuple[int, str]:
+        """Wait for a command; its exit code and its output. Raises CheckFailed where it takes longer."""
+        try:
+            output, _ = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired as error:
+            raise CheckFailed(f"a sweep did not end in {seconds:g} s") from error
+        return process.returncode, output
+
+    def interrupt(self, process: subprocess.Popen[str], *signals: signal.Signals) -> None:
+        """Send these signals, the second after the first has been noticed. Raises CheckFailed where it never is."""
+        for number, earlier in zip(signals, [None, *signals], strict=False):
+            if earlier is not None:
+                until(lambda: self.is_logged("no new run starts"), "the first Ctrl+C had no effect")
+            process.send_signal(number)
+
+    def path(self, name: str) -> RunDirectory:
+        """The directory of a run."""
+        return RunDirectory(self.directory / "sweep" / name)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """The status.json of a run; empty where it has none."""
+        return self.path(name).status_or_empty()
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a file in the directory, each read as JSON; none where there is no such file."""
+        file = self.directory / name
+        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        """The events of this kind that the runs have reported, in their order."""
+        return [event for event in self.lines("events.txt") if event["event"] == kind]
+
+    def is_logged(self, text: str) -> bool:
+        """Whether sweep.log has this text."""
+        log = self.directory / "sweep" / "sweep.log"
+        return log.exists() and text in log.read_text()
+
+    def processes(self) -> list[psutil.Process]:
+        """All that work in this directory, but for the launchers."""
+        launchers = {process.pid for process in self.launched}
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                here = process.cwd() == str(self.directory) and process.status() != psutil.STATUS_ZOMBIE
+                if here and process.pid not in launchers:
+                    found.append(process)
+        return found
+
+
+class Bench(Launches):
+    """Sweeps of `ddrsa.sweep.verify.task`."""
+
+    def __init__(self, directory: Path, launcher: str = "supervised") -> None:
+        """launcher: the name of the launcher that is tried."""
+        super().__init__(directory)
+        (directory / "conf").mkdir(parents=True)
+        (directory / "conf" / "task.yaml").write_text(CONFIG.format(launcher=launcher))
+        self.plan({})
+
+    def plan(self, do: Mapping[int, str], gpus: Any = None) -> None:
+        """What the run of each x shall do, as `verify.task` has it; the others end at once."""
+        (self.directory / "do.json").write_text(json.dumps({"do": do, "gpus": gpus, "steps": STEPS}))
+
+    def start(self, *overrides: str) -> subprocess.Popen[str]:
+        """Start a sweep."""
+        place = ["--config-path", str(self.directory / "conf"), "--config-name", "task"]
+        return self.launch(sys.executable, "-m", "ddrsa.sweep.verify.task", "-m", *place, *overrides)
 
     def end(self, process: subprocess.Popen[str], exit_code: int) -> str:
         """Wait for a sweep, and give what it printed. Raises CheckFailed where it ends with another exit code."""
-        try:
-            output, _ = process.communicate(timeout=SECONDS_OF_A_SWEEP)
-        except subprocess.TimeoutExpired as error:
-            raise CheckFailed(f"a sweep did not end in {SECONDS_OF_A_SWEEP:g} s") from error
-        found = process.returncode
+        found, output = self.finish(process)
         if found != exit_code:
             name = f"signal {signal.Signals(-found).name}" if found < 0 else f"exit code {found}"
             last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "nothing")
@@ -104,47 +169,14 @@ class Bench:
         """Start a sweep and wait for it."""
         return self.end(self.start(*overrides), exit_code)
 
-    def events(self, kind: str) -> list[dict[str, Any]]:
-        """What the runs have said of this kind, in its order."""
-        file = self.directory / "events.txt"
-        lines = file.read_text().splitlines() if file.exists() else []
-        return [event for event in map(json.loads, lines) if event["event"] == kind]
-
-    def status(self, x: int) -> dict[str, Any]:
-        """The status.json of a run; empty where it has none."""
-        return RunDirectory(self.directory / "sweep" / f"x{x}").read_status() or {}
-
     def states(self, count: int) -> list[str | None]:
         """The states of the runs x = 0 .. count - 1."""
-        return [self.status(x).get("state") for x in range(count)]
-
-    def log(self, x: int) -> str:
-        """The run.log of a run."""
-        file = RunDirectory(self.directory / "sweep" / f"x{x}").log
-        return file.read_text() if file.exists() else ""
-
-    def processes(self) -> list[psutil.Process]:
-        """All that work in this directory, but for the launchers."""
-        launchers = {process.pid for process in self._launched}
-        found = []
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                here = process.cwd() == str(self.directory) and process.status() != psutil.STATUS_ZOMBIE
-                if here and process.pid not in launchers:
-                    found.append(process)
-        return found
-
-    def until(self, holds: Callable[[], Any], what: str, seconds: float = SECONDS_OF_AN_EVENT) -> None:
-        """Wait until it holds. Raises CheckFailed, with `what` did not come about."""
-        deadline = time.monotonic() + seconds
-        while not holds():
-            require(time.monotonic() < deadline, what)
-            time.sleep(0.02)
+        return [self.status(f"x{x}").get("state") for x in range(count)]
 
     def until_begun(self, count: int) -> None:
         """Wait until so many runs have begun, in all sweeps together. Raises CheckFailed."""
-        self.until(lambda: len(self.events("begins")) >= count, f"{count} runs did not start")
+        until(lambda: len(self.events("begins")) >= count, f"{count} runs did not start")
 
     def require_no_processes(self, seconds: float = 10.0) -> None:
         """Raise CheckFailed where one is left over for longer than that."""
-        self.until(lambda: not self.processes(), f"processes were left over after {seconds:g} s", seconds)
+        until(lambda: not self.processes(), f"processes were left over after {seconds:g} s", seconds)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ddrsa.sweep.gpu.visible import visible_gpus
-from ddrsa.sweep.verify.bench import STEPS, Bench, require
+from ddrsa.sweep.verify.bench import STEPS, Bench, require, until
 
 Check = Callable[[Bench], str]
 
@@ -39,9 +39,9 @@ def isolation(bench: Bench) -> str:
     expected = ["failed", "killed", "killed", "completed", "completed"]
     require(bench.states(5) == expected, f"the states are {bench.states(5)} instead of {expected}")
     for x, word in enumerate(("ValueError", "SIGSEGV", "SIGKILL")):
-        reason = str(bench.status(x).get("error"))
+        reason = str(bench.status(f"x{x}").get("error"))
         require(word in reason, f"the reason of a run that ended by {word} is {reason!r}")
-    require("raised on purpose" in bench.log(0), "the traceback is not in run.log")
+    require("raised on purpose" in bench.path("x0").log.read_text(), "the traceback is not in run.log")
     return "exception, SIGSEGV and SIGKILL each ended one run, and 2 others completed"
 
 
@@ -51,7 +51,7 @@ def retries(bench: Bench) -> str:
     bench.run("x=0,1,2", "hydra.launcher.n_jobs=2", "hydra.launcher.retries=1", exit_code=1)
     expected = ["completed", "completed", "failed"]
     require(bench.states(3) == expected, f"the states are {bench.states(3)} instead of {expected}")
-    attempts = [bench.status(x).get("attempt") for x in range(3)]
+    attempts = [bench.status(f"x{x}").get("attempt") for x in range(3)]
     require(attempts == [2, 2, 2], f"the attempts were {attempts} instead of 2 each")
     return "2 of 2 passing failures were made good at the second attempt"
 
@@ -82,7 +82,7 @@ def first_interrupt(bench: Bench) -> str:
     bench.until_begun(2)
     process.send_signal(signal.SIGINT)
     # It has to be noticed before a run ends, since another would start then.
-    bench.until(lambda: _is_told(bench, "no new run starts") or process.poll() is not None, "Ctrl+C had no effect")
+    until(lambda: bench.is_logged("no new run starts") or process.poll() is not None, "Ctrl+C had no effect")
     (bench.directory / "go").touch()
     bench.end(process, 130)
     expected = ["completed", "completed", None, None]
@@ -99,10 +99,7 @@ def second_interrupt(bench: Bench) -> str:
         process = bench.start("x=0,1", "hydra.launcher.n_jobs=2")
         begun = len(bench.events("begins")) + 2
         bench.until_begun(begun)
-        for number, previous in zip(signals, [None, *signals], strict=False):
-            if previous is not None:
-                bench.until(lambda: _is_told(bench, "no new run starts"), "the first Ctrl+C had no effect")
-            process.send_signal(number)
+        bench.interrupt(process, *signals)
         bench.end(process, 130)
         require(bench.states(2) == ["interrupted", "interrupted"], f"the states are {bench.states(2)}")
         bench.require_no_processes()
@@ -113,7 +110,7 @@ def resume(bench: Bench) -> str:
     """The launcher is killed by SIGKILL: no orphans, and the same command goes on without doing a step twice."""
     bench.plan({1: "steps"})
     process = bench.start("x=0,1,2", "hydra.launcher.n_jobs=1")
-    bench.until(lambda: len(bench.events("step")) >= STEPS // 4, "no run got half-way")
+    until(lambda: len(bench.events("step")) >= STEPS // 4, "no run got half-way")
     process.kill()
     bench.require_no_processes()
     done = len(bench.events("step"))
@@ -179,8 +176,3 @@ def _spans(bench: Bench, begin: str, end: str) -> list[tuple[float, float, dict[
 def _overlap(spans: list[tuple[float, float, dict[str, Any]]]) -> tuple[Any, Any] | None:
     ordered = sorted(spans, key=lambda span: span[0])
     return next(((a, b) for a, b in itertools.pairwise(ordered) if b[0] < a[1]), None)
-
-
-def _is_told(bench: Bench, text: str) -> bool:
-    log = bench.directory / "sweep" / "sweep.log"
-    return log.exists() and text in log.read_text()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.sweep.gpu.lease import lease_gpu, release_current
-from ddrsa.sweep.plugins import register
 
 # For a run that waits for another, or for a signal, that does not come.
 SECONDS_TO_WAIT = 30.0
 
 
-def say(event: str, x: int, **details: Any) -> None:
+def say(event: str, x: object, **details: Any) -> None:
     """Append a line to events.txt, in one write, which no other process can cut in two."""
     line = json.dumps({"event": event, "x": x, "pid": os.getpid(), "at": time.time(), **details})
     descriptor = os.open("events.txt", os.O_APPEND | os.O_CREAT | os.O_WRONLY)
@@ -32,9 +32,9 @@ def say(event: str, x: int, **details: Any) -> None:
     os.close(descriptor)
 
 
-def wait_for(*names: str) -> None:
+def wait_for(*names: str, seconds: float = SECONDS_TO_WAIT) -> None:
     """Block until files of these names exist. Raises TimeoutError."""
-    deadline = time.monotonic() + SECONDS_TO_WAIT
+    deadline = time.monotonic() + seconds
     while not all(Path(name).exists() for name in names):
         if time.monotonic() > deadline:
             raise TimeoutError(f"{', '.join(names)} did not all come")
@@ -56,17 +56,18 @@ def meet(x: int, others: int) -> None:
     wait_for(*(f"here{number}" for number in range(others)))
 
 
-def steps(x: int, directory: Path, count: int) -> None:
-    """A training with a checkpoint after each step, from which it goes on."""
+def steps(x: object, directory: Path, count: int, seconds: float = 0.05) -> Iterator[int]:
+    """A training with a checkpoint after each step, from which it goes on. Yields the steps as they are done."""
     checkpoint = directory / "checkpoint"
     done = int(checkpoint.read_text()) if checkpoint.exists() else 0
     while done < count:
-        time.sleep(0.05)
+        time.sleep(seconds)
         done += 1
         temporary = directory / "checkpoint.tmp"
         temporary.write_text(str(done))
         temporary.replace(checkpoint)
-        say("step", x, step=done)
+        say("step", x, directory=directory.name, step=done)
+        yield done
 
 
 def hang() -> None:
@@ -89,23 +90,32 @@ def on_a_gpu(x: int, gpus: Any, killed: bool) -> None:
     release_current()
 
 
+def misbehave(what: str | None, directory: Path) -> None:
+    """Go wrong in this way, or not at all."""
+    match what:
+        case "raise":
+            raise ValueError("raised on purpose\nin two lines")
+        case "raise once" if first_time(directory):
+            raise ValueError("raised on purpose")
+        case "segfault":
+            ctypes.string_at(0)
+        case "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "kill once" if first_time(directory):
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "hang":
+            hang()
+
+
 @hydra.main(version_base="1.3", config_path=None)
 def main(config: DictConfig) -> int:
     """One run."""
     x, directory = int(config.x), Path(HydraConfig.get().runtime.output_dir)
     say("begins", x)
     plan = json.loads(Path("do.json").read_text())
-    match plan["do"].get(str(x)):
-        case "raise":
-            raise ValueError("raised on purpose")
-        case "segfault":
-            ctypes.string_at(0)
-        case "kill":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "raise once" if first_time(directory):
-            raise ValueError("raised on purpose")
-        case "kill once" if first_time(directory):
-            os.kill(os.getpid(), signal.SIGKILL)
+    what = plan["do"].get(str(x))
+    misbehave(what, directory)
+    match what:
         case "meet":
             meet(x, len(plan["do"]))
         case "pause":
@@ -113,15 +123,13 @@ def main(config: DictConfig) -> int:
         case "wait":
             wait_for("go")
         case "steps":
-            steps(x, directory, plan["steps"])
-        case "hang":
-            hang()
-        case "gpu" | "gpu killed" as what:
+            for _ in steps(x, directory, plan["steps"]):
+                pass
+        case "gpu" | "gpu killed":
             on_a_gpu(x, plan["gpus"], what == "gpu killed" and first_time(directory))
     say("ends", x)
     return x
 
 
 if __name__ == "__main__":
-    register()
     run_cli(main)

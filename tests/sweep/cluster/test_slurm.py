@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from slurm_node import SlurmNode
-from supervised import Sweeps, until
+from supervised import Sweeps
+
+from ddrsa.sweep.verify.bench import until
 
 pytest.importorskip("submitit")
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
@@ -47,7 +49,7 @@ def test_what_goes_wrong_in_one_run_leaves_the_others_alone(slurm: Sweeps) -> No
     statuses = {number: slurm.status(f"x{number}") for number in range(7)}
     assert {number: (status["state"], status["error"]) for number, status in statuses.items()} == {
         0: ("completed", None),
-        1: ("failed", "ValueError: three is too many"),
+        1: ("failed", "ValueError: raised on purpose"),
         2: ("killed", "killed by SIGSEGV"),
         3: ("pruned", None),
         4: ("timed_out", "it took longer than timeout=0.2 minutes"),

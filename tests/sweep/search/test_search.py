@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import yaml
 from searches import Searches
-from supervised import ROOT, until
+from supervised import ROOT
 
 from ddrsa.rundir.files import read_json
+from ddrsa.sweep.verify.bench import until
 
 NEVER = "hydra/sweeper/pruner=none"
 SLOW = pytest.mark.slow  # the other case of each of these tests shows most of what there is to see
@@ -107,11 +107,9 @@ def test_interrupts(searches: Searches, signals: int, waiting: dict[str, int]) -
     arguments = ("x=range(0,100)", "seconds=0.2" if signals == 1 else "seconds=1", NEVER)
     process = searches.start(*arguments)
     until(lambda: len(searches.starts()) == 2 and searches.epochs(searches.starts()[1]["directory"]), "two runs")
-    for _ in range(signals):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.3)
-    output, _ = process.communicate(timeout=30)
-    assert process.returncode == 130, output
+    searches.interrupt(process, *[signal.SIGINT] * signals)
+    exit_code, output = searches.finish(process)
+    assert exit_code == 130, output
     assert "Traceback" not in output
     assert searches.counts() == (waiting or {"COMPLETE": 2})
 
@@ -127,7 +125,7 @@ def test_a_seed_gives_the_same_trials_also_after_a_kill(searches: Searches) -> N
     assert searches.run(*arguments, "seconds=0")[0] == 0
     expected = [trial.params for trial in searches.trials()]
     (searches.directory / "sweep").rename(searches.directory / "first")
-    (searches.directory / "starts.txt").unlink()
+    (searches.directory / "events.txt").unlink()
 
     process = searches.start(*arguments, "seconds=0.02")
     until(lambda: len(searches.starts()) >= 12, "twelve runs have started")

@@ -39,9 +39,6 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from ddrsa.cli import run_cli
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.sweep.plugins import register
-
-register()
 
 @hydra.main(version_base="1.3", config_path=".", config_name="config")
 def main(config):

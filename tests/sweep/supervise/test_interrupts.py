@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import time
 
 import psutil
 import pytest
-from supervised import Sweeps, until
+from supervised import Sweeps
+
+from ddrsa.sweep.verify.bench import until
 
 
 def running(sweeps: Sweeps) -> list[str]:
     return [name for name, state in sweeps.states().items() if state == "running"]
-
-
-def finish(process: subprocess.Popen[str], seconds: float = 30) -> tuple[int, str]:
-    output, _ = process.communicate(timeout=seconds)
-    return process.returncode, output
 
 
 def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
@@ -26,7 +21,7 @@ def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
     process = sweeps.start("x=range(6)")
     until(lambda: len(running(sweeps)) == 2, "two runs are under way")
     process.send_signal(signal.SIGINT)
-    exit_code, output = finish(process)
+    exit_code, output = sweeps.finish(process)
     assert exit_code == 130, output
     assert "no new run starts, 2 under way finish" in output
     assert "Traceback" not in output
@@ -40,13 +35,11 @@ def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
 
 @pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP]])
 def test_second_interrupt_and_sigterm_end_everything(sweeps: Sweeps, signals: list[signal.Signals]) -> None:
-    sweeps.do({0: "sleep", 1: "ignore"})
+    sweeps.do({0: "sleep", 1: "hang"})
     process = sweeps.start("x=range(4)")
     until(lambda: len(running(sweeps)) == 2 and len(sweeps.processes()) >= 4, "two runs are under way")
-    for number in signals:
-        process.send_signal(number)
-        time.sleep(0.5)
-    exit_code, output = finish(process, 10)
+    sweeps.interrupt(process, *signals)
+    exit_code, output = sweeps.finish(process, 10)
     assert exit_code == 130, output
     assert sweeps.states() == {"x0": "interrupted", "x1": "interrupted"}
     assert signals[-1].name in sweeps.status("x0")["error"]
@@ -66,11 +59,11 @@ def test_ctrl_c_at_the_terminal_does_not_reach_the_runs(sweeps: Sweeps) -> None:
     for start in sweeps.starts():
         assert os.getpgid(start["pid"]) == start["pid"] != group
         assert os.getsid(start["pid"]) != os.getsid(process.pid)
-    assert finish(process)[0] == 0
+    assert sweeps.finish(process)[0] == 0
 
 
 def test_a_killed_launcher_leaves_no_orphans_and_loses_no_epoch(sweeps: Sweeps) -> None:
-    sweeps.do({0: "epochs", 1: "ignore", 2: "epochs", 3: "epochs"})
+    sweeps.do({0: "epochs", 1: "hang", 2: "epochs", 3: "epochs"})
     process = sweeps.start("x=range(4)")
     until(lambda: len(sweeps.epochs("x0")) >= 5 and len(sweeps.processes()) >= 4, "a run is half done")
     process.kill()
@@ -92,7 +85,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint(sweeps: Sweeps) -> None:
     process = sweeps.start("x=0,1", "hydra.launcher.retries=1")
     until(lambda: len(sweeps.epochs("x0")) >= 5, "a run is half done")
     os.kill(sweeps.status("x0")["pid"], signal.SIGKILL)
-    exit_code, output = finish(process)
+    exit_code, output = sweeps.finish(process)
     assert exit_code == 0, output
     assert sweeps.epochs("x0") == list(range(1, 21))
     assert [sweeps.status(name)["attempt"] for name in ("x0", "x1")] == [2, 1]
@@ -105,7 +98,7 @@ def test_a_killed_server_is_replaced(sweeps: Sweeps) -> None:
     until(lambda: len(sweeps.epochs("x0")) >= 5, "a run is half done")
     (server,) = psutil.Process(process.pid).children()
     server.kill()
-    exit_code, output = finish(process)
+    exit_code, output = sweeps.finish(process)
     assert exit_code == 0, output
     assert sweeps.states() == {f"x{number}": "completed" for number in range(4)}
     assert sweeps.epochs("x0") == sweeps.epochs("x1") == list(range(1, 21))
@@ -114,7 +107,7 @@ def test_a_killed_server_is_replaced(sweeps: Sweeps) -> None:
 def test_two_launchers_share_a_sweep(sweeps: Sweeps) -> None:
     sweeps.do({**dict.fromkeys(range(6), "epochs"), 6: "raise"})
     processes = [sweeps.start("x=range(7)", "hydra.launcher.n_jobs=1") for _ in range(2)]
-    ended = [finish(process, 60) for process in processes]
+    ended = [sweeps.finish(process, 60) for process in processes]
     assert [exit_code for exit_code, _ in ended] == [1, 1], ended
     assert sorted(start["x"] for start in sweeps.starts()) == list(range(7))
     assert all(sweeps.epochs(f"x{number}") == list(range(1, 21)) for number in range(6))
@@ -129,6 +122,19 @@ def test_a_run_that_another_process_works_on_is_left_alone(sweeps: Sweeps) -> No
     exit_code, output = sweeps.run("x=0,1", "count=60")
     assert exit_code == 0, output
     assert "run 0 is being done by another process: left alone" in output
-    assert finish(first)[0] == 0
+    assert sweeps.finish(first)[0] == 0
     assert sorted(start["x"] for start in sweeps.starts()) == [0, 1]
     assert sweeps.epochs("x0") == list(range(1, 61))
+
+
+def test_a_run_that_another_launcher_leaves_undone_has_its_whole_time(sweeps: Sweeps) -> None:
+    sweeps.do({0: "epochs"})
+    first = sweeps.start("x=0", "count=100")
+    until(lambda: sweeps.epochs("x0"), "the run is not under way")
+    second = sweeps.start("x=0", "count=100", "hydra.launcher.timeout=1")
+    until(lambda: sweeps.is_logged("is being done by another process"), "the second has not begun")
+    first.kill()
+    exit_code, output = sweeps.finish(second)
+    assert exit_code == 0, output
+    assert sweeps.states() == {"x0": "completed"}
+    assert sweeps.status("x0")["attempt"] == 2

@@ -17,7 +17,7 @@ def test_what_goes_wrong_in_one_run_leaves_the_others_alone(sweeps: Sweeps) -> N
     assert exit_code == 1, output
     expected = {
         0: ("completed", None),
-        1: ("failed", "ValueError: three is too many"),
+        1: ("failed", "ValueError: raised on purpose"),
         2: ("killed", "killed by SIGSEGV"),
         3: ("killed", "killed by SIGKILL"),
         4: ("failed", "the task called sys.exit(3)"),
@@ -37,8 +37,8 @@ def test_what_goes_wrong_in_one_run_leaves_the_others_alone(sweeps: Sweeps) -> N
     assert "Traceback" not in output
 
     logs = {number: sweeps.path(f"x{number}").log.read_text() for number in range(12)}
-    assert logs[1].splitlines()[-2:] == ["ValueError: three is too many", "second line"]
-    assert 'raise ValueError("three is too many' in logs[1]
+    assert logs[1].splitlines()[-2:] == ["ValueError: raised on purpose", "in two lines"]
+    assert 'raise ValueError("raised on purpose' in logs[1]
     assert "Fatal Python error: Segmentation fault" in logs[2]
     assert "string_at" in logs[2]
     assert logs[3].rstrip().endswith("the attempt ended: killed by SIGKILL")
@@ -73,7 +73,7 @@ def test_retries(sweeps: Sweeps) -> None:
 
 def test_timeout_ends_a_run_that_ignores_sigterm_and_its_children(sweeps: Sweeps) -> None:
     start = time.monotonic()
-    sweeps.do({1: "ignore", 2: "sleep"})
+    sweeps.do({1: "hang", 2: "sleep"})
     exit_code, output = sweeps.run("x=1,2,3", "hydra.launcher.timeout=0.03")
     assert exit_code == 1, output
     assert time.monotonic() - start < 20

@@ -76,7 +76,7 @@ class Pretended(Bench):
         ]
         (self.directory / "events.txt").write_text("\n".join(lines))
         process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE, text=True)
-        self._launched.append(process)
+        self.launched.append(process)
         return process
 
 

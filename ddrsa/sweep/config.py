@@ -1,4 +1,8 @@
-"""What `ddrsa.sweep` adds to Hydra. Call `register` before `hydra.main`."""
+"""The config groups of the launchers and of the sweeper of grids.
+
+Hydra reads this module at the start of every program in an environment where this package is installed, so it imports
+nothing that takes time.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
-
-from ddrsa.sweep.cluster.ray import RayLauncher
-from ddrsa.sweep.cluster.slurm import SlurmLauncher
-from ddrsa.sweep.launcher import SupervisedLauncher
-from ddrsa.sweep.search.config import OPTUNA_TARGET, store_groups
-from ddrsa.sweep.search.sweeper import OptunaSweeper
-from ddrsa.sweep.sweeper import CheckedSweeper
 
 # Hydra instantiates plugins only by names that begin with hydra_plugins.
-SWEEPER_TARGET = "hydra_plugins.ddrsa.CheckedSweeper"
-LAUNCHER_TARGET = "hydra_plugins.ddrsa.SupervisedLauncher"
-RAY_TARGET = "hydra_plugins.ddrsa.RayLauncher"
-SLURM_TARGET = "hydra_plugins.ddrsa.SlurmLauncher"
+PLUGINS = "hydra_plugins.ddrsa_sweep.plugins"
+SWEEPER_TARGET = f"{PLUGINS}.CheckedSweeper"
 
 
 @dataclass
@@ -44,7 +38,7 @@ class CheckedSweeperConf:
 class SupervisedLauncherConf:
     """The config of `hydra/launcher: supervised`."""
 
-    _target_: str = LAUNCHER_TARGET
+    _target_: str = f"{PLUGINS}.SupervisedLauncher"
     n_jobs: int | None = -1  # runs at once; -1: one per core, -2: one per core but one
     retries: int = 0  # attempts after the first at a run that failed or was killed
     timeout: float | None = None  # minutes for a run, all its attempts together; then it and its children are killed
@@ -60,7 +54,7 @@ class SupervisedLauncherConf:
 class RayLauncherConf(SupervisedLauncherConf):
     """The config of `hydra/launcher: ray`."""
 
-    _target_: str = RAY_TARGET
+    _target_: str = f"{PLUGINS}.RayLauncher"
     n_jobs: int | None = None  # runs at once; null: as many as the cluster has room for when the sweep starts
     environment: list[str] = field(default_factory=list)  # variables that the runs get from here, besides DDRSA_*
     ray: dict[str, Any] = field(default_factory=lambda: {"init": {"address": None}, "remote": {"num_cpus": 1}})
@@ -70,33 +64,22 @@ class RayLauncherConf(SupervisedLauncherConf):
 class SlurmLauncherConf(SupervisedLauncherConf):
     """The config of `hydra/launcher: slurm`."""
 
-    _target_: str = SLURM_TARGET
+    _target_: str = f"{PLUGINS}.SlurmLauncher"
     n_jobs: int | None = 256  # runs submitted at once
     environment: list[str] = field(default_factory=list)  # variables that the runs get from here, besides DDRSA_*
     submitit_folder: str = "${hydra.sweep.dir}/.submitit/%j"
     submitit: dict[str, Any] = field(default_factory=lambda: {"timeout_min": 60})  # of AutoExecutor.update_parameters
 
 
-def register(launcher: str = "supervised", ray: str = "ray", slurm: str = "slurm") -> None:
-    """Make `hydra/sweeper: checked`, `optuna` and the launchers `supervised`, `ray` and `slurm` known to Hydra.
+def store_groups() -> None:
+    """Make `hydra/sweeper: checked` and the launchers `supervised`, `ray` and `slurm` known to Hydra.
 
-    launcher, ray, slurm: other names, for a project that has files hydra/launcher/<name>.yaml to extend them.
-    May be called again.
+    A project that extends a launcher by a file hydra/launcher/supervised.yaml of its own names `supervised_defaults`
+    in the defaults of that file: there `supervised` is the file itself.
     """
-    plugins = Plugins.instance()
     store = ConfigStore.instance()
-    plugins.register(CheckedSweeper)
-    plugins.class_name_to_class[SWEEPER_TARGET] = CheckedSweeper
     store.store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
-    plugins.register(OptunaSweeper)
-    plugins.class_name_to_class[OPTUNA_TARGET] = OptunaSweeper
-    store_groups()
-    plugins.register(SupervisedLauncher)
-    plugins.class_name_to_class[LAUNCHER_TARGET] = SupervisedLauncher
-    store.store(group="hydra/launcher", name=launcher, node=SupervisedLauncherConf, provider="ddrsa")
-    plugins.register(RayLauncher)
-    plugins.class_name_to_class[RAY_TARGET] = RayLauncher
-    store.store(group="hydra/launcher", name=ray, node=RayLauncherConf, provider="ddrsa")
-    plugins.register(SlurmLauncher)
-    plugins.class_name_to_class[SLURM_TARGET] = SlurmLauncher
-    store.store(group="hydra/launcher", name=slurm, node=SlurmLauncherConf, provider="ddrsa")
+    launchers = {"supervised": SupervisedLauncherConf, "ray": RayLauncherConf, "slurm": SlurmLauncherConf}
+    for name, node in launchers.items():
+        store.store(group="hydra/launcher", name=name, node=node, provider="ddrsa")
+        store.store(group="hydra/launcher", name=f"{name}_defaults", node=node, provider="ddrsa")
