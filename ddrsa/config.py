@@ -1,4 +1,4 @@
-"""The schema of the config, the checks on its values, and what makes a run the run that it is."""
+"""Schema of the config, the checks on its values, and the identity of a run."""
 
 from __future__ import annotations
 

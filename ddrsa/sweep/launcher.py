@@ -128,7 +128,7 @@ class SupervisedLauncher(Launcher):
     def session(
         self, most_runs: int, *, n_jobs: int | None = None, search: SearchNotes | None = None
     ) -> Iterator[SweepSession]:
-        """In this block runs can be given to the session, now or as others end; their files and display come with it.
+        """Yield a session, to which runs can be given now or as others end; their files and display come with it.
 
         most_runs: no more will be. n_jobs: fewer at once than the launcher's own, None for as many. search: where the
         runs are the trials of a search.
@@ -175,7 +175,7 @@ class SupervisedLauncher(Launcher):
 
 @contextmanager
 def received_signals() -> Iterator[list[int]]:
-    """In this block the signals that ask this process to end are only appended to the list that it gives."""
+    """Within the block, SIGINT, SIGTERM and SIGHUP are appended to the yielded list instead of ending the process."""
     received: list[int] = []
     # Python lets only the main thread have handlers. What is ignored (nohup) stays ignored.
     wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

@@ -1,4 +1,4 @@
-"""What a launcher shows of its sweep while it works, and at its end."""
+"""Progress of a launcher's sweep on the terminal, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ class TerminalProgress:
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
-        """See `SweepObserver`."""
         self._runs = {
             run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
         }
@@ -35,13 +34,11 @@ class TerminalProgress:
         self.display.update(self._view)
 
     def expected(self, count: int) -> None:
-        """See `SweepObserver`."""
         # They stand for themselves in the counts and in the time that is left.
         self._to_come = [RunView("", Path()) for _ in range(count)]
         self._show_all()
 
     def added(self, run: PlannedRun) -> None:
-        """See `SweepObserver`."""
         self._to_come = self._to_come[1:]
         view = RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config))
         self._runs[run.number] = view
@@ -52,17 +49,15 @@ class TerminalProgress:
 
     @property
     def display(self) -> Display:
-        """Where the sweep is shown."""
+        """The display of the sweep."""
         if self._display is None:
             self._display = open_display()
         return self._display
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
-        """See `SweepObserver`."""
         self._runs[run.number].start(attempt)
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
-        """See `SweepObserver`."""
         view = self._runs[run.number]
         was_complete = view.since is None
         view.end(state, reason)
@@ -72,13 +67,11 @@ class TerminalProgress:
             self.display.ended(self._view, view)
 
     def tick(self) -> None:
-        """See `SweepObserver`."""
         for run in self._view.active:
             run.refresh()
         self.display.update(self._view)
 
     def ended(self, outcome: SweepOutcome) -> None:
-        """See `SweepObserver`."""
         values = {}
         for planned, result in outcome.results:
             view = self._runs[planned.number]
