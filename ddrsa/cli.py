@@ -18,7 +18,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.errors import UsageError
+from ddrsa.errors import ConfigError, UsageError
 from ddrsa.overrides import override_key
 
 USAGE_EXIT_CODE = 2
@@ -105,6 +105,12 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(own, int):
         return own
     return USAGE_EXIT_CODE if isinstance(error, UsageError | HydraException | OmegaConfBaseException) else 1
+
+
+def as_usage_error(error: BaseException) -> UsageError:
+    """What Hydra or OmegaConf says of the user's config, in one line."""
+    shown = _reported(error)
+    return shown if isinstance(shown, UsageError) else ConfigError(_message(shown))
 
 
 def _message(error: BaseException) -> str:

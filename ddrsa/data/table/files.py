@@ -13,7 +13,7 @@ import pandas as pd
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FILE_UNIT = "file"
 """The unit column where each file is one unit."""
@@ -52,7 +52,7 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
         tables.append(table)
     if options.unit_column is None:
         tables = [table.assign(**{FILE_UNIT: number}) for number, table in enumerate(tables, start=1)]
-        logger.info("each of the %d files is one unit, numbered in the order of their names", len(files))
+        log.info("each of the %d files is one unit, numbered in the order of their names", len(files))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -1,4 +1,4 @@
-"""`python -m ddrsa.sweep best DIR`: the best trial of a search, and the command that trains it again in full."""
+"""Best trial of a search, and the command that trains it again in full: `python -m ddrsa.sweep best DIR`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ddrsa.sweep.search.trials import job_of
 
 # Options of Hydra that say where the config is; each has a value.
 _CONFIG_OPTIONS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
-# They say how a sweep is done, and do nothing to a single run but to be refused by it.
+# Options of a sweep, which a single run refuses.
 _OF_THE_SWEEP = ("only", "exclude", "zip", "dry_run")
 
 

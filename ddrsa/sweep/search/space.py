@@ -1,4 +1,4 @@
-"""What a search chooses from: the overrides of the command line and of `hydra.sweeper` as Optuna's distributions."""
+"""Search space: the overrides of the command line and of `hydra.sweeper` as Optuna's distributions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from optuna.trial import Trial
 from ddrsa.errors import ConfigError
 from ddrsa.overrides import is_override_text, override_text, quoted
 from ddrsa.sweep.dotted_path import find_object
+from ddrsa.sweep.search.compat_optuna import contains
 
 Extend = Callable[[DictConfig, Trial], None]
 
@@ -221,7 +222,7 @@ def _member(shown: str, distribution: BaseDistribution, value: Any) -> Any:
     else:
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and distribution._contains(distribution.to_internal_repr(value)):
+        if number and contains(distribution, value):
             return value
         step = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
         allowed = f"{distribution.low} to {distribution.high}{step}"

@@ -1,6 +1,6 @@
-"""The study of a search: where it is kept, and its sampler and pruner, as `hydra.sweeper` describes them.
+"""Study of a search: its storage, sampler and pruner, as `hydra.sweeper` describes them.
 
-The sweeper opens it, each run does to report its epochs, and so does whoever looks at it later.
+Opened by the sweeper, by each run to report its epochs, and by the commands that show a search.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _OLD_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class StudyAddress:
-    """Where a study is.
+    """Place of a study.
 
     storage: URL of a database, path of a journal file, config of an `optuna.storages` class; None is the journal in
         `sweep_dir`. name: of the study. sweep_dir, working_dir: absolute; relative paths count from the second.

@@ -26,6 +26,7 @@ class SupervisedRun:
     attempts: int = 0
     began: float = 0.0
     claim: Claim | None = None
+    is_elsewhere: bool = False  # another process works on it, and that has been logged
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
     waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
