@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.errors import ConfigError, UsageError
+from ddrsa.overrides import override_key
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -71,7 +72,7 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
 def _with_quotes(argument: str) -> str:
     """`argument`, with its value in quotes if it is an expression that has none."""
     key, equals, value = argument.partition("=")
-    if not equals or key.lstrip("+") not in _EXPRESSIONS or value in ("", "null"):
+    if not equals or override_key(argument) not in _EXPRESSIONS or value in ("", "null"):
         return argument
     try:
         parsed = OverridesParser.create().parse_override(argument).value()
