@@ -26,10 +26,10 @@ TABLES = """
 import sys, time
 start = time.perf_counter()
 from pathlib import Path
-from ddrsa.analysis.analysis import analyse, write_analysis
-from ddrsa.analysis.selection import Choice
+from ddrsa.analysis.analysis import analyze, write_analysis
+from ddrsa.analysis.criterion import Choice
 path = Path(sys.argv[1])
-write_analysis(analyse({"": path}, path, Choice()))
+write_analysis(analyze({"": path}, path, Choice()))
 """
 EVERYTHING = """
 import sys, time

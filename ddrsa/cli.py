@@ -18,7 +18,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.compat_hydra import raise_without_a_word
-from ddrsa.errors import UsageError
+from ddrsa.errors import ConfigError, UsageError
+from ddrsa.overrides import override_key
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -70,7 +71,7 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
 def _with_quotes(argument: str) -> str:
     """`argument`, with its value in quotes if it is an expression that has none."""
     key, equals, value = argument.partition("=")
-    if not equals or key.lstrip("+") not in _EXPRESSIONS or value in ("", "null"):
+    if not equals or override_key(argument) not in _EXPRESSIONS or value in ("", "null"):
         return argument
     try:
         parsed = OverridesParser.create().parse_override(argument).value()
@@ -96,6 +97,12 @@ def _exit_code(error: BaseException) -> int:
     if isinstance(own, int):
         return own
     return USAGE_EXIT_CODE if isinstance(error, UsageError | HydraException | OmegaConfBaseException) else 1
+
+
+def as_usage_error(error: BaseException) -> UsageError:
+    """What Hydra or OmegaConf says of the user's config, in one line."""
+    shown = _reported(error)
+    return shown if isinstance(shown, UsageError) else ConfigError(_message(shown))
 
 
 def _message(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.checks import require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.models.options import OPTIONS, ModelOptions
@@ -165,8 +166,7 @@ def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[st
 
 
 def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"{key}={values[key]}: allowed is {allowed}")
+    require(key, values[key], holds, allowed)
 
 
 def _check_devices(values: Mapping[str, Any]) -> None:
@@ -184,22 +184,20 @@ def _check_fold(values: Mapping[str, Any]) -> None:
         _require(values, "fold", values["fold"] == 0, "0 where num_folds is null (no cross-validation)")
         return
     _require(values, "num_folds", num_folds >= 2, "2 or more, or null for the paper's split")
-    if not 0 <= values["fold"] < num_folds:
-        raise ConfigError(f"fold={values['fold']}: allowed is 0 to {num_folds - 1}, since num_folds={num_folds}")
+    holds = 0 <= values["fold"] < num_folds
+    _require(values, "fold", holds, f"0 to {num_folds - 1}, since num_folds={num_folds}")
 
 
 def _group(values: Mapping[str, Any], key: str) -> dict[str, Any]:
     group = values[key]
-    if not isinstance(group, dict):
-        raise ConfigError(f"{key}={group!r}: allowed is one of the files in conf/{key}/")
+    require(key, group, isinstance(group, dict), f"one of the files in conf/{key}/")
     return group
 
 
 def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     """The options of the model `values["name"]`; types as annotated, nothing missing, nothing else."""
-    name = values.get("name")
-    if name not in OPTIONS:
-        raise ConfigError(f"model.name={name}: allowed are {', '.join(OPTIONS)}")
+    name = str(values.get("name"))
+    require("model.name", name, name in OPTIONS, ", ".join(OPTIONS))
     options = OPTIONS[name]
     types = {field.name: field.type for field in fields(options)}
     allowed = list(types)
@@ -209,6 +207,5 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     for key in allowed:
         if key not in values:
             raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
-        if types[key] == "int" and type(values[key]) is not int:
-            raise ConfigError(f"model.{key}={values[key]!r}: allowed is a whole number")
+        require(f"model.{key}", values[key], types[key] != "int" or type(values[key]) is int, "a whole number")
     return options(**values)

@@ -56,8 +56,7 @@ class CheckConfig(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         try:
-            run_config.check_config(config)
-            _check_not_for_sweeps(config)
+            check_single_run(config)
         except ConfigError as error:
             # Hydra turns any other exception of a callback into a warning.
             print(f"error: {error}", file=sys.stderr)
@@ -67,7 +66,9 @@ class CheckConfig(Callback):
             raise SystemExit(0)
 
 
-def _check_not_for_sweeps(config: DictConfig) -> None:
+def check_single_run(config: DictConfig) -> None:
+    """Raise ConfigError where a value is not allowed, or is one of a sweep."""
+    run_config.check_config(config)
     for key in ("only", "exclude", "zip"):
         if config[key]:
             raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")

@@ -14,8 +14,8 @@ from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep, collect_all
 from ddrsa.analysis.compare import sweep_comparison
 from ddrsa.analysis.configurations import Configurations
+from ddrsa.analysis.criterion import Choice, Criterion
 from ddrsa.analysis.decide import answers
-from ddrsa.analysis.selection import Choice, Selection
 from ddrsa.analysis.tables import (
     best_configurations,
     failures_table,
@@ -33,13 +33,13 @@ class Analysis:
     """What is known of the runs. tables: by the name of the file, without .csv; answers: one per data set."""
 
     sweep: Sweep
-    selection: Selection
+    criterion: Criterion
     configurations: Configurations
     answers: list[Answer]
     tables: dict[str, pd.DataFrame]
 
 
-def analyse(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis:
+def analyze(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis:
     """Read the runs beneath each of `sources`, by the name of the sweep. It writes nothing.
 
     path: the directory that the tables will be written into, which names of runs are relative to.
@@ -47,17 +47,17 @@ def analyse(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis
     Raises ConfigError where a directory holds no run, or where no completed run has the metric of `choice`.
     """
     sweep = collect_all(dict(sources), path)
-    selection = choice.for_runs(sweep)
+    criterion = choice.for_runs(sweep)
     configurations = Configurations(sweep)
     tables = {
         "summary_statistics": summary_statistics(sweep),
-        "best_configurations": best_configurations(sweep, selection, configurations),
+        "best_configurations": best_configurations(sweep, criterion, configurations),
         "runs": runs_table(sweep),
         "failures": failures_table(sweep),
     }
     if sweep.is_comparison:
         tables["sweep_comparison"] = sweep_comparison(sweep)
-    return Analysis(sweep, selection, configurations, answers(sweep, selection, configurations), tables)
+    return Analysis(sweep, criterion, configurations, answers(sweep, criterion, configurations), tables)
 
 
 def write_analysis(analysis: Analysis) -> list[Path]:

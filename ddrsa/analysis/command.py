@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
-from ddrsa.analysis.selection import Choice
+from ddrsa.analysis.criterion import Choice
 from ddrsa.compat_hydra import register_resolver
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
@@ -90,12 +90,12 @@ def analyze(options: Options, console: Console | None = None) -> None:
 def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console) -> tuple[Analysis, list[Path]]:
     """Read the runs of `sources` and write everything into `path`; returns what was found and the files."""
     # Here, so that a mistyped option is answered before pandas and matplotlib are loaded.
-    from ddrsa.analysis.analysis import analyse, write_analysis
+    from ddrsa.analysis.analysis import analyze, write_analysis
     from ddrsa.analysis.plots import write_plots
     from ddrsa.analysis.report import write_report
     from ddrsa.analysis.terminal import print_answers, print_files, print_states
 
-    analysis = analyse(sources, path, choice)
+    analysis = analyze(sources, path, choice)
     print_states(console, analysis.sweep)
     print_answers(console, analysis)
     paths = write_analysis(analysis)

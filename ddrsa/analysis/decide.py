@@ -12,55 +12,55 @@ from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.commands import run_of, train_again
 from ddrsa.analysis.configurations import Configurations
+from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.edges import Edge, find_edge
 from ddrsa.analysis.metrics import SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
 from ddrsa.analysis.read_run import NO_NAME
-from ddrsa.analysis.selection import Selection
 from ddrsa.analysis.statistics import Difference, Noise, Repeats, difference, pooled_noise
 
 # The noise between repeats is taken from at least so many of the best configurations, where there are so many.
 _FEWEST_FOR_NOISE = 5
 
 
-def answers(sweep: Sweep, selection: Selection, configurations: Configurations | None = None) -> list[Answer]:
+def answers(sweep: Sweep, criterion: Criterion, configurations: Configurations | None = None) -> list[Answer]:
     """The answer for each data set, in alphabetical order.
 
-    Raises ConfigError where the metric of `selection` is none that the completed runs have.
+    Raises ConfigError where the metric of `criterion` is none that the completed runs have.
     """
-    selection.check(sweep)
+    criterion.check(sweep)
     configurations = configurations or Configurations(sweep)
-    known = {column for column in (selection.column,) if column in sweep.metrics}
-    values = configurations.by_repeat(selection.column) if known else {}
+    known = {column for column in (criterion.column,) if column in sweep.metrics}
+    values = configurations.by_repeat(criterion.column) if known else {}
     # Of a run whose config cannot be read, no data set is known: it is a failure, not a question.
     datasets = set(sweep.runs["dataset"]) - {NO_NAME} | set(sweep.completed["dataset"]) or {NO_NAME}
-    return [_answer(sweep, selection, configurations, values, dataset) for dataset in sorted(datasets)]
+    return [_answer(sweep, criterion, configurations, values, dataset) for dataset in sorted(datasets)]
 
 
 def _answer(
     sweep: Sweep,
-    selection: Selection,
+    criterion: Criterion,
     configurations: Configurations,
     values: dict[int, dict[tuple[Any, ...], float]],
     dataset: str,
 ) -> Answer:
     runs = sweep.runs[sweep.runs["dataset"] == dataset]
-    ranked = configurations.ranked(selection.column, dataset, higher_is_better=selection.higher_is_better)
+    ranked = configurations.ranked(criterion.column, dataset, higher_is_better=criterion.higher_is_better)
     basis: dict[str, Any] = {
         "dataset": dataset,
-        "metric": selection.metric,
-        "select_by": selection.select_by,
-        "higher_is_better": selection.higher_is_better,
+        "metric": criterion.metric,
+        "select_by": criterion.select_by,
+        "higher_is_better": criterion.higher_is_better,
         "states": dict(Counter(runs["state"])),
         "configurations": int((configurations.table["dataset"] == dataset).sum()),
     }
     if not ranked:
-        return Answer(**basis, notes=[_why_none(sweep, selection, dataset)])
+        return Answer(**basis, notes=[_why_none(sweep, criterion, dataset)])
 
-    best = candidate(configurations, ranked[0], selection.column)
+    best = candidate(configurations, ranked[0], criterion.column)
     # The better half: a configuration that diverges is noisier than those that are to be told apart.
     noise = pooled_noise([values[number] for number in ranked[: max(_FEWEST_FOR_NOISE, (len(ranked) + 1) // 2)]])
-    margins = [_margin(values[ranked[0]], values[other], selection, noise) for other in ranked[1:]]
+    margins = [_margin(values[ranked[0]], values[other], criterion, noise) for other in ranked[1:]]
     margin = margins[0] if margins else None
     first = configurations.runs_of(ranked[0]).iloc[0]
     edges = _edges(sweep, best)
@@ -68,14 +68,14 @@ def _answer(
     partial = Answer(
         **basis,
         best=best,
-        runner_up=candidate(configurations, ranked[1], selection.column) if margins else None,
-        test=best.metrics.get(selection.metric),
+        runner_up=candidate(configurations, ranked[1], criterion.column) if margins else None,
+        test=best.metrics.get(criterion.metric),
         margin=margin,
         verdict=_verdict(margin),
         tied=sum(other.is_clear is False for other in margins),
         untested=sum(other.is_clear is None for other in margins),
         by_model=[
-            candidate(configurations, number, selection.column)
+            candidate(configurations, number, criterion.column)
             for number in _first_of_each(ranked, configurations.table["model"])
         ],
         edges=edges,
@@ -92,9 +92,9 @@ def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:
     return list(first.values())
 
 
-def _margin(best: Repeats, other: Repeats, selection: Selection, noise: Noise | None) -> Difference:
+def _margin(best: Repeats, other: Repeats, criterion: Criterion, noise: Noise | None) -> Difference:
     """How much worse `other` is than `best`."""
-    return difference(other, best, noise) if selection.higher_is_better else difference(best, other, noise)
+    return difference(other, best, noise) if criterion.higher_is_better else difference(best, other, noise)
 
 
 def _verdict(margin: Difference | None) -> str:
@@ -110,16 +110,16 @@ def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
     return [edge for edge in found if edge is not None]
 
 
-def _why_none(sweep: Sweep, selection: Selection, dataset: str) -> str:
+def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
     completed = sweep.completed[sweep.completed["dataset"] == dataset]
     if completed.empty:
         return "no run has completed yet, so there is nothing to choose from"
     for other in SELECT_BY:
-        name = column(selection.metric, other)
+        name = column(criterion.metric, other)
         if name in completed and completed[name].notna().any():
-            return f"no completed run has {selection.metric} {selection.units}; select_by={other} has it"
+            return f"no completed run has {criterion.metric} {criterion.units}; select_by={other} has it"
     known = ", ".join(sorted(sweep.quality_metrics)) or "none"
-    return f"no completed run has a number for {selection.metric}; choose another with metric=NAME, these have {known}"
+    return f"no completed run has a number for {criterion.metric}; choose another with metric=NAME, these have {known}"
 
 
 def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ddrsa.analysis.analysis import Analysis
-from ddrsa.analysis.words import sentences
+from ddrsa.analysis.sentences import sentences
 from ddrsa.rundir.files import SCHEMA_VERSION
 
 

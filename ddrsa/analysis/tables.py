@@ -10,9 +10,9 @@ import pandas as pd
 
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations, is_absent
+from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, VALIDATION, column, metric
 from ddrsa.analysis.read_run import COLUMNS
-from ddrsa.analysis.selection import Selection
 from ddrsa.analysis.statistics import bootstrap_means
 from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.states import State
@@ -21,13 +21,16 @@ _STATISTICS = ["count", "mean", "std", "min", "max"]
 
 
 def runs_table(sweep: Sweep) -> pd.DataFrame:
-    """One flat row per run: what was swept, then what became of it, its metrics, and the rest of its config."""
-    columns = [*COLUMNS, *(key for key in sweep.swept if key not in COLUMNS), *sweep.metrics]
-    rest = [key for key in sweep.runs if key not in columns]
-    table = sweep.runs[list(dict.fromkeys([*columns, *rest]))]
+    """One flat row per run, with the `run_columns`."""
+    return as_written(sweep.runs[run_columns(sweep)])
+
+
+def run_columns(sweep: Sweep) -> list[str]:
+    """The columns of `sweep.runs` in order: what became of a run, what was swept, metrics, the rest of its config."""
+    columns = dict.fromkeys([*COLUMNS, *sweep.swept, *sweep.metrics, *sweep.runs])
     if len(sweep.sources) == 1:
-        table = table.drop(columns="sweep")
-    return as_written(table)
+        del columns["sweep"]
+    return list(columns)
 
 
 def failures_table(sweep: Sweep) -> pd.DataFrame:
@@ -56,14 +59,14 @@ def summary_statistics(sweep: Sweep) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"count": int})
 
 
-def best_configurations(sweep: Sweep, selection: Selection, configurations: Configurations) -> pd.DataFrame:
-    """The best configuration of each data set and model by each of `CRITERIA` and by the metric of `selection`.
+def best_configurations(sweep: Sweep, criterion: Criterion, configurations: Configurations) -> pd.DataFrame:
+    """The best configuration of each data set and model by each of `CRITERIA` and by the metric of `criterion`.
 
     Seeds and folds are put together. `select_by` says on which units the criterion was taken; its mean, std and n stand
     behind it, then the swept values, then mean and std of each criterion on the test and on the validation units, and
     the run directories. A criterion for which no run has a number has no row.
     """
-    criteria = list(dict.fromkeys([*CRITERIA, selection.metric]))
+    criteria = list(dict.fromkeys([*CRITERIA, criterion.metric]))
     shown = [name for name in criteria for name in (name, VALIDATION + name) if name in sweep.metrics]
     spread = [f"{name}_{statistic}" for name in shown for statistic in ("mean", "std")]
     repeats = [key for key in ("seed", "fold") if key in configurations.runs]
@@ -77,9 +80,9 @@ def best_configurations(sweep: Sweep, selection: Selection, configurations: Conf
     rows: list[dict[str, Any]] = []
     groups = configurations.table[["dataset", "model"]].drop_duplicates().sort_values(["dataset", "model"])
     for dataset, model in groups.itertuples(index=False, name=None):
-        for criterion in criteria:
-            by = column(criterion, selection.select_by)
-            higher = metric(criterion).higher_is_better
+        for name in criteria:
+            by = column(name, criterion.select_by)
+            higher = metric(name).higher_is_better
             ranked = configurations.ranked(by, dataset, model, higher_is_better=higher)
             if not ranked:
                 continue
@@ -87,8 +90,8 @@ def best_configurations(sweep: Sweep, selection: Selection, configurations: Conf
             row = {
                 "dataset": dataset,
                 "model": model,
-                "criterion": criterion,
-                "select_by": selection.select_by,
+                "criterion": name,
+                "select_by": criterion.select_by,
                 "mean": configurations.means.loc[number, by],
                 "std": configurations.deviations.loc[number, by],
                 "n": configurations.counts.loc[number, by],

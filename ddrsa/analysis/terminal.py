@@ -14,7 +14,7 @@ from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import UNITS, column
 from ddrsa.analysis.plots.drawn import Plots
-from ddrsa.analysis.words import number, sentences
+from ddrsa.analysis.sentences import number, sentences
 from ddrsa.rundir.states import State
 
 # More failures than this are in failures.csv.

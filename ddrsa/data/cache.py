@@ -16,7 +16,7 @@ from filelock import FileLock
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 """To be raised when a reader, the simulator or the form of an entry changes: older entries are then left alone."""
@@ -53,7 +53,7 @@ def cached(cache_dir: Path, key: str, build: Callable[[], dict[str, Sequences]])
                 try:
                     return _load(entry)
                 except DataError as error:
-                    logger.warning("the cache entry is damaged and is built anew: %s", error)
+                    log.warning("the cache entry is damaged and is built anew: %s", error)
                     shutil.rmtree(entry)
             _store(entry, build())
             return _load(entry)

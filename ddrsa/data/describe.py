@@ -89,15 +89,15 @@ def _notes() -> Iterator[list[str]]:
     notes: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("ddrsa.data")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    readers = logging.getLogger("ddrsa.data")
+    level = readers.level
+    readers.addHandler(handler)
+    readers.setLevel(logging.INFO)
     try:
         yield notes
     finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+        readers.removeHandler(handler)
+        readers.setLevel(level)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def run_and_analyze(console: Console, train: Sequence[str], sweep_dir: Path) -> int:
-    """Run the sweep, then its analysis where there is something to analyse. Returns the exit code of the sweep."""
+    """Run the sweep, then its analysis where there is something to analyze. Returns the exit code of the sweep."""
     analyze = [script("analyze.py"), f"hydra.sweep.dir={sweep_dir}"]
     console.print(shown(train), soft_wrap=True)
     code = run(train)

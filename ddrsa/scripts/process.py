@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import functools
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,7 +15,7 @@ from types import FrameType
 import psutil
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.process.fork_server import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG
+from ddrsa.sweep.process.tree import adopt_orphans, descendants, die_with_parent, kill_descendants, send_signal
 
 # Less than the supervisor gives the process that waits here.
 GRACE_SECONDS = 2.0
@@ -34,7 +33,7 @@ def execute(line: Sequence[str], log: Path, directory: Path, environ: Mapping[st
     Whatever ends the wait, an exception too, the command and all processes that it has started are gone then.
     Raises ConfigError where it cannot be started, and Terminated.
     """
-    earlier = _descendants()
+    earlier = descendants()
     process = None
     with log.open("ab") as stream, _adopts_orphans(), _sigterm_raises():
         try:
@@ -54,63 +53,31 @@ def execute(line: Sequence[str], log: Path, directory: Path, environ: Mapping[st
             _end(process, earlier)
 
 
-def _end(process: subprocess.Popen[bytes] | None, earlier: set[psutil.Process]) -> None:
+def _end(process: subprocess.Popen[bytes] | None, earlier: list[psutil.Process]) -> None:
     """SIGTERM, and SIGKILL for what is left: of the process, and of all that it started, in whatever session."""
     if process is not None and process.poll() is None:
-        _signal([psutil.Process(process.pid), *_started_since(earlier)], signal.SIGTERM)
+        send_signal([process for process in descendants() if process not in earlier], signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
-    # One that is killed may have started another meanwhile.
-    while left := _started_since(earlier):
-        _signal(left, signal.SIGKILL)
-        psutil.wait_procs(left, timeout=1)
-
-
-def _descendants() -> set[psutil.Process]:
-    return set(psutil.Process().children(recursive=True))
-
-
-def _started_since(earlier: set[psutil.Process]) -> list[psutil.Process]:
-    found = []
-    for process in _descendants() - earlier:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
+    kill_descendants(keep=earlier)
 
 
 def _binder() -> Callable[[], None] | None:
     """For the new process: a function that has the kernel kill it when this process dies, however it dies."""
-    if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
+    # The kernel takes the thread that forks for the parent: others may end before the process does.
+    if threading.current_thread() is not threading.main_thread():
         return None
-    libc, parent = ctypes.CDLL(None), os.getpid()
-
-    def bind() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return bind
+    return functools.partial(die_with_parent, os.getpid())
 
 
 @contextlib.contextmanager
 def _adopts_orphans() -> Iterator[None]:
     """In this block a process whose parent has died becomes a child of this one, so that it can be ended as well."""
-    if sys.platform != "linux":
-        yield
-        return
-    libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     try:
         yield
     finally:
-        libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+        adopt_orphans(False)
 
 
 @contextlib.contextmanager

@@ -13,14 +13,14 @@ from analysis_runs import MakeRun, metrics, result
 from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import collect
 from ddrsa.analysis.configurations import Configurations
+from ddrsa.analysis.criterion import Choice, Criterion
 from ddrsa.analysis.decide import answers
-from ddrsa.analysis.selection import Choice, Selection
-from ddrsa.analysis.words import sentences
+from ddrsa.analysis.sentences import sentences
 from ddrsa.errors import ConfigError
 
 
 def answer(sweep_dir: Path, **selection: str) -> Answer:
-    (only,) = answers(collect(sweep_dir), Selection(**selection))
+    (only,) = answers(collect(sweep_dir), Criterion(**selection))
     return only
 
 
@@ -167,7 +167,7 @@ def test_a_data_set_for_itself(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(result=result(1.0), batch_size=32)
     make_run(result=result(5.0), batch_size=64, dataset={"name": "turbofan", "subset": "FD001"})
     make_run(result=result(4.0), batch_size=32, dataset={"name": "turbofan", "subset": "FD001"})
-    first, second = answers(collect(sweep_dir), Selection())
+    first, second = answers(collect(sweep_dir), Criterion())
     assert (first.dataset, second.dataset, second.configurations) == ("simulated", "turbofan/FD001", 2)
     assert second.best is not None
     assert second.best.selected.mean == 4.0
@@ -176,7 +176,7 @@ def test_a_data_set_for_itself(sweep_dir: Path, make_run: MakeRun) -> None:
 def test_an_unreadable_config_asks_nothing(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(result=result(1.0))
     make_run().config.write_text("a: [")
-    assert [found.dataset for found in answers(collect(sweep_dir), Selection())] == ["simulated"]
+    assert [found.dataset for found in answers(collect(sweep_dir), Criterion())] == ["simulated"]
 
 
 def test_one_and_true_and_null_are_three_values(sweep_dir: Path, make_run: MakeRun) -> None:

@@ -8,16 +8,16 @@ import pytest
 from generated_sweep import grid, write_sweep
 from scipy import stats
 
-from ddrsa.analysis.analysis import Analysis, analyse
+from ddrsa.analysis.analysis import Analysis, analyze
 from ddrsa.analysis.compare import comparison_directory, name_sweeps
-from ddrsa.analysis.selection import Choice
+from ddrsa.analysis.criterion import Choice
 from ddrsa.errors import ConfigError
 
 VALUES = {"model": ["lstm", "gru"], "batch_size": [32, 64], "seed": [0, 1, 2]}
 
 
 def compared(tmp_path: Path, **sweeps: Path) -> Analysis:
-    return analyse(sweeps, tmp_path / "out", Choice())
+    return analyze(sweeps, tmp_path / "out", Choice())
 
 
 def test_before_and_after(tmp_path: Path) -> None:

@@ -14,13 +14,13 @@ from analysis_runs import MakeRun, metrics, result
 from generated_sweep import grid, search, write_sweep
 from matplotlib.colors import to_rgb
 
-from ddrsa.analysis.analysis import Analysis, analyse
+from ddrsa.analysis.analysis import Analysis, analyze
+from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.plots import DRAW, write_plots
 from ddrsa.analysis.plots.cost import pareto_front
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn, Plots
 from ddrsa.analysis.plots.style import OKABE_ITO
 from ddrsa.analysis.plots.sweeps import sweep_comparison
-from ddrsa.analysis.selection import Choice
 
 GRID = {
     "model": ["lstm", "gru", "transformer"],
@@ -32,7 +32,7 @@ GRID = {
 
 
 def read(path: Path, **selection: str) -> Analysis:
-    return analyse({"": path}, path, Choice(**selection))
+    return analyze({"": path}, path, Choice(**selection))
 
 
 def reasons(plots: Plots) -> dict[str, str]:
@@ -258,12 +258,12 @@ def test_sweeps_are_compared(tmp_path: Path) -> None:
     values = {"model": ["lstm", "gru"], "seed": [0, 1]}
     write_sweep(tmp_path / "a", grid(values))
     write_sweep(tmp_path / "b", grid(values))
-    analysis = analyse({"a": tmp_path / "a", "b": tmp_path / "b"}, tmp_path / "out", Choice())
+    analysis = analyze({"a": tmp_path / "a", "b": tmp_path / "b"}, tmp_path / "out", Choice())
     (line,) = [line for line in sweep_comparison(analysis).figure.axes[0].lines if line.get_marker() == "o"][:1]
     row = analysis.tables["sweep_comparison"].set_index(["model", "metric"]).loc[("gru", "validation_rul_mae")]
     assert line.get_xdata().tolist() == [row["difference"]]
     write_sweep(tmp_path / "c", grid({**values, "seed": [2]}))
-    parts = analyse({"a": tmp_path / "a", "c": tmp_path / "c"}, tmp_path / "parts", Choice())
+    parts = analyze({"a": tmp_path / "a", "c": tmp_path / "c"}, tmp_path / "parts", Choice())
     with pytest.raises(NotDrawn, match="read as parts of one"):
         sweep_comparison(parts)
 

@@ -12,18 +12,18 @@ import pandas as pd
 import pytest
 from analysis_runs import MakeRun, metrics
 
-from ddrsa.analysis.analysis import analyse
+from ddrsa.analysis.analysis import analyze
 from ddrsa.analysis.collect import Sweep
+from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.plots.drawn import LeftOut, Plot, Plots
 from ddrsa.analysis.report.failures import MOST_REASONS, MOST_RUNS, failure_groups
 from ddrsa.analysis.report.page import link, render, short_name
-from ddrsa.analysis.selection import Choice
-from ddrsa.analysis.words import sentences
+from ddrsa.analysis.sentences import sentences
 from ddrsa.rundir.files import write_json
 
 
 def rendered(sweep_dir: Path, plots: Plots | None = None, select_by: str = "validation") -> str:
-    return render(analyse({"": sweep_dir}, sweep_dir, Choice("rul_mae", select_by)), plots or Plots())
+    return render(analyze({"": sweep_dir}, sweep_dir, Choice("rul_mae", select_by)), plots or Plots())
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def test_it_opens_with_the_answer(sweep_dir: Path, make_run: MakeRun) -> None:
     add_repeats(make_run)
     page = rendered(sweep_dir)
     text = text_of(page)
-    (answer,) = analyse({"": sweep_dir}, sweep_dir, Choice("rul_mae", "validation")).answers
+    (answer,) = analyze({"": sweep_dir}, sweep_dir, Choice("rul_mae", "validation")).answers
     for sentence in sentences(answer):
         assert " ".join(sentence.split()) in text
     assert "larger than the noise" in text
@@ -76,7 +76,7 @@ def test_the_data_of_the_table(sweep_dir: Path, make_run: MakeRun) -> None:
 def test_a_higher_metric_is_first_where_higher_is_better(sweep_dir: Path, make_run: MakeRun) -> None:
     for value in (0.5, 0.9, 0.7):
         make_run(batch_size=int(value * 10), result=metrics(1, 1, value))
-    analysis = analyse({"": sweep_dir}, sweep_dir, Choice("concordance_index", "test"))
+    analysis = analyze({"": sweep_dir}, sweep_dir, Choice("concordance_index", "test"))
     data = data_of(render(analysis, Plots()))
     assert data["data"][data["sortedBy"]] == [0.9, 0.7, 0.5]
     assert data["descending"] is True
@@ -170,7 +170,7 @@ def test_sweeps_that_are_compared(tmp_path: Path, sweep_dir: Path, make_run: Mak
     sweep_dir.joinpath("logs").rename(other)
     add_repeats(make_run)
     path = tmp_path / "comparison"
-    analysis = analyse({"before": other, "after": sweep_dir}, path, Choice("rul_mae", "validation"))
+    analysis = analyze({"before": other, "after": sweep_dir}, path, Choice("rul_mae", "validation"))
     page = render(analysis, Plots())
     assert f"before: {other}" in text_of(page)
     assert "sweep" in [column["label"] for column in data_of(page)["columns"]]

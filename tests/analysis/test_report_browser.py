@@ -11,10 +11,10 @@ import pytest
 from analysis_runs import MakeRun, metrics, run_maker
 from browser import Visit, chromium
 
-from ddrsa.analysis.analysis import analyse
+from ddrsa.analysis.analysis import analyze
+from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.plots import write_plots
 from ddrsa.analysis.report import write_report
-from ddrsa.analysis.selection import Choice
 
 # 60 runs, and three that went wrong: more than a page of the table.
 BATCH_SIZES, SEEDS, MODELS = (16, 32, 128), range(10), ("lstm", "gru")
@@ -27,7 +27,7 @@ def browser() -> Iterator[Any]:
 
 
 def write(sweep_dir: Path) -> Path:
-    analysis = analyse({"": sweep_dir}, sweep_dir, Choice("rul_mae", "validation"))
+    analysis = analyze({"": sweep_dir}, sweep_dir, Choice("rul_mae", "validation"))
     return write_report(analysis, write_plots(analysis))
 
 

@@ -16,18 +16,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from ddrsa.analysis.analysis import analyse, write_analysis
+from ddrsa.analysis.analysis import analyze, write_analysis
 from ddrsa.analysis.collect import collect
 from ddrsa.analysis.configurations import Configurations
-from ddrsa.analysis.selection import Choice, Selection
+from ddrsa.analysis.criterion import Choice, Criterion
 from ddrsa.analysis.tables import best_configurations, failures_table, runs_table, summary_statistics, write_tables
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import write_json
 
 
-def best_of(path: Path, selection: Selection | None = None) -> pd.DataFrame:
+def best_of(path: Path, selection: Criterion | None = None) -> pd.DataFrame:
     sweep = collect(path)
-    return best_configurations(sweep, selection or Selection(), Configurations(sweep))
+    return best_configurations(sweep, selection or Criterion(), Configurations(sweep))
 
 
 def test_summary_of_known_runs(sweep_dir: Path, make_run: MakeRun) -> None:
@@ -93,14 +93,14 @@ def test_the_table_says_what_selected(sweep_dir: Path, make_run: MakeRun) -> Non
     make_run(batch_size=32, result={**result(5.0, test_mae=9.0), "oti": []})
     make_run(batch_size=64, result=result(6.0, test_mae=8.0))
     for select_by, batch_size in (("validation", 32), ("test", 64)):
-        table = best_of(sweep_dir, Selection("rul_mae", select_by)).set_index("criterion")
+        table = best_of(sweep_dir, Criterion("rul_mae", select_by)).set_index("criterion")
         assert list(table.loc["rul_mae", ["select_by", "batch_size"]]) == [select_by, batch_size]
 
 
 def test_another_metric_has_a_row_too(sweep_dir: Path, make_run: MakeRun) -> None:
     for accuracy in (0.5, 0.75):
         make_run(result={"accuracy": accuracy, "validation": {"accuracy": accuracy}}, x=accuracy)
-    best = best_of(sweep_dir, Selection("accuracy"))
+    best = best_of(sweep_dir, Criterion("accuracy"))
     assert best[["criterion", "mean", "x"]].to_numpy().tolist() == [["accuracy", 0.75, 0.75]]
 
 
@@ -130,7 +130,7 @@ def test_no_completed_run_gives_empty_tables(sweep_dir: Path, make_run: MakeRun)
 def test_best_yaml_holds_the_command(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(batch_size=32, result=result(1.0))
     make_run(batch_size=64, result=result(2.0))
-    analysis = analyse({"": sweep_dir}, sweep_dir, Choice())
+    analysis = analyze({"": sweep_dir}, sweep_dir, Choice())
     assert [path.name for path in write_analysis(analysis)] == [
         *("summary_statistics.csv", "best_configurations.csv", "runs.csv", "failures.csv", "best.yaml")
     ]
@@ -139,7 +139,7 @@ def test_best_yaml_holds_the_command(sweep_dir: Path, make_run: MakeRun) -> None
     assert (best["values"], best["select_by"], best["verdict"]) == ({"batch_size": 32}, "validation", "unknown")
     for run in sweep_dir.rglob("test_metrics.json"):
         run.unlink()
-    write_analysis(analyse({"": sweep_dir}, sweep_dir, Choice()))
+    write_analysis(analyze({"": sweep_dir}, sweep_dir, Choice()))
     assert not (sweep_dir / "best.yaml").exists()
 
 

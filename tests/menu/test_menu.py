@@ -77,7 +77,7 @@ def until(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_preset_is_listed_run_and_analysed(menu: Menu, tmp_path: Path) -> None:
+def test_a_preset_is_listed_run_and_analyzed(menu: Menu, tmp_path: Path) -> None:
     child = menu()
     choose_tiny(child, 1)
     child.send("2" + ENTER)

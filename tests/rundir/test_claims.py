@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
+import psutil
 import pytest
 
 from ddrsa.rundir import claims
 from ddrsa.rundir.claims import Claim, RunElsewhereError, claimed, release_dead
 from ddrsa.rundir.files import now
 from ddrsa.rundir.states import SILENT_SECONDS, is_lost, last_owner, owner_file
+from ddrsa.sweep.verify.bench import until
 
 # A file system that keeps the locks of each machine to itself: flock always succeeds, as no other machine is seen.
 OF_ANOTHER_MACHINE = """
@@ -61,9 +66,13 @@ class Machine:
         self.process.communicate(timeout=60)
 
 
+class StartMachine(Protocol):
+    def __call__(self, name: str, code: str = HOLD) -> Machine: ...
+
+
 @pytest.fixture
-def machine(tmp_path: Path):
-    started = []
+def machine(tmp_path: Path) -> Iterator[StartMachine]:
+    started: list[Machine] = []
 
     def start(name: str, code: str = HOLD) -> Machine:
         started.append(Machine(tmp_path, name, code))
@@ -79,22 +88,23 @@ def grow_silent(directory: Path, seconds: float = SILENT_SECONDS + 1) -> None:
     os.utime(owner_file(directory, last_owner(directory)), (past, past))
 
 
-def test_of_many_machines_at_once_one_gets_the_run(tmp_path: Path, machine) -> None:
+def test_of_many_machines_at_once_one_gets_the_run(tmp_path: Path, machine: StartMachine) -> None:
     code = """
 import os, time
 from pathlib import Path
+Path(sys.argv[1], f"ready-{sys.argv[2]}").touch()
 while not Path(sys.argv[1], "go").exists():
     time.sleep(0.001)
 """
     machines = [machine(f"m{number}", code + HOLD) for number in range(6)]
-    time.sleep(1)
+    until(lambda: len(list(tmp_path.glob("ready-*"))) == 6, "the machines are not ready")
     (tmp_path / "go").touch()
     got = [each.has_it() for each in machines]
     assert got.count(True) == 1
     assert last_owner(tmp_path) == 1
 
 
-def test_another_machine_gets_it_once_it_was_let_go(tmp_path: Path, machine) -> None:
+def test_another_machine_gets_it_once_it_was_let_go(tmp_path: Path, machine: StartMachine) -> None:
     first = machine("a")
     assert first.has_it()
     assert not machine("b").has_it()
@@ -103,7 +113,7 @@ def test_another_machine_gets_it_once_it_was_let_go(tmp_path: Path, machine) -> 
     assert last_owner(tmp_path) == 2
 
 
-def test_a_dead_machine_counts_for_a_minute(tmp_path: Path, machine) -> None:
+def test_a_dead_machine_counts_for_a_minute(tmp_path: Path, machine: StartMachine) -> None:
     first = machine("a")
     assert first.has_it()
     first.kill()
@@ -112,7 +122,7 @@ def test_a_dead_machine_counts_for_a_minute(tmp_path: Path, machine) -> None:
     assert machine("b").has_it()
 
 
-def test_on_the_same_machine_a_dead_process_does_not_count(tmp_path: Path, machine) -> None:
+def test_on_the_same_machine_a_dead_process_does_not_count(tmp_path: Path, machine: StartMachine) -> None:
     first = machine("a")
     assert first.has_it()
     first.kill()
@@ -140,7 +150,7 @@ def test_a_live_process_keeps_it_however_silent(tmp_path: Path) -> None:
     claim.release()
 
 
-def test_an_owner_that_was_taken_for_dead_ends(tmp_path: Path, machine) -> None:
+def test_an_owner_that_was_taken_for_dead_ends(tmp_path: Path, machine: StartMachine) -> None:
     code = """
 from pathlib import Path
 from ddrsa.rundir import claims
@@ -152,14 +162,14 @@ with claims.claimed(Path(sys.argv[1])):
 """
     sleeper = machine("a", code)
     assert sleeper.has_it()
-    sleeper.process.send_signal(19)  # SIGSTOP: its machine sleeps
-    time.sleep(1.5)
+    sleeper.process.send_signal(signal.SIGSTOP)  # its machine sleeps
+    until(lambda: psutil.Process(sleeper.process.pid).status() == psutil.STATUS_STOPPED, "it goes on")
     grow_silent(tmp_path)
     successor = machine("b")
     assert successor.has_it()
-    sleeper.process.send_signal(18)
+    sleeper.process.send_signal(signal.SIGCONT)
     assert sleeper.process.wait(60) == claims.LOST_EXIT_CODE
-    assert "taken over by process" in sleeper.process.stderr.read()
+    assert "taken over by process" in sleeper.process.communicate()[1]
     assert not (tmp_path / "written").exists()
     assert not machine("c").has_it()
 
@@ -176,7 +186,7 @@ def test_the_owner_beats(tmp_path: Path) -> None:
     assert owner_file(tmp_path, 1).stat().st_mtime == 0
 
 
-def test_claimed_is_for_the_process_that_has_it_already(tmp_path: Path, machine) -> None:
+def test_claimed_is_for_the_process_that_has_it_already(tmp_path: Path, machine: StartMachine) -> None:
     claim = Claim.take(tmp_path)
     assert claim is not None
     with claimed(tmp_path):
@@ -196,7 +206,7 @@ def test_claimed_is_for_the_process_that_has_it_already(tmp_path: Path, machine)
     assert owner_file(tmp_path, last_owner(tmp_path)).stat().st_mtime == 0
 
 
-def test_whoever_knows_that_a_job_is_dead_lets_its_run_go(tmp_path: Path, machine) -> None:
+def test_whoever_knows_that_a_job_is_dead_lets_its_run_go(tmp_path: Path, machine: StartMachine) -> None:
     code = HOLD.replace("sys.argv[1]))", "sys.argv[1]), job='job 7')")
     dead = machine("a", code)
     assert dead.has_it()
@@ -208,7 +218,7 @@ def test_whoever_knows_that_a_job_is_dead_lets_its_run_go(tmp_path: Path, machin
 
 
 def test_a_claim_is_lost_to_a_higher_number(tmp_path: Path) -> None:
-    told = []
+    told: list[Claim] = []
     claim = Claim.take(tmp_path, when_lost=told.append)
     assert claim is not None
     assert not claim.is_lost()
@@ -219,7 +229,7 @@ def test_a_claim_is_lost_to_a_higher_number(tmp_path: Path) -> None:
     assert owner_file(tmp_path, 2).stat().st_mtime > 0
 
 
-def test_what_is_shown_of_a_run_of_another_host(tmp_path: Path, machine) -> None:
+def test_what_is_shown_of_a_run_of_another_host(tmp_path: Path, machine: StartMachine) -> None:
     status = {"state": "running", "hostname": "elsewhere", "pid": 1, "started_at": now()}
     assert not is_lost(tmp_path, status)  # nothing is known
     other = machine("elsewhere")

@@ -92,7 +92,7 @@ def test_a_run_that_another_machine_took_over_is_left_to_it(sweeps: Sweeps) -> N
     taken_over = owner_file(sweeps.path("x1").path, 2)
     taken_over.write_text('{"machine": "another", "hostname": "other", "pid": 7}')
     until(lambda: not sweeps.processes() or len(sweeps.processes()) == 1, "the run goes on here", 60)
-    time.sleep(2)
+    until(lambda: sweeps.is_logged("is being done by another process"), "its launcher has not tried again", 60)
     at_first = sweeps.epochs("x1")
     assert sweep.poll() is None
     assert len(sweeps.starts()) == 1

@@ -20,7 +20,7 @@ MOST_DATASETS = 8
 
 def drawn_column(analysis: Analysis, name: str) -> str:
     """The column of the metric `name` on the units that select. A training time has no units."""
-    return name if name in NO_QUALITY else column(name, analysis.selection.select_by)
+    return name if name in NO_QUALITY else column(name, analysis.criterion.select_by)
 
 
 def has_values(analysis: Analysis, name: str) -> bool:
@@ -35,7 +35,7 @@ def require(analysis: Analysis, *names: str) -> list[str]:
         raise NotDrawn("no run has completed")
     found = [name for name in names if has_values(analysis, name)]
     if not found:
-        raise NotDrawn(f"no completed run has {' or '.join(names)} {analysis.selection.units}")
+        raise NotDrawn(f"no completed run has {' or '.join(names)} {analysis.criterion.units}")
     return found
 
 
@@ -66,7 +66,7 @@ def headline(analysis: Analysis, text: str) -> str:
     """A title: the data set, where it is the only one, what is shown, and on which units."""
     shown = datasets(analysis)
     name = f"{shown[0]}: " if len(shown) == 1 else ""
-    return f"{name}{text} {analysis.selection.units}"
+    return f"{name}{text} {analysis.criterion.units}"
 
 
 def row_title(ax: Axes, analysis: Analysis, dataset: str) -> None:

@@ -33,18 +33,18 @@ def hyperparameter_importance(analysis: Analysis) -> Drawing:
     F. Hutter, H. Hoos, K. Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance", ICML 2014.
     Only what every run of a data set has can be compared: a hyperparameter of one model alone is left out, and named.
     """
-    selection = analysis.selection
-    require(analysis, selection.metric)
+    criterion = analysis.criterion
+    require(analysis, criterion.metric)
     importances: dict[str, dict[str, list[float]]] = {}
     left_out: list[str] = []
     for dataset in datasets(analysis):
         completed = analysis.sweep.completed
-        runs = completed[completed["dataset"] == dataset].dropna(subset=[selection.column])
+        runs = completed[completed["dataset"] == dataset].dropna(subset=[criterion.column])
         swept = [key for key in ("model", *analysis.sweep.hyperparameters) if swept_here(runs, key)]
         shared = [key for key in swept if runs[key].map(_is_there).all()]
         left_out += [key for key in swept if key not in shared]
-        if shared and len(runs) >= _FEWEST_RUNS and runs[selection.column].nunique() > 1:
-            importances[dataset] = _importances(runs, shared, selection.column)
+        if shared and len(runs) >= _FEWEST_RUNS and runs[criterion.column].nunique() > 1:
+            importances[dataset] = _importances(runs, shared, criterion.column)
     if not importances:
         raise NotDrawn(
             f"it needs {_FEWEST_RUNS} completed runs of a data set that differ in a hyperparameter and in result"
@@ -72,7 +72,7 @@ def hyperparameter_importance(analysis: Analysis) -> Drawing:
         ax.set_yticks(range(len(names)), names)
         ax.invert_yaxis()
         ax.set_xlim(0, min(112.0, 1.15 * max(mean + spread for mean, spread in zip(means, spreads, strict=True)) + 6))
-        ax.set_xlabel(f"Importance for the {metric(selection.metric).label} (% of the variance that is explained)")
+        ax.set_xlabel(f"Importance for the {metric(criterion.metric).label} (% of the variance that is explained)")
         row_title(ax, analysis, dataset)
         tidy(ax, "x")
         said.append(f"{dataset}: " + ", ".join(f"{key} {mean:.0f} %" for key, mean in zip(names, means, strict=True)))

@@ -31,12 +31,12 @@ _MOST_LINES, _MOST_BEST = 400, 100
 
 def parallel_coordinates(analysis: Analysis) -> Drawing:
     """An axis per hyperparameter and one for the metric; a line per configuration, bright where it is good."""
-    selection = analysis.selection
-    require(analysis, selection.metric)
+    criterion = analysis.criterion
+    require(analysis, criterion.metric)
     configurations = analysis.configurations
     drawn = {}
     for dataset in datasets(analysis):
-        ranked = configurations.ranked(selection.column, dataset, higher_is_better=selection.higher_is_better)
+        ranked = configurations.ranked(criterion.column, dataset, higher_is_better=criterion.higher_is_better)
         table = configurations.table.loc[_choice(ranked)]
         keys = [key for key in ("model", *analysis.sweep.hyperparameters) if len(distinct(table, key)) > 1]
         if keys and len(table) > 1:
@@ -47,8 +47,8 @@ def parallel_coordinates(analysis: Analysis) -> Drawing:
     figure = new_figure(max(7.0, 1.9 * most + 1), 1.4 + 4.0 * len(drawn))
     notes = []
     for ax, (dataset, (table, keys, total)) in zip(grid_of_axes(figure, len(drawn), 1), drawn.items(), strict=True):
-        values = configurations.means.loc[table.index, selection.column].to_numpy(float)
-        _draw(ax, table, keys, values, selection.metric, selection.higher_is_better)
+        values = configurations.means.loc[table.index, criterion.column].to_numpy(float)
+        _draw(ax, table, keys, values, criterion.metric, criterion.higher_is_better)
         row_title(ax, analysis, dataset)
         if total > len(table):
             notes.append(f"{len(table)} of {total:,} configurations of {dataset}")
@@ -62,7 +62,7 @@ def parallel_coordinates(analysis: Analysis) -> Drawing:
     text = (
         f"Parallel coordinates of {', '.join(dict.fromkeys(key for _, keys, _ in drawn.values() for key in keys))} and "
     )
-    return Drawing(figure, title, f"{text}the {metric(selection.metric).label}, a line for each configuration.")
+    return Drawing(figure, title, f"{text}the {metric(criterion.metric).label}, a line for each configuration.")
 
 
 def _choice(ranked: list[int]) -> list[int]:

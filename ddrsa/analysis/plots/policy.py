@@ -14,7 +14,7 @@ from ddrsa.analysis.plots.data import basis, datasets, headline
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import Look, grid_of_axes, head, legend_below, looks, model_handles, new_figure, tidy
 from ddrsa.analysis.results import policy_curves
-from ddrsa.analysis.words import named
+from ddrsa.analysis.sentences import named
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis

@@ -32,12 +32,12 @@ def critical_difference(analysis: Analysis) -> Drawing:
     For each data set the best configuration of each model, where there are three models, and the ten best
     configurations. J. Demsar, "Statistical Comparisons of Classifiers over Multiple Data Sets", JMLR 7, 2006.
     """
-    selection, configurations = analysis.selection, analysis.configurations
-    require(analysis, selection.metric)
-    values = configurations.by_repeat(selection.column)
+    criterion, configurations = analysis.criterion, analysis.configurations
+    require(analysis, criterion.metric)
+    values = configurations.by_repeat(criterion.column)
     diagrams: list[tuple[str, pd.DataFrame]] = []
     for dataset in datasets(analysis):
-        ranked = configurations.ranked(selection.column, dataset, higher_is_better=selection.higher_is_better)
+        ranked = configurations.ranked(criterion.column, dataset, higher_is_better=criterion.higher_is_better)
         best: dict[Any, int] = {}
         for number in ranked:
             best.setdefault(configurations.table.loc[number, "model"], number)
@@ -56,9 +56,9 @@ def critical_difference(analysis: Analysis) -> Drawing:
     figure = new_figure(10.5, 1.0 + sum(heights))
     axes = figure.subplots(len(diagrams), 1, squeeze=False, gridspec_kw={"height_ratios": heights}).ravel()
     said = [
-        _draw(ax, name, table, selection.higher_is_better) for ax, (name, table) in zip(axes, diagrams, strict=True)
+        _draw(ax, name, table, criterion.higher_is_better) for ax, (name, table) in zip(axes, diagrams, strict=True)
     ]
-    title = headline(analysis, f"ranks by the {metric(selection.metric).label}")
+    title = headline(analysis, f"ranks by the {metric(criterion.metric).label}")
     head(
         figure,
         title,

@@ -25,7 +25,7 @@ def sweep_comparison(analysis: Analysis) -> Drawing:
     if table is None:
         raise NotDrawn("the sweeps have no run in common, so they are read as parts of one")
     panels = []
-    for name in dict.fromkeys([*_METRICS, analysis.selection.metric]):
+    for name in dict.fromkeys([*_METRICS, analysis.criterion.metric]):
         rows = table[table["metric"] == drawn_column(analysis, name)]
         if not rows.empty:
             panels.append((name, rows.head(_MOST_ROWS)))

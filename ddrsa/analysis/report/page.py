@@ -22,8 +22,8 @@ from ddrsa.analysis.report.environment import SweepOrigin, origin_of
 from ddrsa.analysis.report.failures import failure_groups
 from ddrsa.analysis.report.images import embedded
 from ddrsa.analysis.report.run_table import run_table
+from ddrsa.analysis.sentences import number, sentences
 from ddrsa.analysis.statistics import Estimate
-from ddrsa.analysis.words import number, sentences
 from ddrsa.rundir.files import atomic_write, now
 from ddrsa.rundir.states import State
 
@@ -171,4 +171,4 @@ def _comparison(analysis: Analysis) -> Mapping[str, Any] | None:
 
 def _compared(analysis: Analysis) -> list[str]:
     """The metrics that tell whether one sweep is better than another; the file has all numbers."""
-    return [analysis.selection.metric, *CRITERIA, "training_time_seconds"]
+    return [analysis.criterion.metric, *CRITERIA, "training_time_seconds"]

@@ -68,24 +68,24 @@ class RunTable:
 
 def run_table(analysis: Analysis) -> RunTable:
     """Every run: its directory, state, model, what was swept, and the metrics by which configurations are judged."""
-    sweep, selection = analysis.sweep, analysis.selection
+    sweep, criterion = analysis.sweep, analysis.criterion
     table = analysis.tables["runs"]
     several = table["dataset"].nunique() > 1
     names = ["directory", "state", *(["sweep"] if "sweep" in table else []), *(["dataset"] if several else []), "model"]
     swept = [key for key in [*sweep.hyperparameters, *sweep.repeats] if key not in names]
-    numbers = list(dict.fromkeys([selection.column, *_metrics(sweep.metrics), "training_time_seconds"]))
-    by = selection.column if selection.column in table else None
+    numbers = list(dict.fromkeys([criterion.column, *_metrics(sweep.metrics), "training_time_seconds"]))
+    by = criterion.column if criterion.column in table else None
     if by is not None:
-        table = table.sort_values(by, ascending=not selection.higher_is_better, na_position="last", kind="stable")
+        table = table.sort_values(by, ascending=not criterion.higher_is_better, na_position="last", kind="stable")
     keys = [key for key in dict.fromkeys([*names, *swept, *numbers]) if key in table]
     columns = [_column(table, key, "link" if key == "directory" else "") for key in keys]
     data = [[_value(value) for value in table[key].tolist()] for key in keys]
-    return RunTable(columns, data, None if by is None else keys.index(by), selection.higher_is_better)
+    return RunTable(columns, data, None if by is None else keys.index(by), criterion.higher_is_better)
 
 
 def _metrics(known: list[str]) -> list[str]:
     """The metrics to show: on the test units, and on the validation units."""
-    return [name for criterion in CRITERIA for name in (criterion, column(criterion, "validation")) if name in known]
+    return [name for each in CRITERIA for name in (each, column(each, "validation")) if name in known]
 
 
 def _column(table: pd.DataFrame, key: str, kind: str) -> Column:

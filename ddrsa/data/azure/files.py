@@ -20,7 +20,7 @@ from ddrsa.data.azure.rows import make_sequences
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SIGNALS = ("volt", "rotate", "pressure", "vibration")
 # What may stand in the third column of each event file; fixed, so that any slice of the data has the same features.
@@ -127,7 +127,7 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
     else:
         wrong = table.loc[~table[kind.columns[-1]].isin(kind.values), kind.columns[-1]]
         if len(wrong):
-            raise DataError(f"{path}: {kind.columns[-1]} is {wrong.tolist()[0]!r}, allowed: {', '.join(kind.values)}")
+            raise DataError(f"{path}: {kind.columns[-1]} is {wrong.tolist()[0]!r}: allowed is {', '.join(kind.values)}")
     if "age" in table:
         table["age"] = _numbers(path, table["age"])
         if table["age"].isna().any():
@@ -136,7 +136,7 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
             )
     distinct = table.drop_duplicates(ignore_index=True)
     if len(distinct) < len(table):
-        logger.warning("%s: %d rows that stand there twice are left out", path.name, len(table) - len(distinct))
+        log.warning("%s: %d rows that stand there twice are left out", path.name, len(table) - len(distinct))
     return distinct
 
 

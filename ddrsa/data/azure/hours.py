@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SHORTEST_SEQUENCE = 3
 """Hours; a shorter one has no full window of telemetry."""
@@ -80,7 +80,7 @@ def sequence_spans(
     long_enough = ends - starts + 1 >= SHORTEST_SEQUENCE
     dropped = ~long_enough & observed
     if dropped.any():
-        logger.warning(
+        log.warning(
             "%d failures less than %d hours after another or after the first telemetry are left out",
             dropped.sum(),
             SHORTEST_SEQUENCE,
@@ -115,5 +115,5 @@ def fill_gaps(
     sequence[starts] = 1
     filled = pd.DataFrame(values).groupby(np.cumsum(sequence)).ffill().to_numpy()
     hours = int(missing.any(axis=1).sum())
-    logger.warning("telemetry is missing in %d of %d hours; the last values before it stand there", hours, len(values))
+    log.warning("telemetry is missing in %d of %d hours; the last values before it stand there", hours, len(values))
     return np.asarray(filled)

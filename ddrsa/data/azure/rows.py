@@ -18,7 +18,7 @@ from ddrsa.data.azure.hours import Grid, Records, fill_gaps, make_grid, sequence
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 SHORT_WINDOW, LONG_WINDOW = 3, 24
 """Hours of the windows of telemetry; errors are counted over the long one."""
@@ -47,7 +47,7 @@ def make_sequences(
     grid = make_grid(records.telemetry)
     failed, inside = grid.cells(records.failures)
     if not inside.all():
-        logger.info("%d of %d failures lie outside the telemetry and are left out", (~inside).sum(), len(inside))
+        log.info("%d of %d failures lie outside the telemetry and are left out", (~inside).sum(), len(inside))
     starts, ends, observed = sequence_spans(grid, np.sort(failed))
     telemetry = fill_gaps(records.telemetry, signals, grid, starts)
 
@@ -61,7 +61,7 @@ def make_sequences(
     enough = np.isfinite(telemetry[cell]).all(axis=1)
     enough &= np.isfinite(telemetry[np.maximum(cell - 1, starts[span])]).all(axis=1)
     if not enough.all():
-        logger.warning("%d rows before the first telemetry of their sequence are left out", (~enough).sum())
+        log.warning("%d rows before the first telemetry of their sequence are left out", (~enough).sum())
         span, step, cell = span[enough], step[enough], cell[enough]
     if not len(cell):
         raise DataError("the telemetry holds no failure and no machine that runs for a whole step: there are no rows")
@@ -147,6 +147,6 @@ def _replacement_features(
         since = np.where(known, key % hours_of_all, grid.first_hour[number])
         if not known.all():
             machines = np.unique(grid.machine[cell][~known])
-            logger.info("%s of %d machines has no replacement before some rows", kind, len(machines))
+            log.info("%s of %d machines has no replacement before some rows", kind, len(machines))
         features[f"days_since_{kind}"] = (grid.hour[cell] - since) / 24
     return features

@@ -14,7 +14,7 @@ from ddrsa.data.cmapss.text_format import read_rul, read_table, sequences_from_t
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def source_files(data_dir: Path, subset: str) -> tuple[Path, Path | None, Path | None]:
@@ -29,7 +29,7 @@ def source_files(data_dir: Path, subset: str) -> tuple[Path, Path | None, Path |
     train = _required(folder, f"train_{subset}.txt", subset)
     test, rul = _find(folder, f"test_{subset}.txt"), _find(folder, f"RUL_{subset}.txt")
     if test is None and rul is None:
-        logger.warning("%s has no test_%s.txt and RUL_%s.txt: no official test set", folder, subset, subset)
+        log.warning("%s has no test_%s.txt and RUL_%s.txt: no official test set", folder, subset, subset)
         return train, None, None
     return train, _required(folder, f"test_{subset}.txt", subset), _required(folder, f"RUL_{subset}.txt", subset)
 

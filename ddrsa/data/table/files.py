@@ -13,7 +13,7 @@ import pandas as pd
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FILE_UNIT = "file"
 """The unit column where each file is one unit."""
@@ -28,7 +28,7 @@ def find_table_files(path: str) -> list[Path]:
     if expanded.is_file():
         return [expanded]
     if expanded.is_dir():
-        raise DataError(f"dataset.path={path} is a folder, allowed: a file, or a pattern such as '{path}/*.csv'")
+        raise DataError(f"dataset.path={path} is a folder: allowed is a file, or a pattern such as '{path}/*.csv'")
     found = sorted(Path(name) for name in glob.glob(str(expanded), recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
     files = [name for name in found if name.is_file()]
     if not files:
@@ -52,7 +52,7 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
         tables.append(table)
     if options.unit_column is None:
         tables = [table.assign(**{FILE_UNIT: number}) for number, table in enumerate(tables, start=1)]
-        logger.info("each of the %d files is one unit, numbered in the order of their names", len(files))
+        log.info("each of the %d files is one unit, numbered in the order of their names", len(files))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def find_lives(
 def _ids(unit_names: pd.Index, code_of_life: NDArray[np.int64], split: bool) -> NDArray[np.int64]:
     if not split and pd.api.types.is_integer_dtype(unit_names.dtype):
         return unit_names.to_numpy(np.int64)[code_of_life]
-    logger.info("the units are numbered from 1, in the order of their names")
+    log.info("the units are numbered from 1, in the order of their names")
     return np.arange(1, len(code_of_life) + 1)
 
 
@@ -143,9 +143,9 @@ def _after_event(
             "leaves such rows out, new_unit makes units of them"
         )
     if options.after_event == "drop":
-        logger.warning("%d rows of %d units lie after their event and are left out", after.sum(), units)
+        log.warning("%d rows of %d units lie after their event and are left out", after.sum(), units)
         return ~after, np.zeros_like(before)
-    logger.info("%d units come back after an event; each of their lives is a unit, split together", units)
+    log.info("%d units come back after an event; each of their lives is a unit, split together", units)
     return np.ones_like(after), before
 
 

@@ -19,7 +19,7 @@ from ddrsa.data.table.lives import Lives, find_lives
 from ddrsa.data.table.steps import Steps, regular_steps, resampled_steps
 from ddrsa.errors import DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 
 def read_table_sequences(files: list[Path], options: TableOptions) -> Sequences:
@@ -66,7 +66,7 @@ def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
     time, dates = times(table, options.time_column)
     ordered = pd.DataFrame({"unit": unit, "time": time}).sort_values(["unit", "time"], kind="stable")
     if (np.diff(ordered.index) < 0).any():
-        logger.info("the rows are sorted by %s and %s", unit_column, options.time_column)
+        log.info("the rows are sorted by %s and %s", unit_column, options.time_column)
     repeated = ordered.duplicated(["unit", "time"])
     if repeated.any():
         same = table.loc[ordered.index].duplicated()
@@ -74,7 +74,7 @@ def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
             row = np.flatnonzero(repeated & ~same)[0]
             when = table[options.time_column].loc[ordered.index].iloc[row]
             raise DataError(f"unit {ordered['unit'].iloc[row]} has two different rows at {options.time_column} {when}")
-        logger.warning("%d rows that stand there twice are left out", repeated.sum())
+        log.warning("%d rows that stand there twice are left out", repeated.sum())
         ordered = ordered[~repeated]
     return find_lives(table.loc[ordered.index], ordered["unit"], ordered["time"].to_numpy(), dates, options)
 
@@ -93,7 +93,7 @@ def _without_missing(
     if empty and len(empty) == rows.shape[1]:
         raise DataError(f"no feature has a value: {', '.join(empty)}")
     if empty:
-        logger.warning("left out because they have no value in any row: %s", ", ".join(empty))
+        log.warning("left out because they have no value in any row: %s", ", ".join(empty))
         rows, missing, counts = rows.drop(columns=empty), missing.drop(columns=empty), counts.drop(empty)
     if not missing.to_numpy().any():
         return rows, np.ones(len(rows), dtype=np.bool_)
@@ -110,13 +110,11 @@ def _without_missing(
                 f"column {column} has no value in any row of unit {lives.names[of_life.index[~of_life][0]]} "
                 f"({(~of_life).sum()} units in all); name it in dataset.exclude_columns, or leave such units out"
             )
-        logger.warning(
-            "%s: %d of %d values are missing, the last before each is taken", column, counts[column], len(rows)
-        )
+        log.warning("%s: %d of %d values are missing, the last before each is taken", column, counts[column], len(rows))
     filled = rows.groupby(steps.life, observed=True).ffill()
     kept = filled.notna().all(axis=1).to_numpy()
     if not kept.all():
-        logger.warning("%d rows before the first value of a feature in their unit are left out", (~kept).sum())
+        log.warning("%d rows before the first value of a feature in their unit are left out", (~kept).sum())
     gone = np.setdiff1d(steps.life, steps.life[kept])
     if len(gone):
         raise DataError(f"unit {lives.names[gone[0]]} has no row from which on every feature has a value")

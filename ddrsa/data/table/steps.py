@@ -13,7 +13,7 @@ from ddrsa.data.options import TableOptions
 from ddrsa.data.table.lives import Lives
 from ddrsa.errors import ConfigError, DataError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-6
 """Of a step: times that are stored in binary are never exact."""
@@ -82,7 +82,7 @@ def resampled_steps(
     position = np.arange(len(life)) - np.repeat(np.cumsum(counts) - counts, counts)
     resampled = pd.DataFrame(taken).reindex(pd.MultiIndex.from_arrays([life, position]))
     empty = len(life) - len(np.unique(np.stack([lives.life, number]), axis=1).T)
-    logger.info("%d rows are resampled to %d steps of %s, %d of them empty", len(rows), len(life), options.step, empty)
+    log.info("%d rows are resampled to %d steps of %s, %d of them empty", len(rows), len(life), options.step, empty)
     return Steps(life, (event_step[life] - position).astype(np.float64)), resampled
 
 
@@ -103,10 +103,10 @@ def _step(options: TableOptions, dates: bool) -> float:
         seconds = pd.Timedelta(options.step) / pd.Timedelta(seconds=1)
     except ValueError as error:
         raise ConfigError(
-            f"dataset.step is {options.step!r}, allowed: a duration of a fixed length such as 30min, 15h or 1D"
+            f"dataset.step={options.step}: allowed is a duration of a fixed length such as 30min, 15h or 1D"
         ) from error
     if seconds <= 0:
-        raise ConfigError(f"dataset.step is {options.step!r}, allowed: a duration above 0")
+        raise ConfigError(f"dataset.step={options.step}: allowed is a duration above 0")
     return float(seconds)
 
 

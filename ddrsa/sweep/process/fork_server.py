@@ -3,14 +3,15 @@
 The launcher starts it (`ddrsa.sweep.process.fork_client`) and holds the other end of its control socket. Nothing
 outlives its launcher: when that end is closed, however the launcher died, the server kills all that it started. Should
 the server be killed itself, the kernel kills its children (PR_SET_PDEATHSIG). It has one thread, as fork needs it.
-Linux only.
+
+Why not multiprocessing's forkserver: its children outlive it and its clients, stay in the terminal's session, where
+Ctrl+C reaches them, have no process group to be killed as a whole, and are reaped without their peak memory.
 """
 
 from __future__ import annotations
 
 import atexit
 import copy
-import ctypes
 import gc
 import importlib
 import json
@@ -24,23 +25,18 @@ import traceback
 from typing import Any
 
 import cloudpickle
-import psutil
 from hydra.core.utils import configure_log
 from omegaconf import OmegaConf
 
 from ddrsa.sweep.process.attempt import Attempt, Context, restore_context
 from ddrsa.sweep.process.cores import share_cores
-
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
+from ddrsa.sweep.process.tree import adopt_orphans, die_with_parent, kill_descendants, signal_group, signal_tree
 
 
 def main(control_descriptor: int) -> None:
     """Serve the launcher at the other end of the socket `control_descriptor` until it is gone."""
     control = socket.socket(fileno=control_descriptor)
-    libc = ctypes.CDLL(None, use_errno=True)
-    # Descendants of a run whose own parent has died become children of the server, so that it can end them as well.
-    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     # A process that has used CUDA cannot be forked: torch, where it is preloaded, shall look for GPUs without it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     share_cores()
@@ -54,7 +50,7 @@ def main(control_descriptor: int) -> None:
     gc.collect()
     gc.freeze()
     _send(control, event="ready")
-    attempt = Server(control, libc).serve()
+    attempt = Server(control).serve()
     if attempt is None:
         return
     _become_attempt(attempt, context)
@@ -106,9 +102,8 @@ def _become_attempt(attempt: Attempt, context: Context) -> None:
 class Server:
     """Starts, ends and reaps the processes of the attempts."""
 
-    def __init__(self, control: socket.socket, libc: Any) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self.control = control
-        self.libc = libc
         self.attempts: dict[int, int] = {}  # process id -> number that the launcher gave
 
     def serve(self) -> Attempt | None:
@@ -157,9 +152,7 @@ class Server:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             # Its own session: Ctrl+C at the terminal does not reach it, and its group can be killed as a whole.
             os.setsid()
-            self.libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != server:  # the server died before the line above
-                os._exit(1)
+            die_with_parent(server)
             return 0
         self.attempts[pid] = number
         _send(self.control, event="started", number=number, pid=pid)
@@ -177,7 +170,7 @@ class Server:
             number = self.attempts.pop(pid, None)
             if number is None:
                 continue
-            _kill_group(pid, signal.SIGKILL)
+            signal_group(pid, signal.SIGKILL)
             code = os.waitstatus_to_exitcode(status)
             _send(self.control, event="ended", number=number, exit_code=code, peak_memory=usage.ru_maxrss * 1024)
 
@@ -185,42 +178,13 @@ class Server:
         """Send a signal to the attempt, its group and all its descendants, in whatever group they are."""
         for pid, other in self.attempts.items():
             if other == number:
-                # Found before the first one dies: the orphans could no longer be told from those of other attempts.
-                descendants = _descendants(pid)
-                _kill_group(pid, signal_number)
-                for process in descendants:
-                    _kill(process, signal_number)
+                signal_tree(pid, signal_number)
                 return
 
     def end_everything(self) -> None:
-        """Kill all descendants, again until there are none: a process may fork while the others are killed."""
+        """Kill all descendants."""
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
-        while descendants := _descendants(os.getpid()):
-            for process in descendants:
-                _kill(process, signal.SIGKILL)
-            psutil.wait_procs(descendants, timeout=1)
-
-
-def _descendants(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _kill(process: psutil.Process, signal_number: int) -> None:
-    # psutil compares the time of birth, so a process id that was given again is never hit.
-    try:
-        process.send_signal(signal_number)
-    except psutil.NoSuchProcess:
-        return
-
-
-def _kill_group(pid: int, signal_number: int) -> None:
-    try:
-        os.killpg(pid, signal_number)
-    except ProcessLookupError:
-        return
+        kill_descendants()
 
 
 def _send(control: socket.socket, **content: Any) -> None:

@@ -1,4 +1,4 @@
-"""`python -m ddrsa.sweep best DIR`: the best trial of a search, and the command that trains it again in full."""
+"""Best trial of a search, and the command that trains it again in full: `python -m ddrsa.sweep best DIR`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
+from ddrsa.overrides import override_key
 from ddrsa.rundir.files import read_json
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 from ddrsa.sweep.search.study import StudyAddress, find_study
@@ -21,7 +22,7 @@ from ddrsa.sweep.search.trials import job_of
 
 # Options of Hydra that say where the config is; each has a value.
 _CONFIG_OPTIONS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
-# They say how a sweep is done, and do nothing to a single run but to be refused by it.
+# Options of a sweep, which a single run refuses.
 _OF_THE_SWEEP = ("only", "exclude", "zip", "dry_run")
 
 
@@ -68,7 +69,7 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # Of another program at the same study: what was fixed there is not known.
         print("the overrides of its job are not in the study, so there is no command that trains it again")
         return
-    kept = [text for text in overrides if text.lstrip("+~").partition("=")[0] not in _OF_THE_SWEEP]
+    kept = [text for text in overrides if override_key(text) not in _OF_THE_SWEEP]
     print("train it again, in full:")
     print(f"  {shlex.join([*command, *kept])}")
 

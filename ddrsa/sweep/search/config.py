@@ -11,6 +11,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.config import PLUGINS
 
@@ -82,10 +83,7 @@ class OptunaSweeperConf:
                 )
 
     def _require(self, key: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            value = getattr(self, key)
-            shown = f"[{','.join(map(str, value))}]" if isinstance(value, list) else value
-            raise ConfigError(f"hydra.sweeper.{key}={shown}: allowed is {allowed}")
+        require(f"hydra.sweeper.{key}", getattr(self, key), holds, allowed)
 
 
 # What is null is left to Optuna, whose defaults change from version to version; it stands here so that the command line

@@ -1,4 +1,4 @@
-"""The lock on a journal file of Optuna that ends with its holder."""
+"""Lock on a journal file of Optuna that ends with its holder."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import logging
 from pathlib import Path
 
 from filelock import FileLock
-from optuna.storages.journal import JournalFileOpenLock
+
+from ddrsa.sweep.search.compat_optuna import BaseJournalFileLock
 
 log = logging.getLogger(__name__)
 
 
-class JournalLock(JournalFileOpenLock):
+class JournalLock(BaseJournalFileLock):
     """A lock of the kernel on a file beside the journal.
 
     Optuna's own locks are files that stand for the lock by being there: what a killed process leaves behind stops all
@@ -20,7 +21,6 @@ class JournalLock(JournalFileOpenLock):
     """
 
     def __init__(self, journal: Path) -> None:
-        super().__init__(str(journal))
         self.journal = journal
         # Not Optuna's name: its dashboard would wait for a file that is never deleted.
         self._lock = FileLock(journal.with_name(f".{journal.name}.flock"))
@@ -36,7 +36,7 @@ class JournalLock(JournalFileOpenLock):
         return True
 
     def release(self) -> None:
-        """Let it go."""
+        """Release the lock."""
         self._lock.release()
 
     def _cut_off_half_a_line(self) -> None:

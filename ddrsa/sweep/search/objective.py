@@ -1,4 +1,4 @@
-"""The values of a trial: what its task returned, or metrics that its run wrote."""
+"""Values of a trial: returned by its task, or metrics that its run wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`report`: what a run tells the search that it is a trial of, and whether the search wants it to end."""
+"""`report`: the intermediate values of a run for its search, whose answer is whether the run should end."""
 
 from __future__ import annotations
 

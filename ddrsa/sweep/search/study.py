@@ -1,6 +1,6 @@
-"""The study of a search: where it is kept, and its sampler and pruner, as `hydra.sweeper` describes them.
+"""Study of a search: its storage, sampler and pruner, as `hydra.sweeper` describes them.
 
-The sweeper opens it, each run does to report its epochs, and so does whoever looks at it later.
+Opened by the sweeper, by each run to report its epochs, and by the commands that show a search.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.search.journal_lock import JournalLock
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ _OLD_KEYS = frozenset(
 
 @dataclass(frozen=True)
 class StudyAddress:
-    """Where a study is.
+    """Place of a study.
 
     storage: URL of a database, path of a journal file, config of an `optuna.storages` class; None is the journal in
         `sweep_dir`. name: of the study. sweep_dir, working_dir: absolute; relative paths count from the second.
@@ -187,11 +188,7 @@ def is_grid(config: Any) -> bool:
 
 
 def _target(key: str, values: Mapping[str, Any]) -> Any:
-    path = values.get("_target_")
-    try:
-        return get_object(str(path))
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(f"hydra.sweeper.{key}._target_ is {path!r}, which cannot be used: {error}") from error
+    return find_object(f"hydra.sweeper.{key}._target_", str(values.get("_target_")))
 
 
 def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""`hydra/sweeper=optuna`: Hydra's sweeper plugin around the search."""
+"""Hydra's sweeper plugin around a search: `hydra/sweeper=optuna`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The trials of a study: asked for, told, and taken up again where a search was cut off."""
+"""Trials of a study: asked for, told, and taken up again where a search was cut off."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ddrsa.rundir.locked_files import LockedFile, read_held
 from ddrsa.rundir.sweep_files import OWNERS
+from ddrsa.sweep.search import compat_optuna
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,6 @@ class Trials:
         self.sweep_dir = sweep_dir
         self.sampler = sampler
         self.exhausted = False  # the sampler has no other values
-        self._storage = study._storage
         self._mutex = FileLock(sweep_dir / _MUTEX)
         self._owners = sweep_dir / OWNERS
         self._mine: dict[int, Trial] = {}
@@ -120,14 +119,13 @@ class Trials:
             self.tell(trial, other.values)
             return
         for step, value in other.intermediate_values.items():
-            self._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+            compat_optuna.set_intermediate_value(self.study, trial, step, value)
         self.prune(trial)
 
     def give_back(self, trial: Trial) -> None:
         """Let the trial wait for the next start of the search."""
         self._mine.pop(trial.number, None)
-        with suppress(optuna.exceptions.UpdateFinishedTrialError):
-            self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        compat_optuna.requeue(self.study, trial)
 
     def with_run(self, run: str) -> FrozenTrial | None:
         """A trial with this run that has a result: COMPLETE, else PRUNED."""
@@ -139,15 +137,15 @@ class Trials:
         return None
 
     def recover(self) -> int:
-        """Let the trials wait whose processes have gone; returns how many. Those of living ones are left alone."""
+        """Requeue every RUNNING trial whose process has died; returns their number."""
         recovered = 0
         with self._mutex:
             for trial in self._all():
                 if trial.state != TrialState.RUNNING or trial.number in self._mine or self._is_done_elsewhere(trial):
                     continue
-                self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
-                log.info("trial %d was cut off: it goes on", trial.number)
-                recovered += 1
+                if compat_optuna.requeue(self.study, trial):  # unless its process told how it ended meanwhile
+                    log.info("trial %d was cut off: it goes on", trial.number)
+                    recovered += 1
         return recovered
 
     def _is_done_elsewhere(self, trial: FrozenTrial) -> bool:
@@ -163,12 +161,7 @@ class Trials:
         return unknown or read_held(file) is not None
 
     def _tell(self, trial: Trial, state: TrialState, values: Sequence[float] | None = None) -> None:
-        try:
-            self.study.tell(trial, values if values is None else list(values), state=state, skip_if_finished=True)
-        except RuntimeError as error:
-            # Some samplers end the search when they have tried everything; Optuna knows that only of `optimize`.
-            if "Study.stop" not in str(error):
-                raise
+        if compat_optuna.tell(self.study, trial, state, values if values is None else list(values)):
             self.exhausted = True
         self._mine.pop(trial.number, None)
 
@@ -177,6 +170,6 @@ class Trials:
 
 
 def job_of(trial: FrozenTrial) -> dict[str, Any]:
-    """What `Trials.note` wrote of a trial: `overrides`, `run` and `directory`; empty where it wrote nothing."""
+    """The note of a trial by `Trials.note`: `overrides`, `run` and `directory`; empty where there is none."""
     job: dict[str, Any] = trial.user_attrs.get(JOB, {})
     return job

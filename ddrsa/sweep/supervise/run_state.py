@@ -26,6 +26,7 @@ class SupervisedRun:
     attempts: int = 0
     began: float = 0.0
     claim: Claim | None = None
+    is_elsewhere: bool = False  # another process works on it, and that has been logged
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
     waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
@@ -76,9 +77,4 @@ class UnwrittenStates:
 
 def read_status(run: PlannedRun) -> dict[str, Any]:
     """The status.json of `run`; empty where there is none, where it is damaged, or where it is another run's."""
-    try:
-        status = RunDirectory(run.directory).read_status() or {}
-    except ValueError as error:
-        log.warning("%s; the run is taken as one that has not ended", error)
-        return {}
-    return status if status.get("run_id") == run.identity else {}
+    return RunDirectory(run.directory).status_or_empty(run.identity, warn=True)

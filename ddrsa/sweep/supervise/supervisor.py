@@ -199,13 +199,13 @@ class Supervisor:
             claim.release()
             self._leave_alone(task)
             return False
-        task.claim = claim
+        task.claim, task.is_elsewhere = claim, False
         return True
 
     def _leave_alone(self, task: SupervisedRun) -> None:
-        if task.began == 0:
+        if not task.is_elsewhere:
             log.info("run %d is being done by another process: left alone, %s", task.run.number, task.run.directory)
-            task.began = -1.0
+            task.is_elsewhere = True
         self._elsewhere.append(task)
         self._next_look = self._next_look or time.monotonic() + self.look_seconds
 

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -78,25 +77,23 @@ def test_gpus_are_those_that_ray_gives(sweeps: Sweeps, on_ray: list[str]) -> Non
     sweeps.do(dict.fromkeys(range(4), "wait"))
     sweep = sweeps.start("x=range(4)", *on_ray, "+hydra.launcher.ray.remote.num_gpus=1")
     until(lambda: len(sweeps.starts()) == 2, "no run has begun", PATIENCE)
-    time.sleep(2)
+    (sweeps.directory / "go").touch()
+    exit_code, output = sweeps.finish(sweep, PATIENCE)
+    assert exit_code == 0, output
     starts = sweeps.starts()
     # Each node has one GPU, and each run one of them to itself, without a lease.
-    assert [start["environ"]["CUDA_VISIBLE_DEVICES"] for start in starts] == ["0", "0"]
+    assert [start["environ"]["CUDA_VISIBLE_DEVICES"] for start in starts] == ["0"] * 4
     assert {start["environ"]["DDRSA_GIVEN_GPU"] for start in starts} == {"alone"}
     assert {start["environ"]["DDRSA_CPUS"] for start in starts} == {"1"}
     assert not (sweeps.directory / "leases").exists()
-    (sweeps.directory / "go").touch()
-    output, _ = sweep.communicate(timeout=PATIENCE)
-    assert sweep.returncode == 0, output
+    assert starts[2]["at"] > (sweeps.directory / "go").stat().st_mtime
 
 
 def test_interrupts(sweeps: Sweeps, on_ray: list[str]) -> None:
     sweeps.do(dict.fromkeys(range(6), "sleep"))
     sweep = sweeps.start("x=range(6)", *on_ray, "hydra.launcher.n_jobs=6")
     until(lambda: len(sweeps.starts()) == 4, "the runs have not begun", PATIENCE)
-    sweep.send_signal(signal.SIGINT)
-    time.sleep(1)
-    sweep.send_signal(signal.SIGINT)
+    sweeps.interrupt(sweep, signal.SIGINT, signal.SIGINT)
     output, _ = sweep.communicate(timeout=PATIENCE)
     assert sweep.returncode == 130, output
     assert set(sweeps.states().values()) == {"interrupted"}

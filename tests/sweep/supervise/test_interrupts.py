@@ -125,3 +125,16 @@ def test_a_run_that_another_process_works_on_is_left_alone(sweeps: Sweeps) -> No
     assert sweeps.finish(first)[0] == 0
     assert sorted(start["x"] for start in sweeps.starts()) == [0, 1]
     assert sweeps.epochs("x0") == list(range(1, 61))
+
+
+def test_a_run_that_another_launcher_leaves_undone_has_its_whole_time(sweeps: Sweeps) -> None:
+    sweeps.do({0: "epochs"})
+    first = sweeps.start("x=0", "count=100")
+    until(lambda: sweeps.epochs("x0"), "the run is not under way")
+    second = sweeps.start("x=0", "count=100", "hydra.launcher.timeout=1")
+    until(lambda: sweeps.is_logged("is being done by another process"), "the second has not begun")
+    first.kill()
+    exit_code, output = sweeps.finish(second)
+    assert exit_code == 0, output
+    assert sweeps.states() == {"x0": "completed"}
+    assert sweeps.status("x0")["attempt"] == 2

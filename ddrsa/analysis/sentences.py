@@ -1,4 +1,4 @@
-"""The answer in words."""
+"""Sentences of an answer, for the terminal, the report and the JSON."""
 
 from __future__ import annotations
 

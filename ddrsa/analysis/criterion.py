@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """What somebody asked for, of `Selection`; None leaves it to the runs.
+    """What somebody asked for, of `Criterion`; None leaves it to the runs.
 
     Raises ConfigError where `select_by` is none of the units that can be chosen.
     """
@@ -26,15 +26,15 @@ class Choice:
         if self.select_by is not None and self.select_by not in SELECT_BY:
             raise ConfigError(f"select_by={self.select_by}: allowed are {' and '.join(SELECT_BY)}")
 
-    def for_runs(self, sweep: Sweep) -> Selection:
-        """The selection among the runs of `sweep`: of models `rul_mae` on the validation units.
+    def for_runs(self, sweep: Sweep) -> Criterion:
+        """The criterion among the runs of `sweep`: of models `rul_mae` on the validation units.
 
         Of scripts their numbers as they report them: that which is the `scripts.objective` of all, or the only one.
         """
         jobs = sweep.completed.get("scripts.job")  # of the others the config may be damaged
         of_scripts = jobs is not None and len(jobs) > 0 and bool(jobs.notna().all())
         name = self.metric or (_metric_of_scripts(sweep) if of_scripts else None) or DEFAULT_METRIC
-        return Selection(name, self.select_by or (SCRIPT if of_scripts else "validation"))
+        return Criterion(name, self.select_by or (SCRIPT if of_scripts else "validation"))
 
 
 def _metric_of_scripts(sweep: Sweep) -> str | None:
@@ -44,7 +44,7 @@ def _metric_of_scripts(sweep: Sweep) -> str | None:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Criterion:
     """What decides which configuration is best: the mean over its repeats of one metric.
 
     metric: its name, without a prefix; select_by: one of `UNITS`, the units that it is taken on.

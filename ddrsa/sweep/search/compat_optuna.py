@@ -1,0 +1,70 @@
+"""Private parts of Optuna that a search needs, each behind a function and with a test of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from optuna import Study
+from optuna.distributions import FloatDistribution, IntDistribution
+
+# Seen in 4.0 to 5.0. The type that JournalFileBackend takes as its lock; the public locks are classes derived from it.
+from optuna.storages.journal._file import BaseJournalFileLock as BaseJournalFileLock
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+
+def requeue(study: Study, trial: Trial | FrozenTrial) -> bool:
+    """Make a RUNNING trial WAITING, so that `study.ask` gives it again with the same values; False where it has ended.
+
+    Optuna's public `enqueue_trial` would make another trial of it.
+
+    Uses `Study._storage` and `Trial._trial_id`, seen in 4.0 to 5.0; the error got a class of its own in 4.4.
+    """
+    try:
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+    except RuntimeError:
+        return False
+    return True
+
+
+def set_intermediate_value(study: Study, trial: Trial | FrozenTrial, step: int, value: float) -> None:
+    """Report a value of a RUNNING trial.
+
+    Optuna's public `Trial.report` needs a `Trial`, and only the process that asked for the trial has one.
+
+    Uses `Study._storage` and `Trial._trial_id`, seen in 4.0 to 5.0.
+    """
+    study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+
+
+def trial_of(study: Study, number: int) -> FrozenTrial:
+    """The trial as it is in the storage now. Raises KeyError where there is none.
+
+    Optuna's public `Study.trials` reads all of them, which is too much after each epoch.
+
+    Uses `Study._storage` and `Study._study_id`, seen in 4.0 to 5.0.
+    """
+    storage = study._storage
+    return storage.get_trial(storage.get_trial_id_from_study_id_trial_number(study._study_id, number))
+
+
+def tell(study: Study, trial: Trial, state: TrialState, values: Sequence[float] | None) -> bool:
+    """`study.tell`; returns whether the sampler has tried all its values.
+
+    A grid sampler then calls `Study.stop`, which Optuna allows within `Study.optimize` only, and tells by the text of
+    a RuntimeError, after the trial was told; seen in 4.0 to 5.0.
+    """
+    try:
+        study.tell(trial, values, state=state, skip_if_finished=True)
+    except RuntimeError as error:
+        if "Study.stop" not in str(error):
+            raise
+        return True
+    return False
+
+
+def contains(distribution: IntDistribution | FloatDistribution, number: float) -> bool:
+    """Whether the distribution can give this number.
+
+    Uses `_contains`, whose argument is a float for both kinds; seen in 4.0 to 5.0.
+    """
+    return distribution._contains(float(number))
