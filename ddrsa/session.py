@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class TrainedModel:
     """A completed run. path: its directory. metrics: the content of its test_metrics.json."""
 
     path: Path
-    metrics: dict[str, Any]
+    metrics: dict[str, Any] = field(repr=False)
 
     def load(self, *, device: str = "cpu") -> Forecaster:
         """As `ddrsa.load` of its directory."""
