@@ -1,21 +1,22 @@
-"""Schema of the config, the checks on its values, and the identity of a run."""
+"""Checks on the values of the config, and the identity of a run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.command import check_job
 from ddrsa.scripts.command import identity as script_identity
@@ -23,11 +24,6 @@ from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
 DEVICES = ("auto", "cpu", "cuda")
 
-# Where and how a run is done, and not which run it is.
-NOT_IDENTITY = frozenset(
-    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures", "visualize"}
-)
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {
     **dict.fromkeys(
@@ -36,45 +32,6 @@ _OF_MODELS = {
     **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
     **dict.fromkeys(("seed", "fold"), 0),
 }
-
-
-@dataclass
-class Schema:
-    """The types of the top-level keys, for Hydra, which then refuses any other key and any value of another type."""
-
-    dataset: Any = MISSING
-    model: Any = MISSING
-    batch_size: int = MISSING
-    learning_rate: float = MISSING
-    lambda_param: float = MISSING
-    nasa_weight: float = MISSING
-    dropout: float = MISSING
-    num_epochs: int = MISSING
-    patience: int = MISSING
-    weight_decay: float = MISSING
-    grad_clip: float = MISSING
-    schedule: str = MISSING
-    warmup_epochs: float = MISSING
-    lookback: int = MISSING
-    horizon: int = MISSING
-    seed: int = MISSING
-    num_folds: int | None = None
-    fold: int = 0
-    device: str = "auto"
-    gpus: Any = "auto"
-    runs_per_gpu: Any = 1
-    gpu_index: int | None = None
-    data_dir: str = MISSING
-    cache_dir: str = MISSING
-    retries: int = 0
-    timeout: float | None = None
-    max_failures: int | None = None
-    only: str | None = None
-    exclude: str | None = None
-    zip: list[Any] = field(default_factory=list)
-    dry_run: bool = False
-    scripts: Any = None
-    visualize: bool = False
 
 
 def register() -> None:

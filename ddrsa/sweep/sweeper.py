@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -109,7 +108,8 @@ class CheckedSweeper(Sweeper):
         failures: list[FailedRun] = []
         launched = 0
         jobs = [list(run.overrides) for run in runs]
-        for batch in BasicSweeper.split_overrides_to_chunks(jobs, self.max_batch_size):
+        size = self.max_batch_size or max(len(jobs), 1)
+        for batch in (jobs[first : first + size] for first in range(0, len(jobs), size)):
             results = self.launcher.launch(batch, initial_job_idx=launched)
             launched += len(batch)
             returns.append(results)

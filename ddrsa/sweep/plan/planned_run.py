@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.compat_hydra import shown_by_hydra_config
 from ddrsa.overrides import override_parts
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.gpu.lease import without_leases
@@ -101,21 +101,14 @@ def plan_runs(
 @contextmanager
 def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
     """Yield the config as the task will see it, without `hydra`; HydraConfig holds the job's `hydra` in the block."""
-    hydra_config = HydraConfig.instance()
-    previous = hydra_config.cfg
-    try:
-        with read_write(whole), open_dict(whole):
-            whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
-            whole.hydra.job.num = number
-        # As its `set_config`, which copies: here nobody changes it.
-        hydra_config.cfg = whole  # type: ignore[assignment]
+    with read_write(whole), open_dict(whole):
+        whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
+        whole.hydra.job.num = number
+    with shown_by_hydra_config(whole), without_leases():
         job: DictConfig = cloudpickle.loads(cloudpickle.dumps(whole))  # several times as fast as `copy`
         with read_write(job), open_dict(job):
             del job["hydra"]
-        with without_leases():
-            yield job
-    finally:
-        hydra_config.cfg = previous
+        yield job
 
 
 def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _hydra_config(sweep_dir: Path) -> DictConfig:
 
 
 def _command(sweep_dir: Path) -> list[str]:
-    """How the task was started, without its overrides."""
+    """The command that started the task, without its overrides."""
     try:
         started: list[str] = (read_json(sweep_dir / MANIFEST) or {}).get("command") or ["train.py"]
     except ValueError as error:

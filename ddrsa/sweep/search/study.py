@@ -192,7 +192,7 @@ def _target(key: str, values: Mapping[str, Any]) -> Any:
 
 
 def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
-    # What is null is left to Optuna.
+    # Keys with null are left to Optuna.
     wanted = {name: value for name, value in values.items() if value is not None and not name.startswith("_")}
     parameters = inspect.signature(target).parameters
     if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):

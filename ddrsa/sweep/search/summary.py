@@ -94,14 +94,14 @@ def _distinct(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def objective_titles(objective: str | Sequence[str] | None, count: int) -> list[str]:
-    """What to call each objective."""
+    """The name of each objective."""
     if objective is None:
         return ["value"] if count == 1 else [f"value {index}" for index in range(count)]
     return [objective] if isinstance(objective, str) else list(objective)
 
 
 def shown_states(study: optuna.Study) -> str:
-    """How many trials are in which state."""
+    """The number of trials by state."""
     states = [trial.state.name.lower() for trial in study.get_trials(deepcopy=False)]
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "none"
 
