@@ -18,7 +18,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG
-from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.process.cores import concurrent_runs
@@ -32,6 +31,7 @@ from ddrsa.sweep.search.summary import SearchSummary, print_search
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.search.trials import Trials
 from ddrsa.sweep.supervise.failures import SweepFailed
+from ddrsa.sweep.supervise.session import SessionLauncher
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +42,6 @@ def run_search(
     """See `ddrsa.sweep.search.sweeper.OptunaSweeper.sweep`. config: of the sweep, with `hydra`."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if isinstance(launcher, SupervisedLauncher):
-        # So that a run that reports its epochs does not have to import it.
-        launcher.preload.append("optuna")
     address = StudyAddress.of(config.hydra)
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
     plan_job = _planner(Composer(config, context.config_loader), options.check)
@@ -77,7 +74,7 @@ def run_search(
         trials.recover()
         trials.enqueue(enqueued)
         _log_settings(address, trials)
-        if isinstance(launcher, SupervisedLauncher):
+        if isinstance(launcher, SessionLauncher):
             stopped = search_asynchronously(runs, launcher, address, summary)
         else:
             stopped = search_in_batches(runs, launcher, summary)

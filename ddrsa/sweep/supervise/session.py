@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from hydra.core.utils import JobReturn
 from rich.console import Console
 
 from ddrsa.rundir.states import State
@@ -30,7 +32,7 @@ class SearchNotes:
 
 
 class SweepSession:
-    """The runs of one call of the launcher: supervised, recorded and shown. Made by `SupervisedLauncher.session`."""
+    """The runs of one call of the launcher: supervised, recorded and shown. Made by a `SessionLauncher`."""
 
     def __init__(
         self, supervisor: Supervisor, record: SweepRecord, observers: Observers, search: SearchNotes | None
@@ -113,3 +115,29 @@ class SweepSession:
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
         self._observers.tell("ended", SweepOutcome(directory, results, self.interrupted, seconds, print_best))
+
+
+@runtime_checkable
+class SessionLauncher(Protocol):
+    """A launcher that takes runs as they were planned: all at once, or one by one in a session."""
+
+    def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
+        """Do the runs; the results are in their order, and those that have completed before are among them.
+
+        Raises SweepFailed where `max_failures` was reached and SweepInterrupted after a signal; the results of the
+        runs that have ended are on disk.
+        """
+
+    def session(
+        self,
+        most_runs: int,
+        *,
+        n_jobs: int | None = None,
+        search: SearchNotes | None = None,
+        preload: Sequence[str] = (),
+    ) -> AbstractContextManager[SweepSession]:
+        """In this block runs can be given to the session, now or as others end; their files and display come with it.
+
+        most_runs: no more will be. n_jobs: fewer at once than the launcher's own, None for as many. search: where the
+        runs are the trials of a search. preload: modules that the runs need besides the launcher's own.
+        """
