@@ -11,9 +11,10 @@ from omegaconf import DictConfig
 
 from ddrsa.analysis.command import analyze, read_options
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 
 
-@hydra.main(config_path="conf", config_name="analysis", version_base="1.3")
+@hydra.main(config_path="conf", config_name="analysis", **VERSION_BASE)
 def main(config: DictConfig) -> None:
     analyze(read_options(config, HydraConfig.get().sweep.dir))
 

@@ -7,11 +7,12 @@ import hydra
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.sweep.resume import resumable
 from ddrsa.task import run_task
 
 
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+@hydra.main(config_path="conf", config_name="config", **VERSION_BASE)
 def main(config: DictConfig) -> float | None:
     return run_task(config)
 

@@ -9,16 +9,17 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.compat_hydra import raise_without_a_word
 from ddrsa.errors import ConfigError, UsageError
+from ddrsa.overrides import override_key
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -52,8 +53,7 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     sys.argv[1:] = [_with_quotes(argument) for argument in sys.argv[1:]]
     # Hydra would print a message of several lines and exit with 1; with this it lets the exception through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
-    JobReturn.return_value = property(_return_value, setter)  # type: ignore[method-assign, assignment]
+    raise_without_a_word()
     try:
         hydra_main()
     except KeyboardInterrupt:
@@ -71,20 +71,13 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
 def _with_quotes(argument: str) -> str:
     """`argument`, with its value in quotes if it is an expression that has none."""
     key, equals, value = argument.partition("=")
-    if not equals or key.lstrip("+") not in _EXPRESSIONS or value in ("", "null"):
+    if not equals or override_key(argument) not in _EXPRESSIONS or value in ("", "null"):
         return argument
     try:
         parsed = OverridesParser.create().parse_override(argument).value()
     except HydraException:
         parsed = None
     return argument if isinstance(parsed, str) else f"{key}={QuotedString(value, Quote.double).with_quotes()}"
-
-
-def _return_value(job: JobReturn) -> Any:
-    # As Hydra's, without its second line on stderr, "Error executing job with overrides".
-    if job.status == JobStatus.FAILED:
-        raise job._return_value
-    return job._return_value
 
 
 def _is_verbose(arguments: Sequence[str]) -> bool:

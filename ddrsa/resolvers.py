@@ -8,6 +8,7 @@ import joblib
 import platformdirs
 from omegaconf import DictConfig, OmegaConf
 
+from ddrsa.compat_hydra import register_resolver
 from ddrsa.config import run_id
 from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.jobs import Job, find_job
@@ -18,16 +19,16 @@ from ddrsa.sweep.gpu.packing import AUTO
 
 def register() -> None:
     """Register all of them. May be called again."""
-    OmegaConf.register_new_resolver("gpu_index", _gpu_index, replace=True)
-    OmegaConf.register_new_resolver("run_id", _run_id, replace=True)
-    OmegaConf.register_new_resolver("concurrent_runs", _concurrent_runs, replace=True)
-    OmegaConf.register_new_resolver("for_scripts", _for_scripts, replace=True)
-    OmegaConf.register_new_resolver("run_timeout", _run_timeout, replace=True)
-    OmegaConf.register_new_resolver("run_optional", _run_optional, replace=True)
-    OmegaConf.register_new_resolver("script_ids", lambda *, _root_: script_ids(_root_), replace=True)
-    OmegaConf.register_new_resolver("script_run_name", _script_run_name, replace=True)
-    OmegaConf.register_new_resolver("gpus_of_a_run", _gpus_of_a_run, replace=True)
-    OmegaConf.register_new_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"), replace=True)
+    register_resolver("gpu_index", _gpu_index)
+    register_resolver("run_id", _run_id)
+    register_resolver("concurrent_runs", _concurrent_runs)
+    register_resolver("for_scripts", _for_scripts)
+    register_resolver("run_timeout", _run_timeout)
+    register_resolver("run_optional", _run_optional)
+    register_resolver("script_ids", lambda *, _root_: script_ids(_root_))
+    register_resolver("script_run_name", _script_run_name)
+    register_resolver("gpus_of_a_run", _gpus_of_a_run)
+    register_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"))
 
 
 def _gpu_index(*, _root_: DictConfig) -> int | None:

@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.cli import as_usage_error
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.task import check_single_run, run_task
@@ -39,7 +40,7 @@ class TrainedModel:
     """A completed run. path: its directory. metrics: the content of its test_metrics.json."""
 
     path: Path
-    metrics: dict[str, Any]
+    metrics: dict[str, Any] = field(repr=False)
 
     def load(self, *, device: str = "cpu") -> Forecaster:
         """As `ddrsa.load` of its directory."""
@@ -80,7 +81,7 @@ def _hydra_of_its_own() -> Iterator[None]:
     current, version = GlobalHydra.instance().hydra, VersionBase.instance().version_base
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(CONF), job_name="train", version_base="1.3"):
+        with initialize_config_dir(str(CONF), job_name="train", **VERSION_BASE):
             yield
     finally:
         GlobalHydra.instance().hydra = current

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from ddrsa.analysis.criterion import Choice
+from ddrsa.compat_hydra import register_resolver
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 
@@ -135,4 +136,4 @@ def _refuse_multirun() -> NoReturn:
 
 
 # conf/analysis.yaml names no sweeper but this: Hydra takes sweepers from the package hydra_plugins only.
-OmegaConf.register_new_resolver("refuse_multirun", _refuse_multirun, replace=True)
+register_resolver("refuse_multirun", _refuse_multirun)

@@ -17,6 +17,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.data.load import read_parts
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.data.report.numbers import as_text, describe_part
@@ -28,7 +29,7 @@ from ddrsa.errors import ConfigError, DataError
 CONFIG = Path(__file__).parents[2] / "conf"
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIG), config_name="describe")
+@hydra.main(config_path=str(CONFIG), config_name="describe", **VERSION_BASE)
 def main(config: DictConfig) -> None:
     """Print and draw the report. Raises ConfigError and DataError as the training would."""
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)

@@ -136,7 +136,7 @@ def load_dataset(
     if test is None:
         raise ConfigError(
             f"dataset.test_fraction is 0, which tests on the official test set, but {options.name} has none here; "
-            "allowed: a number above 0 and below 1"
+            "allowed is a number above 0 and below 1"
         )
     return Dataset(
         name=options.name,

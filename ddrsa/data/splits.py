@@ -58,7 +58,7 @@ def split_units(
         test, rest = order[:size], order[size:]
     else:
         if not 2 <= num_folds <= number:
-            raise ConfigError(f"num_folds is {num_folds}, allowed: null or 2 to {number}, the number of {noun}")
+            raise ConfigError(f"num_folds={num_folds}: allowed is null or 2 to {number}, the number of {noun}")
         if not 0 <= fold < num_folds:
             raise ConfigError(f"fold is {fold}, allowed with num_folds={num_folds}: 0 to {num_folds - 1}")
         folds = np.array_split(order, num_folds)

@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa import task
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.menu.project import choices, project_root
 from ddrsa.sweep.plan.grid import grid
 from ddrsa.sweep.process.cores import job_count
@@ -127,7 +128,7 @@ def _work(whole: DictConfig, own: Sequence[str], fixed: Sequence[str]) -> dict[s
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> DictConfig:
-    with initialize_config_dir(str(project_root() / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(project_root() / "conf"), **VERSION_BASE):
         return compose("config", overrides=list(overrides), return_hydra_config=True)
 
 

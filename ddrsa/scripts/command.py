@@ -16,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.overrides import override_text
 from ddrsa.scripts.interface.read import ScriptInterface, read_interface
 from ddrsa.scripts.interface.source import FLAG, REPEATED, VALUES, Option
 from ddrsa.scripts.jobs import Job, find_job, find_jobs
@@ -147,13 +148,7 @@ def script_ids(config: DictConfig) -> str:
     options = scripts_options(config)
     if options is None:
         raise ConfigError("scripts is null: there are no jobs")
-    return ",".join(_as_value(job.id) for job in find_jobs(options))
-
-
-def _as_value(name: str) -> str:
-    """In quotes where Hydra would take it for something else than a text."""
-    plain = re.fullmatch(r"[A-Za-z_][\w.-]*", name) and name.lower() not in ("null", "true", "false", "nan", "inf")
-    return name if plain else f"'{name}'"
+    return ",".join(override_text(job.id) for job in find_jobs(options))
 
 
 def _interpreter(path: Path, options: ScriptsOptions) -> tuple[str, ...]:

@@ -52,13 +52,13 @@ def run_script(config: DictConfig, name: str) -> float | None:
     options = scripts_options(config)
     assert options is not None
     directory = RunDirectory(HydraConfig.get().runtime.output_dir)
-    status = _status(directory)
+    status = directory.status_or_empty(warn=True)
     if status.get("state") == State.COMPLETED and status.get("run_id") == name:
         log.info("%s is complete already", _shown(directory))
         return status.get("return_value")
     try:
         directory.begin(name)
-        supervised = _status(directory).get("launcher") == "supervised"
+        supervised = directory.status_or_empty(warn=True).get("launcher") == "supervised"
         try:
             metrics = _do(config, options, directory)
             objective = _objective(options, metrics)
@@ -155,14 +155,6 @@ def _record_failure(directory: RunDirectory, error: BaseException) -> None:
         log.error("%s", error)
     interrupted = isinstance(error, KeyboardInterrupt)
     directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
-
-
-def _status(directory: RunDirectory) -> dict[str, Any]:
-    try:
-        return directory.read_status() or {}
-    except ValueError as error:
-        log.warning("%s; the run is done again", error)
-        return {}
 
 
 def _shown(directory: RunDirectory) -> str:

@@ -16,11 +16,12 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import get_class
 from omegaconf import DictConfig
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.states import State
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.process.attempt import Context, pickle_context
@@ -59,12 +60,14 @@ class SupervisedLauncher(Launcher):
     ) -> None:
         """See `ddrsa.sweep.config.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
         self.max_jobs = job_count(n_jobs, joblib.cpu_count())
+        require("hydra.launcher.retries", retries, retries >= 0, "0 or more")
+        require("hydra.launcher.timeout", timeout, timeout is None or timeout > 0, "above 0, or null")
+        holds = max_failures is None or max_failures >= 1
+        require("hydra.launcher.max_failures", max_failures, holds, "1 or more, or null")
         self.options: dict[str, Any] = {
-            "retries": _checked("retries", retries, retries >= 0, "0 or more"),
-            "timeout": None if timeout is None else 60 * _checked("timeout", timeout, timeout > 0, "above 0, or null"),
-            "max_failures": _checked(
-                "max_failures", max_failures, max_failures is None or max_failures >= 1, "1 or more, or null"
-            ),
+            "retries": retries,
+            "timeout": None if timeout is None else 60 * timeout,
+            "max_failures": max_failures,
         }
         self.preload = list(preload)
         self.identity = identity
@@ -187,17 +190,12 @@ def received_signals() -> Iterator[list[int]]:
 
 
 def _observer(path: str) -> SweepObserver:
+    found = find_object("hydra.launcher.observers", path)
     try:
-        observer: SweepObserver = get_class(path)()
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(f"hydra.launcher.observers has {path!r}, which cannot be used as a class: {error}") from error
+        observer: SweepObserver = found()
+    except Exception as error:  # whatever its constructor raises
+        raise ConfigError(f"hydra.launcher.observers={path}: it cannot be made: {error}") from error
     return observer
-
-
-def _checked(key: str, value: Any, holds: bool, allowed: str) -> Any:
-    if not holds:
-        raise ConfigError(f"hydra.launcher.{key}={value}: allowed is {allowed}")
-    return value
 
 
 def _warn_of_too_many(n_jobs: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 
-from ddrsa.errors import ConfigError
+from ddrsa.checks import require
 
 SCHEDULES = ("constant", "cosine", "plateau")
 
@@ -49,8 +49,7 @@ class TrainingOptions:
         self._require("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name}={getattr(self, name)}: allowed is {allowed}")
+        require(name, getattr(self, name), holds, allowed)
 
 
 OPTION_NAMES = tuple(field.name for field in fields(TrainingOptions))

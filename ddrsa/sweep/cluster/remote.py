@@ -111,11 +111,7 @@ class RemoteServer(ABC):
         return Ended(submitted.number, 0, report, 0)
 
     def _has_begun(self, submitted: Submitted) -> bool:
-        try:
-            status = RunDirectory(submitted.job.directory).read_status() or {}
-        except ValueError:
-            return False
-        return status.get("job") == submitted.name
+        return RunDirectory(submitted.job.directory).status_or_empty().get("job") == submitted.name
 
 
 class RemoteSupervisor(Supervisor):
@@ -133,10 +129,7 @@ class RemoteSupervisor(Supervisor):
             return False
         run = RunDirectory(task.run.directory)
         run.path.mkdir(parents=True, exist_ok=True)
-        try:
-            status = run.read_status() or {}
-        except ValueError:
-            return True
+        status = run.status_or_empty()
         if status.get("state") == State.RUNNING and not is_lost(run.path, status):
             self._leave_alone(task)
             return False

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
+from ddrsa.overrides import override_key
 from ddrsa.rundir.files import read_json
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 from ddrsa.sweep.search.study import StudyAddress, find_study
@@ -68,7 +69,7 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # Of another program at the same study: what was fixed there is not known.
         print("the overrides of its job are not in the study, so there is no command that trains it again")
         return
-    kept = [text for text in overrides if text.lstrip("+~").partition("=")[0] not in _OF_THE_SWEEP]
+    kept = [text for text in overrides if override_key(text) not in _OF_THE_SWEEP]
     print("train it again, in full:")
     print(f"  {shlex.join([*command, *kept])}")
 
@@ -88,7 +89,7 @@ def _hydra_config(sweep_dir: Path) -> DictConfig:
 
 
 def _command(sweep_dir: Path) -> list[str]:
-    """How the task was started, without its overrides."""
+    """The command that started the task, without its overrides."""
     try:
         started: list[str] = (read_json(sweep_dir / MANIFEST) or {}).get("command") or ["train.py"]
     except ValueError as error:

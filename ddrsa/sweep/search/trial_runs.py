@@ -17,7 +17,7 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.objective import trial_values
-from ddrsa.sweep.search.space import SearchSpace, override_value
+from ddrsa.sweep.search.space import SearchSpace, choice_text
 from ddrsa.sweep.search.trials import Trials
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.failures import FailedRun
@@ -111,4 +111,4 @@ class TrialRuns:
 
 
 def _texts(params: dict[str, Any]) -> dict[str, str]:
-    return {key: override_value(key, value) for key, value in params.items()}
+    return {key: choice_text(value) for key, value in params.items()}
