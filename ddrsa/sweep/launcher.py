@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -81,12 +80,7 @@ class SupervisedLauncher(Launcher):
         self.record: SweepRecord | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra, once, before `launch`. Raises ConfigError where the launcher cannot work."""
-        if sys.platform != "linux":
-            raise ConfigError(
-                f"hydra/launcher=supervised on {sys.platform}: its processes are bound to it by Linux's prctl; "
-                "hydra/launcher=joblib and basic work elsewhere"
-            )
+        """Called by Hydra, once, before `launch`."""
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
