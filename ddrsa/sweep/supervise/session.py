@@ -45,8 +45,8 @@ class SweepSession:
         self._runs: list[PlannedRun] = []
         self._outcomes: dict[int, Outcome] = {}
         if search is not None:
-            observers.tell("started", [], supervisor.n_jobs)
-            observers.tell("expected", search.expected)
+            observers.started([], supervisor.n_jobs)
+            observers.expected(search.expected)
 
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Record the runs and show them, before they are submitted. Raises OSError: what is not recorded cannot start.
@@ -56,10 +56,10 @@ class SweepSession:
         self._record.plan(runs)
         self._runs.extend(runs)
         if self._search is None:
-            self._observers.tell("started", runs, self._supervisor.n_jobs)
+            self._observers.started(runs, self._supervisor.n_jobs)
         else:
             for run in runs:
-                self._observers.tell("added", run)
+                self._observers.added(run)
 
     def submit(self, run: PlannedRun) -> None:
         """Queue a run that is planned."""
@@ -114,7 +114,7 @@ class SweepSession:
         results = [(run, self._outcomes.get(run.number, self.not_started)) for run in self._runs]
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
-        self._observers.tell("ended", SweepOutcome(directory, results, self.interrupted, seconds, print_best))
+        self._observers.ended(SweepOutcome(directory, results, self.interrupted, seconds, print_best))
 
 
 @runtime_checkable
