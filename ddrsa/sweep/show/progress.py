@@ -11,11 +11,11 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_display
 from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, run_seconds
 from ddrsa.sweep.show.summary import print_summary
-from ddrsa.sweep.supervise.events import SweepOutcome
+from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 
 
-class TerminalProgress:
-    """A `SweepObserver` that shows the sweep on stdout."""
+class TerminalProgress(SweepObserver):
+    """Shows the sweep on stdout."""
 
     def __init__(self, display: Display | None = None) -> None:
         """display: `open_display()` by default, when the sweep starts."""
