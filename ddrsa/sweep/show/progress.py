@@ -11,11 +11,11 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_display
 from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, run_seconds
 from ddrsa.sweep.show.summary import print_summary
-from ddrsa.sweep.supervise.events import SweepOutcome
+from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 
 
-class TerminalProgress:
-    """A `SweepObserver` that shows the sweep on stdout."""
+class TerminalProgress(SweepObserver):
+    """Shows the sweep on stdout."""
 
     def __init__(self, display: Display | None = None) -> None:
         """display: `open_display()` by default, when the sweep starts."""
@@ -25,7 +25,6 @@ class TerminalProgress:
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
-        """See `SweepObserver`."""
         self._runs = {
             run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
         }
@@ -35,13 +34,11 @@ class TerminalProgress:
         self.display.update(self._view)
 
     def expected(self, count: int) -> None:
-        """See `SweepObserver`."""
         # They stand for themselves in the counts and in the time that is left.
         self._to_come = [RunView("", Path()) for _ in range(count)]
         self._show_all()
 
     def added(self, run: PlannedRun) -> None:
-        """See `SweepObserver`."""
         self._to_come = self._to_come[1:]
         view = RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config))
         self._runs[run.number] = view
@@ -58,11 +55,9 @@ class TerminalProgress:
         return self._display
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
-        """See `SweepObserver`."""
         self._runs[run.number].start(attempt)
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
-        """See `SweepObserver`."""
         view = self._runs[run.number]
         was_complete = view.since is None
         view.end(state, reason)
@@ -72,13 +67,11 @@ class TerminalProgress:
             self.display.ended(self._view, view)
 
     def tick(self) -> None:
-        """See `SweepObserver`."""
         for run in self._view.active:
             run.refresh()
         self.display.update(self._view)
 
     def ended(self, outcome: SweepOutcome) -> None:
-        """See `SweepObserver`."""
         values = {}
         for planned, result in outcome.results:
             view = self._runs[planned.number]
