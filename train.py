@@ -3,18 +3,7 @@
 python train.py resume=DIR goes on with the sweep in DIR.
 """
 
-import hydra
-from omegaconf import DictConfig
-
-from ddrsa.cli import run_cli
-from ddrsa.sweep.resume import resumable
-from ddrsa.task import run_task
-
-
-@hydra.main(version_base="1.3", config_path="conf", config_name="config")
-def main(config: DictConfig) -> float | None:
-    return run_task(config)
-
+from ddrsa.commands.train import main
 
 if __name__ == "__main__":
-    run_cli(resumable(main))
+    main()
