@@ -9,7 +9,7 @@ import platformdirs
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.compat_hydra import register_resolver
-from ddrsa.config import run_id
+from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.jobs import Job, find_job
@@ -42,7 +42,7 @@ def _gpu_index(*, _root_: DictConfig) -> int | None:
     if lease is None:
         gpus = _root_.gpus if isinstance(_root_.gpus, str) else list(_root_.gpus)
         # On the CPU a list of GPUs is leased as it stands, whatever the machine has: allocation can be tried anywhere.
-        environ = {"CUDA_VISIBLE_DEVICES": ""} if _root_.device == "cpu" else None
+        environ = {"CUDA_VISIBLE_DEVICES": ""} if _root_.device in DEVICES_WITHOUT_CUDA else None
         lease = lease_gpu(gpus, _root_.runs_per_gpu, run=run_id(_root_), environ=environ)
     return None if lease is None else lease.index
 
@@ -57,7 +57,7 @@ def _concurrent_runs(*, _root_: DictConfig) -> int:
     With runs_per_gpu=auto it is one per core, at least one per GPU: those for which there is no room yet wait.
     """
     listed = not isinstance(_root_.gpus, str)
-    gpus = len(_root_.gpus) if listed else 0 if _root_.device == "cpu" else len(visible_gpus())
+    gpus = len(_root_.gpus) if listed else 0 if _root_.device in DEVICES_WITHOUT_CUDA else len(visible_gpus())
     if _root_.runs_per_gpu == AUTO:
         return max(gpus, joblib.cpu_count()) if gpus else -1
     return gpus * int(_root_.runs_per_gpu) or -1
@@ -92,6 +92,6 @@ def _script_run_name(*, _root_: DictConfig) -> str:
 
 def _gpus_of_a_run(*, _root_: DictConfig) -> float:
     """What a run asks of a scheduler that hands out parts of GPUs: with runs_per_gpu=auto a whole one."""
-    if _root_.device == "cpu":
+    if _root_.device in DEVICES_WITHOUT_CUDA:
         return 0
     return 1 if _root_.runs_per_gpu == AUTO else 1 / int(_root_.runs_per_gpu)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
-import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,7 +79,6 @@ class SupervisedLauncher(Launcher):
         shown = {"not_identity": not_identity, "kind_keys": kind_keys, "rank_by": rank_by, "columns": columns}
         self.presentation = Presentation.of(shown)
         self.packages = list(packages)
-        self.planned: Mapping[tuple[str, ...], PlannedRun] = {}
         self.optional = optional
         self.observers: list[SweepObserver] = [TerminalProgress(self.presentation), *map(_observer, observers)]
         self.config: DictConfig | None = None
@@ -89,22 +87,20 @@ class SupervisedLauncher(Launcher):
         self.record: SweepRecord | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra, once, before `launch`. Raises ConfigError where the launcher cannot work."""
-        if sys.platform != "linux":
-            raise ConfigError(
-                f"hydra/launcher=supervised on {sys.platform}: its processes are bound to it by Linux's prctl; "
-                "hydra/launcher=joblib and basic work elsewhere"
-            )
+        """Called by Hydra, once, before `launch`."""
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
 
-    def warm_up(self) -> None:
-        """Start the process that starts the runs: it imports what they need while they are planned."""
+    def warm_up(self, preload: Sequence[str] = ()) -> None:
+        """Start the process that starts the runs: it imports what they need while they are planned.
+
+        preload: modules that it imports besides the launcher's own.
+        """
         assert self.hydra_context is not None
         if self.server is None:
             context = Context(self.hydra_context, self.task_function, Singleton.get_state())
-            self.server = ProcessServer(pickle_context(context), self.preload)
+            self.server = ProcessServer(pickle_context(context), [*self.preload, *preload])
         self.server.warm_up()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -114,8 +110,13 @@ class SupervisedLauncher(Launcher):
         runs that have ended are on disk.
         """
         assert self.config is not None
+        assert self.hydra_context is not None
         self.warm_up()
-        runs = self._plan(job_overrides, initial_job_idx)
+        composer = Composer(self.config, self.hydra_context.config_loader)
+        return self.launch_runs(plan_runs(composer, job_overrides, initial_job_idx))
+
+    def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
+        """See `SessionLauncher`."""
         outcomes: dict[int, Outcome] = {}
         with self.session(len(runs)) as session:
             session.plan(runs)
@@ -136,15 +137,16 @@ class SupervisedLauncher(Launcher):
 
     @contextmanager
     def session(
-        self, most_runs: int, *, n_jobs: int | None = None, search: SearchNotes | None = None
+        self,
+        most_runs: int,
+        *,
+        n_jobs: int | None = None,
+        search: SearchNotes | None = None,
+        preload: Sequence[str] = (),
     ) -> Iterator[SweepSession]:
-        """In this block runs can be given to the session, now or as others end; their files and display come with it.
-
-        most_runs: no more will be. n_jobs: fewer at once than the launcher's own, None for as many. search: where the
-        runs are the trials of a search.
-        """
+        """See `SessionLauncher`."""
         assert self.config is not None
-        self.warm_up()
+        self.warm_up(preload)
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         sweep_dir.mkdir(parents=True, exist_ok=True)
@@ -171,16 +173,6 @@ class SupervisedLauncher(Launcher):
                     self.record.write(now_or_never=True)
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
-
-    def _plan(self, jobs: Sequence[Sequence[str]], first_number: int) -> list[PlannedRun]:
-        """The runs, from the sweeper where it has planned them already."""
-        planned = [self.planned.get(tuple(job)) for job in jobs]
-        known = [run for run in planned if run is not None]
-        if len(known) == len(jobs):
-            return known
-        assert self.config is not None
-        assert self.hydra_context is not None
-        return plan_runs(Composer(self.config, self.hydra_context.config_loader), jobs, first_number)
 
 
 @contextmanager

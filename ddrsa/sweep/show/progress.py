@@ -12,11 +12,11 @@ from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_display
 from ddrsa.sweep.show.run_view import RunView, run_seconds, view_of
 from ddrsa.sweep.show.summary import print_summary
-from ddrsa.sweep.supervise.events import SweepOutcome
+from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 
 
-class TerminalProgress:
-    """A `SweepObserver` that shows the sweep on stdout."""
+class TerminalProgress(SweepObserver):
+    """Shows the sweep on stdout."""
 
     def __init__(self, presentation: Presentation | None = None, display: Display | None = None) -> None:
         """display: `open_display()` by default, when the sweep starts."""
@@ -27,7 +27,6 @@ class TerminalProgress:
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
-        """See `SweepObserver`."""
         self._runs = {run.number: view_of(run, self._shown) for run in runs}
         self._view = SweepView(list(self._runs.values()), n_jobs, columns=self._shown.columns)
         for handler in console_handlers():
@@ -35,13 +34,11 @@ class TerminalProgress:
         self.display.update(self._view)
 
     def expected(self, count: int) -> None:
-        """See `SweepObserver`."""
         # They stand for themselves in the counts and in the time that is left.
         self._to_come = [RunView("", Path()) for _ in range(count)]
         self._show_all()
 
     def added(self, run: PlannedRun) -> None:
-        """See `SweepObserver`."""
         self._to_come = self._to_come[1:]
         self._runs[run.number] = view_of(run, self._shown)
         self._show_all()
@@ -57,11 +54,9 @@ class TerminalProgress:
         return self._display
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
-        """See `SweepObserver`."""
         self._runs[run.number].start(attempt)
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
-        """See `SweepObserver`."""
         view = self._runs[run.number]
         was_complete = view.since is None
         view.end(state, reason)
@@ -71,13 +66,11 @@ class TerminalProgress:
             self.display.ended(self._view, view)
 
     def tick(self) -> None:
-        """See `SweepObserver`."""
         for run in self._view.active:
             run.refresh()
         self.display.update(self._view)
 
     def ended(self, outcome: SweepOutcome) -> None:
-        """See `SweepObserver`."""
         values = {}
         for planned, result in outcome.results:
             view = self._runs[planned.number]
