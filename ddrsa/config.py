@@ -1,4 +1,4 @@
-"""The checks on the values of the config, and what makes a run the run that it is."""
+"""Checks on the values of the config, and the identity of a run."""
 
 from __future__ import annotations
 

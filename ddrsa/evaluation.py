@@ -1,4 +1,4 @@
-"""A model and a data split: how good the forecasts are."""
+"""Evaluation: the metrics of a model's forecasts on a data split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OmegaConf resolvers that the config files use."""
+"""OmegaConf resolvers that the config files use."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _run_id(*, _root_: DictConfig) -> str:
 
 
 def _concurrent_runs(*, _root_: DictConfig) -> int:
-    """How many runs a sweep starts at once: as many as the GPUs take, or where there are none one per core (-1).
+    """The number of runs at once: as many as the GPUs take, or where there are none one per core (-1).
 
     With runs_per_gpu=auto it is one per core, at least one per GPU: those for which there is no room yet wait.
     """
@@ -89,7 +89,7 @@ def _script_run_name(*, _root_: DictConfig) -> str:
 
 
 def _gpus_of_a_run(*, _root_: DictConfig) -> float:
-    """What a run asks of a scheduler that hands out parts of GPUs: with runs_per_gpu=auto a whole one."""
+    """The share of a GPU that a run asks of a scheduler: with runs_per_gpu=auto a whole one."""
     if _root_.device in DEVICES_WITHOUT_CUDA:
         return 0
     return 1 if _root_.runs_per_gpu == AUTO else 1 / int(_root_.runs_per_gpu)

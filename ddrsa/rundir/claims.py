@@ -1,4 +1,4 @@
-"""Who has a run, among all processes of all machines that share its directory.
+"""Exclusive ownership of a run directory across processes and machines.
 
 Two things tell, because neither is enough everywhere:
 
@@ -136,7 +136,7 @@ class Claim:
 
 @contextmanager
 def claimed(directory: Path) -> Iterator[None]:
-    """In this block this process has the run in `directory`, which a launcher may have claimed for it before.
+    """Own the run in `directory` within the block; a launcher may have claimed it for this process before.
 
     Raises RunElsewhereError where another process has it.
     """

@@ -111,7 +111,7 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
 
 
 def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path) -> dict[str, str]:
-    """That of this process, with the leased GPU as the only one, and the run's share of the cores."""
+    """The environment of this process, with the leased GPU as the only one, and the run's share of the cores."""
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(output_dir)}
     # What the user has set is left as it is.
     environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}

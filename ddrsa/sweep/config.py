@@ -72,14 +72,13 @@ class SlurmLauncherConf(SupervisedLauncherConf):
 
 
 def store_groups() -> None:
-    """Make `hydra/sweeper: checked` and the launchers `supervised`, `ray` and `slurm` known to Hydra.
+    """Make `hydra/sweeper: checked` and the defaults of the launchers known to Hydra.
 
-    A project that extends a launcher by a file hydra/launcher/supervised.yaml of its own names `supervised_defaults`
-    in the defaults of that file: there `supervised` is the file itself.
+    The launchers themselves, `supervised`, `ray` and `slurm`, are files: an app may have files of these names to extend
+    them, and Hydra warns of a file that has the name of a node in its store.
     """
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
     launchers = {"supervised": SupervisedLauncherConf, "ray": RayLauncherConf, "slurm": SlurmLauncherConf}
     for name, node in launchers.items():
-        store.store(group="hydra/launcher", name=name, node=node, provider="ddrsa")
         store.store(group="hydra/launcher", name=f"{name}_defaults", node=node, provider="ddrsa")

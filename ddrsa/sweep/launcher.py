@@ -173,7 +173,7 @@ class SupervisedLauncher(Launcher):
 
 @contextmanager
 def received_signals() -> Iterator[list[int]]:
-    """In this block the signals that ask this process to end are only appended to the list that it gives."""
+    """Within the block, SIGINT, SIGTERM and SIGHUP are appended to the yielded list instead of ending the process."""
     received: list[int] = []
     # Python lets only the main thread have handlers. What is ignored (nohup) stays ignored.
     wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

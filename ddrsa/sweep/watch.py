@@ -1,4 +1,4 @@
-"""The progress of a sweep that runs elsewhere, read from its directory."""
+"""Watching a sweep that runs elsewhere, by its directory."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _is_search(sweep_dir: Path) -> bool:
 
 
 def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
-    """What prints the best trials of a search, which may be the highest; None of a grid."""
+    """The function that prints the best trials of a search, which may be the highest; None of a grid."""
     if not _is_search(sweep_dir):
         return None
     from ddrsa.sweep.search.best import summary_of  # imports Optuna
@@ -124,7 +124,7 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
 
 
 def _names(overrides: Sequence[Sequence[str]]) -> list[str]:
-    """What sets each run apart from the others."""
+    """A name for each run, by the overrides that the others do not have."""
     shared = set(overrides[0]).intersection(*overrides) if len(overrides) > 1 else set()
     return [short_name(override for override in own if override not in shared) for own in overrides]
 

@@ -33,7 +33,7 @@ class TrainingDivergedError(Exception):
 
 @dataclass
 class Progress:
-    """How far a training has come. best_epoch 0: none yet. seconds: wall clock of all attempts together."""
+    """The progress of a training. best_epoch 0: none yet. seconds: wall clock of all attempts together."""
 
     epoch: int = 0
     best_epoch: int = 0

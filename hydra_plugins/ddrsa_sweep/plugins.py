@@ -13,7 +13,9 @@ from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.utils import get_class
 
@@ -48,6 +50,14 @@ class _StandingSweeper(Sweeper):
         return get_class(cls.stands_for)(**options)
 
     setup = sweep = None  # type: ignore[assignment]  # as above
+
+
+class Launchers(SearchPathPlugin):
+    """The files of the launchers, behind those of the app."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append them."""
+        search_path.append("ddrsa", "pkg://hydra_plugins.ddrsa_sweep.conf")
 
 
 class SupervisedLauncher(_StandingLauncher):

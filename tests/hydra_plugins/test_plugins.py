@@ -82,6 +82,7 @@ def app(directory: Path, *arguments: str, config: str = "x: 1\nhydra: {sweep: {d
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    assert "schema with the same name" not in done.stderr
     return done.stdout
 
 
@@ -95,6 +96,15 @@ def study_results(directory: Path) -> dict[str, object]:
 @pytest.mark.parametrize("launcher", ["supervised", "ray", "slurm", "supervised_defaults"])
 def test_launchers_are_in_the_help(tmp_path: Path, launcher: str) -> None:
     assert "retries: 0" in app(tmp_path, f"hydra/launcher={launcher}", "--cfg", "hydra", "-p", "hydra.launcher")
+
+
+def test_a_file_of_the_app_extends_a_launcher_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "hydra" / "launcher").mkdir(parents=True)
+    text = "defaults: [supervised_defaults, _self_]\nretries: 3\n"
+    (tmp_path / "hydra" / "launcher" / "supervised.yaml").write_text(text)
+    config = "defaults: [_self_, {override hydra/launcher: supervised}]\nx: 1\n"
+    output = app(tmp_path, "--cfg", "hydra", "-p", "hydra.launcher", config=config)
+    assert "retries: 3" in output
 
 
 def test_an_unchanged_app_is_supervised(tmp_path: Path) -> None:

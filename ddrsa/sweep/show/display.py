@@ -1,4 +1,4 @@
-"""How the state of a sweep is shown: a live display on a terminal, lines at intervals elsewhere."""
+"""Displays of a sweep: a live one on a terminal, lines at intervals elsewhere."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SweepView:
 
     @property
     def ended(self) -> int:
-        """How many have ended."""
+        """The number of runs that have ended."""
         return sum(run.state.has_ended for run in self.runs)
 
     def rest(self) -> str:
@@ -54,7 +54,7 @@ class SweepView:
 
 
 class Display(Protocol):
-    """Where a sweep is shown."""
+    """A display of a sweep."""
 
     console: Console
 
@@ -78,7 +78,7 @@ def open_display() -> Display:
 
 
 class _Console(Console):
-    """One whose reader may go away (`| head`): the sweep goes on."""
+    """A console whose reader may go away (`| head`): the sweep goes on."""
 
     def on_broken_pipe(self) -> None:
         """Write nothing more; rich would end the process."""

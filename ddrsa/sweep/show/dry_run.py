@@ -1,4 +1,4 @@
-"""What a command would run, printed and not done."""
+"""Dry run: the runs that a command would do, printed and not done."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _shown_state(view: RunView) -> str:
 
 
 def _done_runs(sweep_dir: Path, planned: Sequence[RunView]) -> list[RunView]:
-    """Those of the sweep that are done, also such as are not planned now."""
+    """The runs of the sweep that are done, also such as are not planned now."""
     views = {view.directory: view for view in planned}
     for run in find_runs(sweep_dir):
         if run.path not in views:

@@ -1,4 +1,4 @@
-"""What a launcher shows of its sweep while it works, and at its end."""
+"""Progress of a launcher's sweep on the terminal, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TerminalProgress(SweepObserver):
 
     @property
     def display(self) -> Display:
-        """Where the sweep is shown."""
+        """The display of the sweep."""
         if self._display is None:
             self._display = open_display()
         return self._display

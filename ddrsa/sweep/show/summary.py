@@ -1,4 +1,4 @@
-"""What a sweep came to: its best runs, and its failures with their logs."""
+"""End-of-sweep summary: counts by state, the best runs, and failed runs with their log paths."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def isolation(bench: Bench) -> str:
 
 
 def retries(bench: Bench) -> str:
-    """What fails once is tried again, and what fails for good only so often."""
+    """A run that fails once is tried again, and one that always fails only so often."""
     bench.plan({0: "raise once", 1: "kill once", 2: "raise"})
     bench.run("x=0,1,2", "hydra.launcher.n_jobs=2", "hydra.launcher.retries=1", exit_code=1)
     expected = ["completed", "completed", "failed"]
