@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,7 +88,9 @@ class SupervisedLauncher(Launcher):
         self.record: SweepRecord | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra, once, before `launch`."""
+        """Called by Hydra, once, before `launch`. Raises ConfigError where the launcher cannot work."""
+        if os.name != "posix":  # Hydra gets joblib's in the place of `supervised`, but there are those for clusters
+            raise ConfigError("this launcher needs Linux or macOS: hydra/launcher=joblib and basic work here")
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
