@@ -10,17 +10,18 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.compat_hydra import raise_without_a_word
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
+from ddrsa.overrides import override_key
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -54,8 +55,7 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     sys.argv[1:] = [_with_quotes(argument) for argument in sys.argv[1:]]
     # Hydra would print a message of several lines and exit with 1; with this it lets the exception through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
-    JobReturn.return_value = property(_return_value, setter)  # type: ignore[method-assign, assignment]
+    raise_without_a_word()
     try:
         hydra_main()
     except KeyboardInterrupt:
@@ -73,20 +73,13 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
 def _with_quotes(argument: str) -> str:
     """`argument`, with its value in quotes if it is an expression that has none."""
     key, equals, value = argument.partition("=")
-    if not equals or key.lstrip("+") not in _EXPRESSIONS or value in ("", "null"):
+    if not equals or override_key(argument) not in _EXPRESSIONS or value in ("", "null"):
         return argument
     try:
         parsed = OverridesParser.create().parse_override(argument).value()
     except HydraException:
         parsed = None
     return argument if isinstance(parsed, str) else f"{key}={QuotedString(value, Quote.double).with_quotes()}"
-
-
-def _return_value(job: JobReturn) -> Any:
-    # As Hydra's, without its second line on stderr, "Error executing job with overrides".
-    if job.status == JobStatus.FAILED:
-        raise job._return_value
-    return job._return_value
 
 
 def _is_verbose(arguments: Sequence[str]) -> bool:
@@ -116,7 +109,7 @@ def _missing_extra(error: BaseException) -> str | None:
 
 
 def as_usage_error(error: BaseException) -> UsageError:
-    """What Hydra or OmegaConf says of the user's config, in one line."""
+    """Hydra's or OmegaConf's complaint about the user's config, in one line."""
     shown = _reported(error)
     return shown if isinstance(shown, UsageError) else ConfigError(_message(shown))
 

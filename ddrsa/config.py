@@ -1,32 +1,32 @@
-"""The schema of the config, the checks on its values, and what makes a run the run that it is."""
+"""Checks on the values of the config, and the identity of a run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.checks import require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.command import check_job
 from ddrsa.scripts.command import identity as script_identity
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+# These use no GPU of NVIDIA's, so no lease is needed.
+DEVICES_WITHOUT_CUDA = ("cpu", "mps")
 
-# Where and how a run is done, and not which run it is.
-NOT_IDENTITY = frozenset(
-    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures", "visualize"}
-)
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {
     **dict.fromkeys(
@@ -35,45 +35,6 @@ _OF_MODELS = {
     **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
     **dict.fromkeys(("seed", "fold"), 0),
 }
-
-
-@dataclass
-class Schema:
-    """The types of the top-level keys, for Hydra, which then refuses any other key and any value of another type."""
-
-    dataset: Any = MISSING
-    model: Any = MISSING
-    batch_size: int = MISSING
-    learning_rate: float = MISSING
-    lambda_param: float = MISSING
-    nasa_weight: float = MISSING
-    dropout: float = MISSING
-    num_epochs: int = MISSING
-    patience: int = MISSING
-    weight_decay: float = MISSING
-    grad_clip: float = MISSING
-    schedule: str = MISSING
-    warmup_epochs: float = MISSING
-    lookback: int = MISSING
-    horizon: int = MISSING
-    seed: int = MISSING
-    num_folds: int | None = None
-    fold: int = 0
-    device: str = "auto"
-    gpus: Any = "auto"
-    runs_per_gpu: Any = 1
-    gpu_index: int | None = None
-    data_dir: str = MISSING
-    cache_dir: str = MISSING
-    retries: int = 0
-    timeout: float | None = None
-    max_failures: int | None = None
-    only: str | None = None
-    exclude: str | None = None
-    zip: list[Any] = field(default_factory=list)
-    dry_run: bool = False
-    scripts: Any = None
-    visualize: bool = False
 
 
 def register() -> None:
@@ -126,6 +87,8 @@ def check_config(config: DictConfig) -> None:
     """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
     options = scripts.scripts_options(config)
     if options is None:
+        if find_spec("torch") is None:
+            raise ConfigError("a model needs torch, which is not installed: pip install 'ddrsa[models]'")
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
@@ -165,8 +128,7 @@ def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[st
 
 
 def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> None:
-    if not holds:
-        raise ConfigError(f"{key}={values[key]}: allowed is {allowed}")
+    require(key, values[key], holds, allowed)
 
 
 def _check_devices(values: Mapping[str, Any]) -> None:
@@ -184,22 +146,20 @@ def _check_fold(values: Mapping[str, Any]) -> None:
         _require(values, "fold", values["fold"] == 0, "0 where num_folds is null (no cross-validation)")
         return
     _require(values, "num_folds", num_folds >= 2, "2 or more, or null for the paper's split")
-    if not 0 <= values["fold"] < num_folds:
-        raise ConfigError(f"fold={values['fold']}: allowed is 0 to {num_folds - 1}, since num_folds={num_folds}")
+    holds = 0 <= values["fold"] < num_folds
+    _require(values, "fold", holds, f"0 to {num_folds - 1}, since num_folds={num_folds}")
 
 
 def _group(values: Mapping[str, Any], key: str) -> dict[str, Any]:
     group = values[key]
-    if not isinstance(group, dict):
-        raise ConfigError(f"{key}={group!r}: allowed is one of the files in conf/{key}/")
+    require(key, group, isinstance(group, dict), f"one of the files in conf/{key}/")
     return group
 
 
 def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     """The options of the model `values["name"]`; types as annotated, nothing missing, nothing else."""
-    name = values.get("name")
-    if name not in OPTIONS:
-        raise ConfigError(f"model.name={name}: allowed are {', '.join(OPTIONS)}")
+    name = str(values.get("name"))
+    require("model.name", name, name in OPTIONS, ", ".join(OPTIONS))
     options = OPTIONS[name]
     types = {field.name: field.type for field in fields(options)}
     allowed = list(types)
@@ -209,6 +169,5 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     for key in allowed:
         if key not in values:
             raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
-        if types[key] == "int" and type(values[key]) is not int:
-            raise ConfigError(f"model.{key}={values[key]!r}: allowed is a whole number")
+        require(f"model.{key}", values[key], types[key] != "int" or type(values[key]) is int, "a whole number")
     return options(**values)

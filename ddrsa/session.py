@@ -7,7 +7,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.cli import as_usage_error
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.rundir.training import TrainingDirectory
@@ -38,7 +39,7 @@ class TrainedModel:
     """A completed run. path: its directory. metrics: the content of its test_metrics.json."""
 
     path: Path
-    metrics: dict[str, Any]
+    metrics: dict[str, Any] = field(repr=False)
 
     def load(self, *, device: str = "cpu") -> Forecaster:
         """As `ddrsa.load` of its directory."""
@@ -79,7 +80,7 @@ def _hydra_of_its_own() -> Iterator[None]:
     current, version = GlobalHydra.instance().hydra, VersionBase.instance().version_base
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(conf_dir()), job_name="train", version_base="1.3"):
+        with initialize_config_dir(str(conf_dir()), job_name="train", **VERSION_BASE):
             yield
     finally:
         GlobalHydra.instance().hydra = current
@@ -130,7 +131,7 @@ def _run(overrides: list[str]) -> TrainingDirectory:
 
 @contextmanager
 def _logged(directory: TrainingDirectory) -> Iterator[None]:
-    """What the package logs goes to run.log, and where the session shows no log, to stdout."""
+    """Within the block, the package logs to run.log, and where the session shows no log, to stdout."""
     package, details = logging.getLogger("ddrsa"), logging.getLogger("ddrsa.run.file")
     file = logging.FileHandler(directory.log)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

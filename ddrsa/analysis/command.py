@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from ddrsa.analysis.criterion import Choice
+from ddrsa.compat_hydra import register_resolver
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 
@@ -25,7 +26,7 @@ _SWEEP_FILES = (CONFIG, MANIFEST)
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line of analyze.py says.
+    """The options on the command line of analyze.py.
 
     sweep_dir: the sweep, empty for the newest below multirun/; with `sweeps`, where the tables go, empty for a
     directory below multirun/comparisons/. sweeps: the sweeps to compare. select_by, metric: see `Choice`.
@@ -135,4 +136,4 @@ def _refuse_multirun() -> NoReturn:
 
 
 # conf/analysis.yaml names no sweeper but this: Hydra takes sweepers from the package hydra_plugins only.
-OmegaConf.register_new_resolver("refuse_multirun", _refuse_multirun, replace=True)
+register_resolver("refuse_multirun", _refuse_multirun)

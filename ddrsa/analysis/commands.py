@@ -10,18 +10,18 @@ from typing import Any
 
 import yaml
 
+from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.schema import OF_THE_SWEEP
 from ddrsa.started import sweep_program, sweep_starter, train_program
 
 # More epochs than before, by this factor.
 LONGER = 2
 _DEFAULT_EPOCHS = 100
 
-# Which runs a sweep does and how; one run that is trained again needs none of it.
-_SWEEP_KEYS = frozenset(
-    {"only", "exclude", "zip", "dry_run", "resume", "retries", "timeout", "max_failures", "num_epochs", "visualize"}
-)
+# One run that is trained again has no use for them, or gets values of its own.
+_LEFT_OUT = OF_THE_SWEEP | {"resume", "num_epochs"}
 
 
 def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epochs: Any) -> str:
@@ -30,7 +30,7 @@ def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epoch
     hyperparameters: the swept ones of the run, for a run whose overrides cannot be read; num_epochs: how many it had.
     A script is run again as it was.
     """
-    overrides = [item for item in _overrides(run, hyperparameters) if _key(item) not in _SWEEP_KEYS]
+    overrides = [item for item in _overrides(run, hyperparameters) if override_key(item) not in _LEFT_OUT]
     if is_script(run):
         return command(run, overrides)
     epochs = num_epochs * LONGER if isinstance(num_epochs, int) and num_epochs > 0 else _DEFAULT_EPOCHS
@@ -39,12 +39,9 @@ def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epoch
 
 def sweep_further(run: RunDirectory, hyperparameters: Mapping[str, Any], tried: Mapping[str, list[Any]]) -> str:
     """The shell command that sweeps the configuration of `run` over the values `tried`, by key."""
-    overrides = [
-        item for item in _overrides(run, hyperparameters) if _key(item) not in _SWEEP_KEYS and _key(item) not in tried
-    ]
-    kept = [
-        item for item in _overrides(run, hyperparameters) if _key(item) == "num_epochs" and "num_epochs" not in tried
-    ]
+    given = [(override_key(item), item) for item in _overrides(run, hyperparameters)]
+    overrides = [item for key, item in given if key not in _LEFT_OUT and key not in tried]
+    kept = [item for key, item in given if key == "num_epochs" and key not in tried]
     lists = [f"{key}={','.join(hydra_value(value) for value in values)}" for key, values in tried.items()]
     return command(run, ["-m", *overrides, *kept, *lists])
 
@@ -71,12 +68,8 @@ def resume(sweep_dir: Path) -> str:
 
 def hydra_value(value: Any) -> str:
     """`value` as one writes it on the command line of Hydra."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    return text if re.fullmatch(r"[\w./+-]+|\[.*\]", text) else "'" + text.replace("'", "\\'") + "'"
+    # The hyperparameters of a run have lists as their text.
+    return value if isinstance(value, str) and re.fullmatch(r"\[.*\]", value) else override_text(value)
 
 
 def settings(values: Mapping[str, Any]) -> list[str]:
@@ -87,10 +80,6 @@ def settings(values: Mapping[str, Any]) -> list[str]:
 def short_value(value: Any) -> str:
     """`value` as on the command line, a number with four digits at most."""
     return f"{value:.4g}" if isinstance(value, float) else hydra_value(value)
-
-
-def _key(override: str) -> str:
-    return override.partition("=")[0].lstrip("+~").partition("@")[0]
 
 
 def _overrides(run: RunDirectory, hyperparameters: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A run's config as flat names and values."""
+"""Flat names and values of a run's config."""
 
 from __future__ import annotations
 
@@ -12,11 +12,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-# Where a run happened, what it read, how its sweep was done and what it drew, which is no part of what was tried.
-NOT_HYPERPARAMETERS = frozenset(
-    {"hydra", "device", "gpus", "runs_per_gpu", "gpu_index", "data_dir", "cache_dir", "visualize"}
-    | {"only", "exclude", "zip", "dry_run", "retries", "timeout", "max_failures"}
-)
+from ddrsa.schema import NOT_IDENTITY
 
 _RESOLVER_CALL = re.compile(r"\$\{[^}]*:")
 _MISSING = "???"
@@ -35,7 +31,7 @@ def read_run_config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text()
         config = _load(text)
-        for key in NOT_HYPERPARAMETERS & config.keys():
+        for key in NOT_IDENTITY & config.keys():
             del config[key]
         return _flatten(config)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException, TypeError) as error:

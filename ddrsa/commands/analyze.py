@@ -15,11 +15,12 @@ from omegaconf import DictConfig
 
 from ddrsa.analysis.command import analyze, read_options
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.started import absolute_config_path
 
 
-@hydra.main(config_path=str(conf_dir()), config_name="analysis", version_base="1.3")
+@hydra.main(config_path=str(conf_dir()), config_name="analysis", **VERSION_BASE)
 def hydra_main(config: DictConfig) -> None:
     """One analysis."""
     analyze(read_options(config, HydraConfig.get().sweep.dir))

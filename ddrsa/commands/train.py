@@ -11,13 +11,14 @@ import hydra
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.started import absolute_config_path
 from ddrsa.sweep.resume import resumable
 from ddrsa.task import run_task
 
 
-@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+@hydra.main(config_path=str(conf_dir()), config_name="config", **VERSION_BASE)
 def hydra_main(config: DictConfig) -> float | None:
     """One run, or one of a sweep."""
     return run_task(config)

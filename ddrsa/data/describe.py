@@ -17,6 +17,7 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.data.load import read_parts
 from ddrsa.data.options import DatasetOptions, check_dataset_options
@@ -28,7 +29,7 @@ from ddrsa.errors import ConfigError, DataError
 from ddrsa.started import absolute_config_path
 
 
-@hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="describe")
+@hydra.main(config_path=str(conf_dir()), config_name="describe", **VERSION_BASE)
 def hydra_main(config: DictConfig) -> None:
     """Print and draw the report. Raises ConfigError and DataError as the training would."""
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -84,7 +85,7 @@ def _name(options: DatasetOptions) -> str:
 
 @contextmanager
 def _notes() -> Iterator[list[str]]:
-    """What the readers log meanwhile: what is missing, and how it is repaired."""
+    """Collect the messages of the readers: what is missing, and how it is repaired."""
     notes: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.overrides import override_text
 
 SCALINGS = ("minmax", "standard", "condition")
 AGGREGATIONS = ("mean", "last", "median", "min", "max", "sum")
@@ -17,7 +19,7 @@ SUBSETS = ("FD001", "FD002", "FD003", "FD004", "PHM08")
 # Not frozen: OmegaConf would make the config read-only. Type-annotated with defaults: they are Hydra's schemas.
 @dataclass(kw_only=True)
 class DatasetOptions:
-    """What every data set has: its scaling, and its split by unit."""
+    """Options of every data set: its scaling, and its split by unit."""
 
     SCALINGS: ClassVar[tuple[str, ...]] = SCALINGS
 
@@ -32,11 +34,11 @@ class DatasetOptions:
         self._check_number("test_fraction", float, lambda value: 0 <= value < 1, "from 0 to below 1")
         self._check_number("validation_fraction", float, lambda value: 0 < value < 1, "above 0 and below 1")
         if self.split_seed is not None:
-            self._check_number("split_seed", int, lambda value: value >= 0, "null or at least 0")
+            self._check_number("split_seed", int, lambda value: value >= 0, "of at least 0, or null")
 
     @property
     def time_unit(self) -> str:
-        """What one row is, in the plural."""
+        """The unit of time that one row stands for, in the plural."""
         return "cycles"
 
     def reading_options(self) -> dict[str, Any]:
@@ -46,16 +48,16 @@ class DatasetOptions:
 
     def _check_choice(self, key: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, key)
-        if type(value) is not type(allowed[0]) or value not in allowed:
-            raise ConfigError(f"dataset.{key} is {value!r}, allowed: {', '.join(map(str, allowed))}")
+        holds = type(value) is type(allowed[0]) and value in allowed
+        require(f"dataset.{key}", value, holds, ", ".join(map(override_text, allowed)))
 
     def _check_number(self, key: str, kind: type, in_range: Any, allowed: str) -> None:
         value = getattr(self, key)
         # A bool is an int in Python, and YAML writes 1 where 1.0 is meant.
         is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-        if not (is_number and math.isfinite(value) and in_range(value)):
-            noun = "a whole number" if kind is int else "a number"
-            raise ConfigError(f"dataset.{key} is {value!r}, allowed: {noun} {allowed}")
+        noun = "a whole number" if kind is int else "a number"
+        holds = is_number and math.isfinite(value) and in_range(value)
+        require(f"dataset.{key}", value, holds, f"{noun} {allowed}")
         setattr(self, key, kind(value))
 
 
@@ -145,8 +147,8 @@ class TableOptions(DatasetOptions):
         for key in ("feature_columns", "exclude_columns", "categorical_columns"):
             value = getattr(self, key)
             names = [value] if isinstance(value, str) else value
-            if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in names):
-                raise ConfigError(f"dataset.{key} is {value!r}, allowed: a column, a pattern, or a list of them")
+            holds = isinstance(names, Sequence) and all(isinstance(name, str) for name in names)
+            require(f"dataset.{key}", value, holds, "a column, a pattern, or a list of them")
             setattr(self, key, list(names))
         self._check_choice("all_units_fail", (False, True))
         self._check_choice("aggregation", AGGREGATIONS)
@@ -156,7 +158,7 @@ class TableOptions(DatasetOptions):
         if len(ways) != 1:
             given = f"dataset.{' and dataset.'.join(ways)} are set" if ways else "nothing says when the event is"
             raise ConfigError(
-                f"{given}, allowed: exactly one of dataset.event_column, dataset.time_to_event_column and "
+                f"{given}: allowed is exactly one of dataset.event_column, dataset.time_to_event_column and "
                 "dataset.all_units_fail=true"
             )
         if self.step is not None and not isinstance(self.step, str):
@@ -173,8 +175,7 @@ class TableOptions(DatasetOptions):
 
     def _check_text(self, key: str) -> None:
         value = getattr(self, key)
-        if not isinstance(value, str) or not value:
-            raise ConfigError(f"dataset.{key} is {value!r}, allowed: a text that is not empty")
+        require(f"dataset.{key}", value, isinstance(value, str) and bool(value), "a text that is not empty")
 
 
 DATASET_OPTIONS: dict[str, type[DatasetOptions]] = {
@@ -191,13 +192,13 @@ def check_dataset_options(mapping: Mapping[str, Any]) -> DatasetOptions:
     Raises ConfigError for an unknown data set or key, and for a value of a wrong type or out of range.
     """
     name = mapping.get("name")
-    if not isinstance(name, str) or name not in DATASET_OPTIONS:
-        raise ConfigError(f"dataset.name is {name!r}, allowed: {', '.join(DATASET_OPTIONS)}")
+    require("dataset.name", name, isinstance(name, str) and name in DATASET_OPTIONS, ", ".join(DATASET_OPTIONS))
+    assert isinstance(name, str)
     kind = DATASET_OPTIONS[name]
     allowed = [option.name for option in fields(kind)]
     for key in mapping:
         if key not in allowed:
-            raise ConfigError(f"dataset.{key} is no key of the data set {name}, allowed: {', '.join(allowed)}")
+            raise ConfigError(f"dataset.{key} is no key of the data set {name}: allowed are {', '.join(allowed)}")
     for option in fields(kind):
         if option.name not in mapping and option.default is MISSING and option.default_factory is MISSING:
             raise ConfigError(f"dataset.{option.name} is missing, the data set {name} needs it")

@@ -87,7 +87,7 @@ def fit_scaler(sequences: Sequences, method: str) -> Scaler:
     Raises ConfigError for another method, or "condition" without settings; DataError where all features are constant.
     """
     if method not in SCALINGS:
-        raise ConfigError(f"dataset.scaling is {method!r}, allowed: {', '.join(SCALINGS)}")
+        raise ConfigError(f"dataset.scaling={method}: allowed is {', '.join(SCALINGS)}")
     values = sequences.features.astype(np.float64)
     centres = np.empty((0, len(SETTINGS)))
     low, high = values.min(axis=0), values.max(axis=0)

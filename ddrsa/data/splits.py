@@ -1,4 +1,4 @@
-"""Which units train, validate and test: always whole units, so that no window of a test unit is seen in training."""
+"""Splits into training, validation and test: always whole units, so that training sees no window of a test unit."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def split_units(
         test, rest = order[:size], order[size:]
     else:
         if not 2 <= num_folds <= number:
-            raise ConfigError(f"num_folds is {num_folds}, allowed: null or 2 to {number}, the number of {noun}")
+            raise ConfigError(f"num_folds={num_folds}: allowed is null or 2 to {number}, the number of {noun}")
         if not 0 <= fold < num_folds:
             raise ConfigError(f"fold is {fold}, allowed with num_folds={num_folds}: 0 to {num_folds - 1}")
         folds = np.array_split(order, num_folds)

@@ -1,10 +1,10 @@
-"""The options of each model: the keys of the config group `model`, with their checks."""
+"""Options of the models: the keys of the config group `model`, with their checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ddrsa.errors import ConfigError
+from ddrsa.checks import require
 
 ACTIVATIONS = ("relu", "gelu")
 
@@ -67,8 +67,7 @@ class TemporalConvolutionOptions:
 
     def __post_init__(self) -> None:
         _require_positive(self, "channels")
-        if self.kernel_size < 2:
-            raise ConfigError(f"model.kernel_size={self.kernel_size}: 2 or more is allowed")
+        require("model.kernel_size", self.kernel_size, self.kernel_size >= 2, "2 or more")
 
 
 ModelOptions = RecurrentOptions | TransformerOptions | ProbSparseOptions | TemporalConvolutionOptions
@@ -95,16 +94,13 @@ def _check_attention(options: TransformerOptions | ProbSparseOptions) -> None:
         "feedforward_size",
         "rows_per_token",
     )
-    if options.d_model % 2:
-        raise ConfigError(f"model.d_model={options.d_model}: an even number is allowed")
-    if options.d_model % options.num_heads:
-        raise ConfigError(f"model.num_heads={options.num_heads}: it must divide model.d_model={options.d_model}")
-    if options.activation not in ACTIVATIONS:
-        raise ConfigError(f"model.activation={options.activation}: allowed are {', '.join(ACTIVATIONS)}")
+    require("model.d_model", options.d_model, options.d_model % 2 == 0, "an even number")
+    divides = options.d_model % options.num_heads == 0
+    require("model.num_heads", options.num_heads, divides, f"a divisor of model.d_model={options.d_model}")
+    require("model.activation", options.activation, options.activation in ACTIVATIONS, ", ".join(ACTIVATIONS))
 
 
 def _require_positive(options: ModelOptions, *names: str) -> None:
     for name in names:
         value = getattr(options, name)
-        if value < 1:
-            raise ConfigError(f"model.{name}={value}: 1 or more is allowed")
+        require(f"model.{name}", value, value >= 1, "1 or more")

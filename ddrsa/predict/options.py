@@ -13,6 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.survival.rivals import MISS_RATES, POLICIES
 
@@ -62,16 +63,14 @@ class PredictOptions:
         """Raise ConfigError where a value is not allowed."""
         allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "miss_rate": tuple(MISS_RATES)}
         for key, values in {**allowed, "device": ("cpu", "cuda")}.items():
-            if getattr(self, key) not in values:
-                raise ConfigError(f"{key}={getattr(self, key)}: allowed is {', '.join(values)}")
+            require(key, getattr(self, key), getattr(self, key) in values, ", ".join(values))
         if self.checkpoint is None:
             raise ConfigError("checkpoint is missing: a run directory or one of its .pt files")
-        if not 0 < self.level < 1:
-            raise ConfigError(f"level={self.level}: allowed is above 0 and below 1")
+        require("level", self.level, 0 < self.level < 1, "above 0 and below 1")
         if self.device == "cuda" and not torch.cuda.is_available():
             raise ConfigError("device=cuda: torch cannot use a GPU here; allowed is cpu")
-        if self.output is not None and not self.output.endswith((".csv", ".csv.gz", ".parquet")):
-            raise ConfigError(f"output={self.output}: allowed is a file that ends in .csv, .csv.gz or .parquet")
+        holds = self.output is None or self.output.endswith((".csv", ".csv.gz", ".parquet"))
+        require("output", self.output, holds, "a file that ends in .csv, .csv.gz or .parquet")
         unused = {"oti": "threshold", "time_to_event_threshold": "cost", "failure_probability": "cost"}[self.policy]
         if getattr(self, unused) is not None:
             raise ConfigError(f"{unused}={getattr(self, unused)}: policy={self.policy} has no {unused}")
@@ -93,7 +92,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[PredictOptions, dict[str,
         elif key.startswith("dataset."):
             dataset[key.removeprefix("dataset.")] = _parsed(value)
         elif key not in kinds:
-            raise ConfigError(f"{key} is no key of ddrsa.predict, allowed: dataset, dataset.KEY, {', '.join(kinds)}")
+            raise ConfigError(f"{key} is no key of ddrsa.predict: allowed are dataset, dataset.KEY, {', '.join(kinds)}")
         else:
             # A path is what it says, whatever YAML would make of it.
             own[key] = value if str(kinds[key]).startswith("str") else _parsed(value)

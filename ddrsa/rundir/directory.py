@@ -1,4 +1,4 @@
-"""The directory of a run: the names of its files, and its status.
+"""Run directories: the names of their files, and their status.
 
 A run directory is the only interface between the runs and what looks at them:
 
@@ -13,6 +13,7 @@ What else a task leaves there is its own: those of a training stand in ddrsa/run
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Any
 
 from ddrsa.rundir.files import now, read_json, write_json
 from ddrsa.rundir.states import State
+
+log = logging.getLogger(__name__)
 
 
 class RunDirectory:
@@ -40,12 +43,18 @@ class RunDirectory:
         """The content of status.json, or None before the run has started. Raises ValueError as `read_json`."""
         return read_json(self.status)
 
-    def status_or_empty(self) -> dict[str, Any]:
-        """As `read_status`; empty before the run has started, and where the file is damaged or cannot be read."""
+    def status_or_empty(self, run_id: str | None = None, *, warn: bool = False) -> dict[str, Any]:
+        """As `read_status`; empty before the run has started, and where the file is damaged or cannot be read.
+
+        run_id: empty too where the file is of another run. warn: say in the log that the file cannot be used.
+        """
         try:
-            return self.read_status() or {}
-        except (OSError, ValueError):
+            status = self.read_status() or {}
+        except (OSError, ValueError) as error:
+            if warn:
+                log.warning("%s; the run is taken as one that has not ended", error)
             return {}
+        return status if run_id is None or status.get("run_id") == run_id else {}
 
     def read_test_metrics(self) -> dict[str, Any] | None:
         """The content of test_metrics.json, or None before the run has ended well. Raises ValueError as `read_json`."""

@@ -1,4 +1,4 @@
-"""The options of `scripts` in the config: their types, and the checks on their values."""
+"""Options below `scripts` in the config: their types, and the checks on their values."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 
 
@@ -70,12 +71,12 @@ class ScriptsOptions:
 
     @property
     def directory(self) -> Path:
-        """Where the scripts work, absolute."""
+        """The working directory of the scripts, absolute."""
         return Path(self.working_dir or ".").absolute()
 
 
 def scripts_options(config: DictConfig) -> ScriptsOptions | None:
-    """What `config` says below `scripts`; None where it runs no scripts. Raises ConfigError on what is not allowed."""
+    """The options below `scripts`; None where it runs no scripts. Raises ConfigError on values that are not allowed."""
     if OmegaConf.select(config, "scripts") is None:
         return None
     try:
@@ -87,15 +88,13 @@ def scripts_options(config: DictConfig) -> ScriptsOptions | None:
     for key in ("root", "include", "exclude", "optional", "metrics"):
         values[key] = _texts(key, values[key])
     for key in ("epochs", "folds", "batch_size"):
-        if values[key] is not None and values[key] < 1:
-            raise ConfigError(f"scripts.{key}={values[key]}: allowed is 1 or more, or null")
+        require(f"scripts.{key}", values[key], values[key] is None or values[key] >= 1, "1 or more, or null")
     args = values["args"] or {}
-    if not isinstance(args, dict):
-        raise ConfigError(f"scripts.args={args!r}: allowed are names with values, scripts.args.learning_rate=0.1")
+    require("scripts.args", args, isinstance(args, dict), "names with values, scripts.args.learning_rate=0.1")
     values["args"] = {str(name): _argument(f"scripts.args.{name}", value) for name, value in args.items()}
     extra = _argument("scripts.extra_args", values["extra_args"] or [])
-    if not isinstance(extra, list) or None in extra:
-        raise ConfigError(f"scripts.extra_args={extra!r}: allowed is a list, [--verbose,--early-stopping]")
+    holds = isinstance(extra, list) and None not in extra
+    require("scripts.extra_args", extra, holds, "a list, [--verbose,--early-stopping]")
     values["extra_args"] = tuple(map(as_text, extra))
     options = ScriptsOptions(**values)
     if options.working_dir is not None and not options.directory.is_dir():
@@ -110,13 +109,13 @@ def as_text(value: Any) -> str:
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     listed = [value] if isinstance(value, str) else [] if value is None else value
-    if not isinstance(listed, list) or not all(isinstance(each, str) and each for each in listed):
-        raise ConfigError(f"scripts.{key}={value!r}: allowed is a text or a list of texts")
+    holds = isinstance(listed, list) and all(isinstance(each, str) and each for each in listed)
+    require(f"scripts.{key}", value, holds, "a text or a list of texts")
     return tuple(listed)
 
 
 def _argument(key: str, value: Any) -> Any:
     items = value if isinstance(value, list) else [value]
-    if not all(item is None or isinstance(item, str | int | float) for item in items):
-        raise ConfigError(f"{key}={value!r}: allowed is a value or a list of values")
+    holds = all(item is None or isinstance(item, str | int | float) for item in items)
+    require(key, value, holds, "a value or a list of values")
     return value

@@ -52,13 +52,13 @@ def run_script(config: DictConfig, name: str) -> float | None:
     options = scripts_options(config)
     assert options is not None
     directory = RunDirectory(HydraConfig.get().runtime.output_dir)
-    status = _status(directory)
+    status = directory.status_or_empty(warn=True)
     if status.get("state") == State.COMPLETED and status.get("run_id") == name:
         log.info("%s is complete already", _shown(directory))
         return status.get("return_value")
     try:
         directory.begin(name)
-        supervised = _status(directory).get("launcher") == "supervised"
+        supervised = directory.status_or_empty(warn=True).get("launcher") == "supervised"
         try:
             metrics = _do(config, options, directory)
             objective = _objective(options, metrics)
@@ -88,7 +88,9 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     threads = threads_per_run(concurrent_runs(HydraConfig.get()))
     command.output_dir.mkdir(parents=True, exist_ok=True)
     environ = _environ(str(config.device), gpu_index, threads, command.output_dir)
-    device = "cpu" if gpu_index is None or config.device == "cpu" else f"cuda:{gpu_index}"
+    device = f"cuda:{gpu_index}"
+    if gpu_index is None or config.device in ("cpu", "mps"):
+        device = "mps" if config.device == "mps" else "cpu"
     directory.update(
         command=list(command.line),
         output_dir=str(command.output_dir),
@@ -109,7 +111,7 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
 
 
 def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path) -> dict[str, str]:
-    """That of this process, with the leased GPU as the only one, and the run's share of the cores."""
+    """The environment of this process, with the leased GPU as the only one, and the run's share of the cores."""
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(output_dir)}
     # What the user has set is left as it is.
     environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}
@@ -155,14 +157,6 @@ def _record_failure(directory: RunDirectory, error: BaseException) -> None:
         log.error("%s", error)
     interrupted = isinstance(error, KeyboardInterrupt)
     directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
-
-
-def _status(directory: RunDirectory) -> dict[str, Any]:
-    try:
-        return directory.read_status() or {}
-    except ValueError as error:
-        log.warning("%s; the run is done again", error)
-        return {}
 
 
 def _shown(directory: RunDirectory) -> str:

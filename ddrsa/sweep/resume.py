@@ -1,4 +1,4 @@
-"""`resume=DIR`: the sweep in DIR once more, with the options and overrides that it was started with."""
+"""Resuming a sweep: `resume=DIR` is its command once more, with the options and overrides of its start."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from ddrsa.errors import UsageError
+from ddrsa.overrides import override_parts, quoted
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.started import config_options, sweep_options
 
@@ -41,11 +42,11 @@ def resumed_arguments(arguments: Sequence[str]) -> list[str]:
     directory = Path(given[0].removeprefix("resume="))
     overrides = _overrides_of(directory)
     others = [argument for argument in arguments if argument not in (given[0], "-m", "--multirun")]
-    ours = f"hydra.sweep.dir={_quoted(str(directory))}"
-    replaced = {_key(argument) for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
+    ours = f"hydra.sweep.dir={quoted(str(directory))}"
+    replaced = {override_parts(argument)[0] for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
     given_options = config_options(others)
     where = [f"{option}={value}" for option, value in sweep_options(directory).items() if option not in given_options]
-    return [*where, "-m", *(text for text in overrides if _key(text) not in replaced), ours, *others]
+    return [*where, "-m", *(text for text in overrides if override_parts(text)[0] not in replaced), ours, *others]
 
 
 def _overrides_of(directory: Path) -> list[str]:
@@ -57,13 +58,3 @@ def _overrides_of(directory: Path) -> list[str]:
         raise UsageError(f"resume={directory}: the directory of a sweep is expected, with its multirun.yaml") from error
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise UsageError(f"resume={directory}: {file} does not say what the sweep was started with") from error
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]
-
-
-def _quoted(value: str) -> str:
-    """For Hydra's grammar of overrides, whatever characters the path has."""
-    escaped = value.replace("'", "\\'")
-    return f"'{escaped}'"

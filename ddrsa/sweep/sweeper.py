@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
@@ -16,19 +15,21 @@ from hydra.core.utils import JobReturn
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import get_method
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG
-from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.grid import grid
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.plan.selection import Selection
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.show.dry_run import print_sweep
 from ddrsa.sweep.supervise.failures import FailedRun, SweepFailed, failed_runs
+from ddrsa.sweep.supervise.session import SessionLauncher
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class CheckedSweeper(Sweeper):
         dry_run: bool = False,
         name_key: str | None = None,
         describe: str | None = None,
+        objective_group: str | None = None,  # noqa: ARG002 - as the next an option of searches; a project sets it for both
+        max_steps: Any = None,  # noqa: ARG002
     ) -> None:
         """See `ddrsa.sweep.config.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
@@ -91,15 +94,14 @@ class CheckedSweeper(Sweeper):
         assert self.launcher is not None
         assert self.hydra_context is not None
         runs = self._plan(self._grid(arguments))
-        if isinstance(self.launcher, SupervisedLauncher):
+        if isinstance(self.launcher, SessionLauncher):
             runs = _without_doubles(runs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         if self.dry_run:
-            describe = None if self.describe is None else _find_function("describe", self.describe)
-            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), describe)
+            describe = None if self.describe is None else find_object("hydra.sweeper.describe", self.describe)
+            shown = Presentation.of(self.config.hydra.launcher)
+            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
-        if isinstance(self.launcher, SupervisedLauncher):
-            self.launcher.planned = {run.overrides: run for run in runs}
 
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / CONFIG)
@@ -107,9 +109,12 @@ class CheckedSweeper(Sweeper):
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []
         launched = 0
-        jobs = [list(run.overrides) for run in runs]
-        for batch in BasicSweeper.split_overrides_to_chunks(jobs, self.max_batch_size):
-            results = self.launcher.launch(batch, initial_job_idx=launched)
+        size = self.max_batch_size or len(runs)
+        for batch in (runs[start : start + size] for start in range(0, len(runs), size)):
+            if isinstance(self.launcher, SessionLauncher):
+                results = self.launcher.launch_runs(batch)
+            else:
+                results = self.launcher.launch([list(run.overrides) for run in batch], initial_job_idx=launched)
             launched += len(batch)
             returns.append(results)
             failures += failed_runs(results)
@@ -120,8 +125,8 @@ class CheckedSweeper(Sweeper):
     def _grid(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job."""
         assert self.hydra_context is not None
-        if self.max_batch_size is not None and self.max_batch_size < 1:
-            raise ConfigError(f"hydra.sweeper.max_batch_size is {self.max_batch_size}: it must be null or at least 1")
+        size = self.max_batch_size
+        require("hydra.sweeper.max_batch_size", size, size is None or size >= 1, "1 or more, or null")
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         params = [f"{key}={value}" for key, value in self.params.items()]
         return grid(parser.parse_overrides([*params, *arguments]), self.zip)
@@ -132,7 +137,7 @@ class CheckedSweeper(Sweeper):
         assert self.hydra_context is not None
         started = time.perf_counter()
         selection = Selection(self.only, self.exclude, self.name_key)
-        check = None if self.check is None else _find_function("check", self.check)
+        check = None if self.check is None else find_object("hydra.sweeper.check", self.check)
         if len(jobs) > MANY_JOBS:
             log.info("composing and checking the configs of %d runs", len(jobs))
         shared = set(jobs[0]).intersection(*jobs) if jobs else set()
@@ -171,10 +176,3 @@ def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:
     if len(kept) < len(runs):
         log.info("%d of %d jobs are the same as another, and left out", len(runs) - len(kept), len(runs))
     return kept
-
-
-def _find_function(key: str, path: str) -> Callable[[Any], Any]:
-    try:
-        return get_method(path)
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(f"hydra.sweeper.{key} is {path!r}, which cannot be used as a function: {error}") from error

@@ -1,18 +1,18 @@
-"""The hyperparameters of the training loop, with their checks."""
+"""Hyperparameters of the training loop, with their checks."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
 
-from ddrsa.errors import ConfigError
+from ddrsa.checks import require
 
 SCHEDULES = ("constant", "cosine", "plateau")
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """As the top-level config keys of the same names; times are in epochs.
+    """The top-level config keys of the same names; times are in epochs.
 
     learning_rate: the highest, after the warm-up.
     lambda_param: in [0, 1], the weight of the time of the event against whether there is one.
@@ -49,8 +49,7 @@ class TrainingOptions:
         self._require("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            raise ConfigError(f"{name}={getattr(self, name)}: allowed is {allowed}")
+        require(name, getattr(self, name), holds, allowed)
 
 
 OPTION_NAMES = tuple(field.name for field in fields(TrainingOptions))

@@ -9,7 +9,8 @@ import pytest
 from generated_sweep import write_run
 from omegaconf import OmegaConf
 
-from ddrsa.analysis.run_config import NOT_HYPERPARAMETERS, read_run_config
+from ddrsa.analysis.run_config import read_run_config
+from ddrsa.schema import NOT_IDENTITY
 
 
 def test_config_interpolations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +71,7 @@ def test_a_run_as_it_is_written(tmp_path: Path) -> None:
     path = run / ".hydra" / "config.yaml"
     whole = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(whole, dict)
-    expected = {key: value for key, value in whole.items() if key not in NOT_HYPERPARAMETERS}
+    expected = {key: value for key, value in whole.items() if key not in NOT_IDENTITY}
     flat = {
         f"{key}.{inner}" if inner else key: value
         for key, group in expected.items()

@@ -128,7 +128,7 @@ def test_other_features_are_refused(one_condition, make_sequences):
 
 
 def test_what_cannot_be_fitted_is_refused(make_sequences):
-    with pytest.raises(ConfigError, match=r"dataset\.scaling is 'robust', allowed: minmax, standard, condition"):
+    with pytest.raises(ConfigError, match=r"dataset\.scaling=robust: allowed is minmax, standard, condition"):
         fit_scaler(make_sequences((3, 2)), "robust")
     with pytest.raises(ConfigError, match="no feature setting_1"):
         fit_scaler(make_sequences((3, 2)), "condition")

@@ -74,8 +74,8 @@ def test_the_seed_shuffles():
         (2, {}, "2 units are too few: the validation part is empty"),
         (1, {}, "1 units are too few: the test part is empty|the validation part is empty"),
         (10, {"validation_fraction": 0.99}, "the training part is empty"),
-        (10, {"num_folds": 1}, "num_folds is 1, allowed: null or 2 to 10"),
-        (10, {"num_folds": 11}, "num_folds is 11"),
+        (10, {"num_folds": 1}, "num_folds=1: allowed is null or 2 to 10"),
+        (10, {"num_folds": 11}, "num_folds=11"),
         (10, {"num_folds": 5, "fold": 5}, "fold is 5, allowed with num_folds=5: 0 to 4"),
         (10, {"num_folds": 5, "fold": -1}, "fold is -1"),
         (10, {"fold": 2}, "fold is 2, but num_folds is null"),
@@ -115,7 +115,7 @@ def test_no_group_is_parted(groups, seed, with_folds):
 
 
 def test_too_few_groups_are_called_groups():
-    with pytest.raises(ConfigError, match="num_folds is 4, allowed: null or 2 to 3, the number of groups of units"):
+    with pytest.raises(ConfigError, match="num_folds=4: allowed is null or 2 to 3, the number of groups of units"):
         split_units(range(9), groups=[0, 0, 0, 1, 1, 1, 2, 2, 2], seed=0, num_folds=4)
     with pytest.raises(ConfigError, match="2 groups of units are too few: the validation part is empty"):
         split_units(range(4), groups=[0, 0, 1, 1], seed=0)

@@ -124,10 +124,10 @@ def test_hazards_are_drawn_from_the_cycle_at_which_they_were_forecast(lives: lis
     check_labels(figure, len(lives))
     for ax, life in zip(figure.axes, lives, strict=False):
         *curves, failure = ax.lines
-        assert failure.get_xdata()[0] == life.failure
+        assert np.asarray(failure.get_xdata())[0] == life.failure
         last = curves[-1]
-        assert last.get_xdata()[0] == life.failure
-        np.testing.assert_allclose(last.get_ydata(), life.logits[-1].sigmoid().numpy().clip(1e-4))
+        assert np.asarray(last.get_xdata())[0] == life.failure
+        np.testing.assert_allclose(np.asarray(last.get_ydata()), life.logits[-1].sigmoid().numpy().clip(1e-4))
 
 
 def test_intervention_is_drawn_where_the_policy_intervenes(lives: list[Life]) -> None:
@@ -137,10 +137,10 @@ def test_intervention_is_drawn_where_the_policy_intervenes(lives: list[Life]) ->
     for ax, life in zip(figure.axes, lives, strict=True):
         stop, go_on, intervention, failure = ax.lines
         first = int(intervene(life.logits, cost).numpy().argmax())
-        assert intervention.get_xdata()[0] == first + 1
+        assert np.asarray(intervention.get_xdata())[0] == first + 1
         assert f"{life.time_to_event[first]:.0f} cycles early" in ax.get_title(loc="left")
-        assert failure.get_xdata()[0] == life.failure
-        assert (stop.get_ydata()[:first] > go_on.get_ydata()[:first]).all()
+        assert np.asarray(failure.get_xdata())[0] == life.failure
+        assert (np.asarray(stop.get_ydata())[:first] > np.asarray(go_on.get_ydata())[:first]).all()
     missed = policy.policy_along_lives(lives, 1e-9)
     assert all("missed" in ax.get_title(loc="left") for ax in missed.axes)
 

@@ -61,7 +61,7 @@ def test_padding_changes_no_gradient(options: ModelOptions) -> None:
     for lookback in (6, 40):
         model.zero_grad()
         model(padded(rows, lookback)).square().sum().backward()
-        gradients.append([parameter.grad.clone() for parameter in model.parameters()])
+        gradients.append([p.grad.clone() for p in model.parameters() if p.grad is not None])
     for short, long in zip(*gradients, strict=True):
         torch.testing.assert_close(short, long, rtol=1e-4, atol=1e-5)
 
@@ -93,6 +93,7 @@ def test_every_row_counts(options: ModelOptions) -> None:
     model = build(options).eval()
     windows = padded(torch.randn(1, 5, 3), 6).requires_grad_()
     model(windows).sum().backward()
+    assert windows.grad is not None
     assert (windows.grad[0, 1:, :3].abs().sum(-1) > 0).all()
 
 
@@ -116,7 +117,9 @@ def test_untrained_encoder_remembers_over_the_lookback(name: str) -> None:
     encoder = model.encoder
     assert isinstance(encoder, nn.LSTM | nn.GRU)
     # What the gates keep of a state after a row of zeros, and so for how many rows.
-    gate = encoder.weight_ih_l0.view(-1, 64, 2)[1, :, -1].detach().sigmoid()
+    weights = encoder.weight_ih_l0
+    assert isinstance(weights, Tensor)
+    gate = weights.view(-1, 64, 2)[1, :, -1].detach().sigmoid()
     times = 1 / (1 - gate)
     assert times.min() >= 2 - 1e-4
     assert lookback / 2 < times.max() <= lookback

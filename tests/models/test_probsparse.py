@@ -181,9 +181,9 @@ class LargestTensor(TorchDispatchMode):
 def test_memory_grows_as_n_log_n(causal: bool) -> None:
     sizes = {}
     for n in (512, 4096):
-        inputs = [x.requires_grad_() for x in heads(n, n, batch=1)]
-        with LargestTensor() as largest:
-            probsparse_attention(*inputs, 5, causal=causal, random_keys=True).sum().backward()
+        q, k, v = (x.requires_grad_() for x in heads(n, n, batch=1))
+        with LargestTensor() as largest:  # type: ignore[no-untyped-call]
+            probsparse_attention(q, k, v, 5, causal=causal, random_keys=True).sum().backward()
         sizes[n] = largest.largest
     # (heads) * u * n and no more; full attention would have heads * n * n: 64 times as much for 8 times the length.
     assert sizes[4096] == 3 * kept(4096, 5) * 4096

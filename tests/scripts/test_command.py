@@ -217,7 +217,7 @@ def test_the_name_of_a_run() -> None:
         ({"include": [1]}, "scripts.include=\\[1\\]"),
         ({"epochs": 0}, "scripts.epochs=0"),
         ({"args": {"x": {"y": 1}}}, "scripts.args.x="),
-        ({"extra_args": "--x"}, "scripts.extra_args='--x'"),
+        ({"extra_args": "--x"}, "scripts.extra_args=--x"),
         ({"working_dir": "no"}, "scripts.working_dir=no"),
     ],
 )

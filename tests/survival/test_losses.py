@@ -62,6 +62,7 @@ def test_likelihood_is_that_of_the_observation(rows: list[tuple[list[float], int
 def test_censored_window_says_nothing_of_later_steps() -> None:
     logits = torch.zeros(1, HORIZON, requires_grad=True)
     ddrsa_losses(logits, torch.tensor([2.0]), torch.tensor([False]), 0.75).sum().backward()
+    assert logits.grad is not None
     assert (logits.grad[0, :3] > 0).all()
     assert (logits.grad[0, 3:] == 0).all()
 
@@ -73,6 +74,7 @@ def test_nasa_penalty_is_asymmetric_and_its_gradient_finite() -> None:
         penalty.detach(), [np.e - 1, 0, np.e - 1, np.exp(NASA_PENALTY_LIMIT / 10) - 1], rtol=1e-5
     )
     penalty.sum().backward()
+    assert error.grad is not None
     assert error.grad.isfinite().all()
 
 
@@ -118,4 +120,5 @@ def test_gradient_is_finite_for_extreme_logits(scale: float) -> None:
     logits = (torch.randn(8, HORIZON, generator=torch.Generator().manual_seed(1)) * scale).requires_grad_()
     tau = torch.arange(8.0)
     whole_loss(logits, tau, torch.tensor([True, False] * 4)).backward()
+    assert logits.grad is not None
     assert logits.grad.isfinite().all()

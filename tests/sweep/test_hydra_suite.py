@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def _unversioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    Plugins.instance()  # their groups belong to the state, and are stored once
     state = Singleton.get_state()
     # Hydra's tests expect what it does in a program that names no version; other tests here have named one.
     monkeypatch.setattr(version.VersionBase.instance(), "version_base", version._UNSPECIFIED_)

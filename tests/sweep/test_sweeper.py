@@ -135,8 +135,8 @@ def test_the_command_line_takes_the_place_of_a_parameter(app, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("hydra.sweeper.check=checks.missing", "hydra.sweeper.check is 'checks.missing', which cannot be used"),
-        ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size is 0: it must be null or at least 1"),
+        ("hydra.sweeper.check=checks.missing", "hydra.sweeper.check=checks.missing: it cannot be imported"),
+        ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size=0: allowed is 1 or more, or null"),
     ],
 )
 def test_a_bad_config_of_the_sweeper(app, tmp_path, override, message):

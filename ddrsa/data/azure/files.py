@@ -128,7 +128,7 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
     else:
         wrong = table.loc[~table[kind.columns[-1]].isin(kind.values), kind.columns[-1]]
         if len(wrong):
-            raise DataError(f"{path}: {kind.columns[-1]} is {wrong.tolist()[0]!r}, allowed: {', '.join(kind.values)}")
+            raise DataError(f"{path}: {kind.columns[-1]} is {wrong.tolist()[0]!r}: allowed is {', '.join(kind.values)}")
     if "age" in table:
         table["age"] = _numbers(path, table["age"])
         if table["age"].isna().any():

@@ -28,7 +28,7 @@ def find_table_files(path: str) -> list[Path]:
     if expanded.is_file():
         return [expanded]
     if expanded.is_dir():
-        raise DataError(f"dataset.path={path} is a folder, allowed: a file, or a pattern such as '{path}/*.csv'")
+        raise DataError(f"dataset.path={path} is a folder: allowed is a file, or a pattern such as '{path}/*.csv'")
     found = sorted(Path(name) for name in glob.glob(str(expanded), recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
     files = [name for name in found if name.is_file()]
     if not files:

@@ -103,10 +103,10 @@ def _step(options: TableOptions, dates: bool) -> float:
         seconds = pd.Timedelta(options.step) / pd.Timedelta(seconds=1)
     except ValueError as error:
         raise ConfigError(
-            f"dataset.step is {options.step!r}, allowed: a duration of a fixed length such as 30min, 15h or 1D"
+            f"dataset.step={options.step}: allowed is a duration of a fixed length such as 30min, 15h or 1D"
         ) from error
     if seconds <= 0:
-        raise ConfigError(f"dataset.step is {options.step!r}, allowed: a duration above 0")
+        raise ConfigError(f"dataset.step={options.step}: allowed is a duration above 0")
     return float(seconds)
 
 

@@ -54,7 +54,7 @@ def perform(shared: Shared, job: Job, name: str, environ: Mapping[str, str]) -> 
     if claim is None:
         return Report(State.RUNNING, elsewhere=True)
     try:
-        status = _status(run)
+        status = run.status_or_empty(warn=True)
         if (status.get("state"), status.get("run_id")) == (State.COMPLETED, job.identity):
             return Report(State.COMPLETED, value=status.get("return_value"))
         job = replace(job, environ={**job.environ, **environ}, notes={**job.notes, "job": name})
@@ -116,16 +116,8 @@ def _end(server: ProcessServer, number: int) -> None:
     log.error("the attempt %d did not end", number)
 
 
-def _status(run: RunDirectory) -> dict[str, object]:
-    try:
-        return run.read_status() or {}
-    except ValueError as error:
-        log.warning("%s; the run is taken as one that has not ended", error)
-        return {}
-
-
 def _record(run: RunDirectory, job: Job, state: State, reason: str) -> None:
-    status = _status(run)
+    status = run.status_or_empty(warn=True)
     if status.get("state") in (None, State.RUNNING):
         run.update(run_id=job.identity, state=state, error=reason, ended_at=now())
         say_in_log(run.log, "ERROR", f"the attempt ended: {reason}")

@@ -111,11 +111,7 @@ class RemoteServer(ABC):
         return Ended(submitted.number, 0, report, 0)
 
     def _has_begun(self, submitted: Submitted) -> bool:
-        try:
-            status = RunDirectory(submitted.job.directory).read_status() or {}
-        except ValueError:
-            return False
-        return status.get("job") == submitted.name
+        return RunDirectory(submitted.job.directory).status_or_empty().get("job") == submitted.name
 
 
 class RemoteSupervisor(Supervisor):
@@ -133,10 +129,7 @@ class RemoteSupervisor(Supervisor):
             return False
         run = RunDirectory(task.run.directory)
         run.path.mkdir(parents=True, exist_ok=True)
-        try:
-            status = run.read_status() or {}
-        except ValueError:
-            return True
+        status = run.status_or_empty()
         if status.get("state") == State.RUNNING and not is_lost(run.path, status):
             self._leave_alone(task)
             return False
@@ -191,14 +184,14 @@ class RemoteLauncher(SupervisedLauncher):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.check_installed()
 
-    def warm_up(self) -> None:
+    def warm_up(self, preload: Sequence[str] = ()) -> None:
         """Reach the scheduler."""
         assert self.hydra_context is not None
         if self.server is None:
             context = Context(self.hydra_context, self.task_function, Singleton.get_state())
             # The first entry, the script's folder, may be relative to the working directory.
             path = tuple(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - as the import system does
-            shared = Shared(pickle_context(context), tuple(self.preload), tuple(sys.argv), path)
+            shared = Shared(pickle_context(context), (*self.preload, *preload), tuple(sys.argv), path)
             self.server = self.make_server(shared)
 
     @abstractmethod

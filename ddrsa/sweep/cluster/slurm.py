@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.reasons import OUT_OF_HOST_MEMORY
 from ddrsa.rundir.states import State
+from ddrsa.sweep.cluster.compat_submitit import outcome_and_result
 from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
 from ddrsa.sweep.process.attempt import Job, Report
@@ -129,7 +130,7 @@ class SlurmServer(RemoteServer):
     def _report(self, one: _InSlurm) -> Report | None:
         """None while the job has not ended."""
         if one.job.paths.result_pickle.exists():
-            outcome, result = one.job._get_outcome_and_result()
+            outcome, result = outcome_and_result(one.job)
             return result if outcome == "success" else _report_of_error(_last_line(result))
         if self._states is None:  # the controller did not answer
             return None

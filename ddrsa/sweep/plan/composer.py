@@ -1,4 +1,4 @@
-"""The configs of a sweep's jobs. Hydra composes each from the files anew, in a twentieth of a second."""
+"""Composition of the configs of a sweep's jobs. Hydra reads the files anew for each, in a twentieth of a second."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import cloudpickle
-from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -14,6 +13,8 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from ddrsa.compat_hydra import apply_overrides, note_override_dirname
 
 
 class Composer:
@@ -41,7 +42,7 @@ class Composer:
         values = [override for override in parsed if override not in groups]
         config = self._of_groups(tuple(str(override.input_line) for override in groups))
         try:
-            ConfigLoaderImpl._apply_overrides_to_config(values, config)
+            apply_overrides(values, config)
             self._note(config, parsed)
         except OmegaConfBaseException as error:
             raise ConfigCompositionException().with_traceback(error.__traceback__) from error
@@ -71,4 +72,4 @@ class Composer:
         hydra = [override.input_line for override in overrides if override.is_hydra_override()]
         config.hydra.overrides.task = [override.input_line for override in task]
         config.hydra.overrides.hydra = [*self._of_sweep, *hydra]
-        config.hydra.job.override_dirname = get_overrides_dirname(task, **config.hydra.job.config.override_dirname)
+        note_override_dirname(config, task)

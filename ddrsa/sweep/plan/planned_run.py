@@ -1,4 +1,4 @@
-"""What a sweep will do: each job's config composed once, its identity and its directory."""
+"""Planned runs: each job's config composed once, its identity and its directory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from hydra.core.hydra_config import HydraConfig
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.errors import ConfigError
+from ddrsa.compat_hydra import shown_by_hydra_config
+from ddrsa.overrides import override_parts
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.gpu.lease import without_leases
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.placement import place_runs
@@ -69,7 +69,7 @@ def plan_runs(
     launcher = composer.config.hydra.launcher
     not_identity = frozenset(OmegaConf.select(launcher, "not_identity") or ())
     path = OmegaConf.select(launcher, "identity")
-    identity = _find_function(path) if path else None
+    identity = find_object("hydra.launcher.identity", path) if path else None
     swept = _swept(jobs)
     runs: list[PlannedRun] = []
     for overrides in jobs:
@@ -81,7 +81,7 @@ def plan_runs(
             plain = plain_config(job, not_identity)
             name = identity(job) if identity is not None else hash_of(plain, not_identity)
             directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
-            values = {key: value for key, value in map(_key_and_value, overrides) if key in swept}
+            values = {key: value for key, value in map(override_parts, overrides) if key in swept}
             pickled = cloudpickle.dumps(whole)
             timeout = OmegaConf.select(whole, "hydra.launcher.timeout")
             optional = bool(OmegaConf.select(whole, "hydra.launcher.optional"))
@@ -100,22 +100,15 @@ def plan_runs(
 
 @contextmanager
 def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
-    """The part of a job's config that its task would get: no `hydra`, which `HydraConfig` shows meanwhile."""
-    hydra_config = HydraConfig.instance()
-    previous = hydra_config.cfg
-    try:
-        with read_write(whole), open_dict(whole):
-            whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
-            whole.hydra.job.num = number
-        # As its `set_config`, which copies: here nobody changes it.
-        hydra_config.cfg = whole  # type: ignore[assignment]
+    """Yield the config as the task will see it, without `hydra`; HydraConfig holds the job's `hydra` in the block."""
+    with read_write(whole), open_dict(whole):
+        whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
+        whole.hydra.job.num = number
+    with shown_by_hydra_config(whole), without_leases():
         job: DictConfig = cloudpickle.loads(cloudpickle.dumps(whole))  # several times as fast as `copy`
         with read_write(job), open_dict(job):
             del job["hydra"]
-        with without_leases():
-            yield job
-    finally:
-        hydra_config.cfg = previous
+        yield job
 
 
 def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -147,22 +140,8 @@ def _with_text_keys(value: Any) -> Any:
     return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
-def _key_and_value(override: str) -> tuple[str, str]:
-    key, _, value = override.lstrip("+~").partition("=")
-    return key, value
-
-
 def _swept(jobs: Sequence[Sequence[str]]) -> set[str]:
     """The keys whose override is not the same in all jobs; of a single job, all keys."""
-    seen = [dict(map(_key_and_value, overrides)) for overrides in jobs]
+    seen = [dict(map(override_parts, overrides)) for overrides in jobs]
     keys = {key for values in seen for key in values}
     return {key for key in keys if len(seen) == 1 or len({values.get(key) for values in seen}) > 1}
-
-
-def _find_function(path: str) -> Identity:
-    try:
-        return get_method(path)
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(
-            f"hydra.launcher.identity is {path!r}, which cannot be used as a function: {error}"
-        ) from error

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-from hydra.core.singleton import Singleton
 from hydra.core.utils import JobStatus, run_job
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
-from omegaconf.basecontainer import BaseContainer
+from tblib import pickling_support
 
+from ddrsa.compat_hydra import restore_singletons, returned
 from ddrsa.errors import RunEnded
 from ddrsa.rundir.claims import Claim, end_process
 from ddrsa.rundir.directory import RunDirectory
@@ -83,9 +83,7 @@ def pickle_context(context: Context) -> bytes:
 def restore_context(pickled: bytes) -> Context:
     """Unpickle, and give this process Hydra's global state of the process that pickled."""
     context: Context = cloudpickle.loads(pickled)
-    # `Singleton.set_state` would also look for Hydra's plugins, a tenth of a second that no task needs.
-    Singleton._instances = context.singletons["instances"]
-    BaseContainer._resolvers = context.singletons["omegaconf_resolvers"]
+    restore_singletons(context.singletons)
     return context
 
 
@@ -168,8 +166,7 @@ def _run_job(job: Job, config: DictConfig, context: Context) -> tuple[Any, BaseE
         return None, None if error.code in (None, 0) else error
     except KeyboardInterrupt as error:
         return None, error
-    # The public `return_value` of a failed job prints to stderr and raises.
-    return (None, result._return_value) if result.status == JobStatus.FAILED else (result._return_value, None)
+    return (None, returned(result)) if result.status == JobStatus.FAILED else (returned(result), None)
 
 
 def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Report:
@@ -212,9 +209,10 @@ def _stored_value(value: Any) -> dict[str, Any]:
 
 
 def _portable(error: BaseException) -> Exception:
-    """`error` where another process can have it, else its text."""
+    """`error`, with its traceback and its causes, where another process can have it, else its text."""
     if isinstance(error, Exception):
         try:
+            pickling_support.install(error)
             if type(cloudpickle.loads(cloudpickle.dumps(error))) is type(error):
                 return error
         except Exception:

@@ -12,6 +12,7 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 from optuna.trial import Trial
 
+from ddrsa.compat_hydra import returned
 from ddrsa.rundir.reasons import reason_of_exception
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
@@ -104,8 +105,7 @@ def _as_done(run: PlannedRun, result: JobReturn) -> PlannedRun:
 
 
 def _outcome(result: JobReturn) -> Outcome:
-    # The public `return_value` of a failed job prints to stderr and raises.
-    value = result._return_value
+    value = returned(result)
     if result.status == JobStatus.COMPLETED:
         return Outcome(State.COMPLETED, value=value)
     if type(value).__name__ == "TrialPruned":

@@ -19,9 +19,6 @@ from ddrsa.sweep.search.study import StudyAddress, find_study
 from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_states
 from ddrsa.sweep.search.trials import job_of
 
-# Options of a sweep, which a single run refuses.
-_OF_THE_SWEEP = ("only", "exclude", "zip", "dry_run")
-
 
 def print_best(sweep_dir: Path | str) -> int:
     """Print the best trial of the search in `sweep_dir`; of several objectives, each trial of the Pareto front.
@@ -66,9 +63,8 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # Of another program at the same study: what was fixed there is not known.
         print("the overrides of its job are not in the study, so there is no command that trains it again")
         return
-    kept = [text for text in overrides if text.lstrip("+~").partition("=")[0] not in _OF_THE_SWEEP]
     print("train it again, in full:")
-    print(f"  {shlex.join([*command, *kept])}")
+    print(f"  {shlex.join([*command, *overrides])}")
 
 
 def _hydra_config(sweep_dir: Path) -> DictConfig:

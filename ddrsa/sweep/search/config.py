@@ -11,6 +11,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.config import PLUGINS
 
@@ -29,6 +30,8 @@ class OptunaSweeperConf:
     pruner: Any = MISSING
     direction: Any = "minimize"  # minimize or maximize, or a list of them, one for each objective
     objective: Any = None  # a metric of test_metrics.json, or a list; null: the value that the task returns
+    objective_group: str | None = None  # the group of test_metrics.json whose metrics an objective prefers
+    max_steps: Any = "auto"  # the most values that a trial reports; auto: as many as the first trial has reported
     n_trials: int = 20  # trials of the study, those of earlier starts too
     n_jobs: int | None = None  # trials at once; null: as many as the launcher runs at once
     max_failure_rate: float = 0.5  # no new trial starts when more of n_trials than this share have failed
@@ -82,23 +85,20 @@ class OptunaSweeperConf:
                 )
 
     def _require(self, key: str, holds: bool, allowed: str) -> None:
-        if not holds:
-            value = getattr(self, key)
-            shown = f"[{','.join(map(str, value))}]" if isinstance(value, list) else value
-            raise ConfigError(f"hydra.sweeper.{key}={shown}: allowed is {allowed}")
+        require(f"hydra.sweeper.{key}", getattr(self, key), holds, allowed)
 
 
-# What is null is left to Optuna, whose defaults change from version to version; it stands here so that the command line
-# can set it.
+# Keys with null are left to Optuna, whose defaults change from version to version; they stand here so that the command
+# line can set them. With a seed, and one trial at a time, a search always chooses the same values.
 SAMPLERS: dict[str, dict[str, Any]] = {
     "tpe": {
         "_target_": "optuna.samplers.TPESampler",
         "seed": None,
-        "n_startup_trials": 10,
-        "n_ei_candidates": 24,
+        "n_startup_trials": 10,  # at random, before there is something to learn from
+        "n_ei_candidates": 24,  # drawn for each value; the one with the highest expected improvement is taken
         "multivariate": None,
         "group": None,
-        "constant_liar": True,  # trials that run at the same time keep away from each other
+        "constant_liar": True,  # concurrent trials keep away from each other
         "consider_prior": None,
         "prior_weight": None,
         "consider_magic_clip": None,
@@ -106,6 +106,7 @@ SAMPLERS: dict[str, dict[str, Any]] = {
         "warn_independent_sampling": None,
     },
     "random": {"_target_": "optuna.samplers.RandomSampler", "seed": None},
+    # Partial: its grid is known only when the overrides are read. The seed shuffles the order.
     "grid": {"_target_": "optuna.samplers.GridSampler", "_partial_": True, "seed": None},
     "cmaes": {
         "_target_": "optuna.samplers.CmaEsSampler",
@@ -124,14 +125,19 @@ SAMPLERS: dict[str, dict[str, Any]] = {
     "nsgaii": {
         "_target_": "optuna.samplers.NSGAIISampler",
         "seed": None,
-        "population_size": 50,
+        "population_size": 50,  # trials of a generation; the first generation is random
         "mutation_prob": None,
-        "crossover_prob": 0.9,
-        "swapping_prob": 0.5,
+        "crossover_prob": 0.9,  # probability of two parents; else a trial is a mutated copy of one
+        "swapping_prob": 0.5,  # probability of each parameter to come from the second parent
         "constraints_func": None,
     },
-    "gp": {"_target_": "optuna.samplers.GPSampler", "seed": None, "n_startup_trials": 10},
-    "qmc": {"_target_": "optuna.samplers.QMCSampler", "seed": None, "qmc_type": "sobol", "scramble": False},
+    "gp": {"_target_": "optuna.samplers.GPSampler", "seed": None, "n_startup_trials": 10},  # the first are random
+    "qmc": {
+        "_target_": "optuna.samplers.QMCSampler",
+        "seed": None,
+        "qmc_type": "sobol",  # or halton
+        "scramble": False,  # true: the sequence depends on the seed
+    },
     # Optuna's TPESampler does what its MOTPESampler did.
     "motpe": {"_target_": "optuna.samplers.TPESampler", "seed": None, "n_startup_trials": 10, "constant_liar": True},
 }
@@ -139,18 +145,19 @@ SAMPLERS: dict[str, dict[str, Any]] = {
 # hydra-optuna-sweeper has these as well.
 SAMPLERS_OF_BOTH = ("tpe", "random", "grid", "cmaes", "nsgaii", "motpe")
 
+# A step is the number that the task reports a value with, such as an epoch.
 PRUNERS: dict[str, dict[str, Any]] = {
     "none": {"_target_": "optuna.pruners.NopPruner"},
     "median": {
         "_target_": "optuna.pruners.MedianPruner",
-        "n_startup_trials": 5,
-        "n_warmup_steps": 2,
-        "interval_steps": 1,
-        "n_min_trials": 1,
+        "n_startup_trials": 5,  # trials that have to end before anything is pruned
+        "n_warmup_steps": 2,  # steps at the beginning of each trial that prune nothing
+        "interval_steps": 1,  # steps from one decision to the next
+        "n_min_trials": 1,  # trials that have to have a value at a step before it prunes anything
     },
     "percentile": {
         "_target_": "optuna.pruners.PercentilePruner",
-        "percentile": 25.0,
+        "percentile": 25.0,  # the best share of the trials at a step, in %: they go on. The other keys as for median
         "n_startup_trials": 5,
         "n_warmup_steps": 2,
         "interval_steps": 1,
@@ -158,19 +165,24 @@ PRUNERS: dict[str, dict[str, Any]] = {
     },
     "successive_halving": {
         "_target_": "optuna.pruners.SuccessiveHalvingPruner",
-        "min_resource": 1,
-        "reduction_factor": 4,
-        "min_early_stopping_rate": 0,
-        "bootstrap_count": 0,
+        "min_resource": 1,  # steps before the first decision
+        "reduction_factor": 4,  # the best 1 of so many goes on, for so many times as many steps
+        "min_early_stopping_rate": 0,  # delays the first decision by reduction_factor to this power
+        "bootstrap_count": 0,  # trials that must reach a decision before any goes on from it
     },
     "hyperband": {
         "_target_": "optuna.pruners.HyperbandPruner",
-        "min_resource": 1,
-        "max_resource": "${oc.select:num_epochs,auto}",  # the whole budget, where the task has a key for it
+        "min_resource": 1,  # as for successive_halving, which it does in several brackets
+        "max_resource": "${oc.select:hydra.sweeper.max_steps,auto}",  # the whole budget
         "reduction_factor": 3,
         "bootstrap_count": 0,
     },
-    "threshold": {"_target_": "optuna.pruners.ThresholdPruner", "lower": None, "upper": None, "n_warmup_steps": 0},
+    "threshold": {
+        "_target_": "optuna.pruners.ThresholdPruner",
+        "lower": None,  # a value below it is pruned; one of the two has to be given
+        "upper": None,  # a value above it is pruned
+        "n_warmup_steps": 0,
+    },
 }
 
 

@@ -7,18 +7,15 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import optuna
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from hydra.utils import get_method
 from omegaconf import DictConfig, OmegaConf
 
-from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG
-from ddrsa.sweep.launcher import SupervisedLauncher
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.process.cores import concurrent_runs
@@ -32,6 +29,7 @@ from ddrsa.sweep.search.summary import SearchSummary, print_search
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.search.trials import Trials
 from ddrsa.sweep.supervise.failures import SweepFailed
+from ddrsa.sweep.supervise.session import SessionLauncher
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +40,6 @@ def run_search(
     """See `ddrsa.sweep.search.sweeper.OptunaSweeper.sweep`. config: of the sweep, with `hydra`."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if isinstance(launcher, SupervisedLauncher):
-        # So that a run that reports its epochs does not have to import it.
-        launcher.preload.append("optuna")
     address = StudyAddress.of(config.hydra)
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
     plan_job = _planner(Composer(config, context.config_loader), options.check)
@@ -77,7 +72,7 @@ def run_search(
         trials.recover()
         trials.enqueue(enqueued)
         _log_settings(address, trials)
-        if isinstance(launcher, SupervisedLauncher):
+        if isinstance(launcher, SessionLauncher):
             stopped = search_asynchronously(runs, launcher, address, summary)
         else:
             stopped = search_in_batches(runs, launcher, summary)
@@ -91,7 +86,7 @@ def run_search(
 
 def _planner(composer: Composer, check_path: str | None) -> Callable[[Sequence[str], int], PlannedRun]:
     """Plans a job by its overrides and number, after the project's check of its config."""
-    check = None if check_path is None else _find_check(check_path)
+    check = None if check_path is None else find_object("hydra.sweeper.check", check_path)
 
     def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:  # noqa: ARG001
         if check is not None:
@@ -116,10 +111,3 @@ def _log_settings(address: StudyAddress, trials: Trials) -> None:
     left = trials.left
     if left < trials.n_trials:
         log.info("%d of %d trials are left", left, trials.n_trials)
-
-
-def _find_check(path: str) -> Callable[[DictConfig], Any]:
-    try:
-        return get_method(path)
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(f"hydra.sweeper.check is {path!r}, which cannot be used as a function: {error}") from error

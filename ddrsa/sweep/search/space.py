@@ -8,14 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep, Transformer
-from hydra.errors import HydraException
-from hydra.utils import get_object
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
 from omegaconf import DictConfig
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
 from ddrsa.errors import ConfigError
+from ddrsa.overrides import is_override_text, override_text, quoted
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.search.compat_optuna import contains
 
 Extend = Callable[[DictConfig, Trial], None]
@@ -50,7 +50,7 @@ class SearchSpace:
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The overrides of a job with these values."""
         fixed = [f"{key}={value}" for key, value in self.fixed.items()]
-        return [*self.verbatim, *fixed, *(f"{key}={override_value(key, value)}" for key, value in params.items())]
+        return [*self.verbatim, *fixed, *(f"{key}={choice_text(value)}" for key, value in params.items())]
 
     def grid(self) -> dict[str, list[Any]]:
         """All values of each parameter. Raises ConfigError where there are infinitely many."""
@@ -96,7 +96,11 @@ def parse_search_space(
 
     Raises ConfigError on a value that is not allowed; HydraException on text that is no override.
     """
-    space = SearchSpace(extend=None if custom_search_space is None else _find(custom_search_space))
+    space = SearchSpace(
+        extend=None
+        if custom_search_space is None
+        else find_object("hydra.sweeper.custom_search_space", custom_search_space)
+    )
     for name, description in (search_space or {}).items():
         space.distributions[str(name)] = _described(str(name), description)
     texts = [f"{key}={value}" for key, value in (params or {}).items()]
@@ -114,18 +118,14 @@ def parse_search_space(
     return space
 
 
-def override_value(key: str, value: Any) -> str:
-    """`value` in Hydra's grammar of overrides; a text that is a value there already stays as it is."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+def choice_text(value: Any) -> str:
+    """`value` in Hydra's grammar of overrides; a text that is a value there already stays as it is.
+
+    So a choice of the command line, `choice(null,'null')`, is the text that stands there.
+    """
     if not isinstance(value, str):
-        return repr(value)
-    try:
-        if not OverridesParser.create().parse_override(f"{key}={value}").is_sweep_override():
-            return value
-    except HydraException:
-        pass
-    return QuotedString(value, Quote.single).with_quotes()
+        return override_text(value)
+    return value if is_override_text(value) else quoted(value)
 
 
 def _distribution(override: Override) -> BaseDistribution:
@@ -216,7 +216,7 @@ def _all_values(name: str, distribution: BaseDistribution) -> list[Any]:
 def _member(shown: str, distribution: BaseDistribution, value: Any) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         for choice in distribution.choices:
-            if choice == value or override_value("x", choice) == override_value("x", value):
+            if choice == value or choice_text(choice) == choice_text(value):
                 return choice
         allowed = ", ".join(map(str, distribution.choices))
     else:
@@ -227,15 +227,3 @@ def _member(shown: str, distribution: BaseDistribution, value: Any) -> Any:
         step = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
         allowed = f"{distribution.low} to {distribution.high}{step}"
     raise ConfigError(f"{shown}: allowed is {allowed}")
-
-
-def _find(path: str) -> Extend:
-    try:
-        found: Extend = get_object(path)
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(
-            f"hydra.sweeper.custom_search_space is {path!r}, which cannot be used as a function: {error}"
-        ) from error
-    if not callable(found):
-        raise ConfigError(f"hydra.sweeper.custom_search_space is {path!r}, which is no function")
-    return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
@@ -24,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ddrsa.errors import ConfigError
+from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.search.journal_lock import JournalLock
 
 log = logging.getLogger(__name__)
@@ -187,15 +188,11 @@ def is_grid(config: Any) -> bool:
 
 
 def _target(key: str, values: Mapping[str, Any]) -> Any:
-    path = values.get("_target_")
-    try:
-        return get_object(str(path))
-    except Exception as error:  # whatever importing that module raises
-        raise ConfigError(f"hydra.sweeper.{key}._target_ is {path!r}, which cannot be used: {error}") from error
+    return find_object(f"hydra.sweeper.{key}._target_", str(values.get("_target_")))
 
 
 def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
-    # What is null is left to Optuna.
+    # Keys with null are left to Optuna.
     wanted = {name: value for name, value in values.items() if value is not None and not name.startswith("_")}
     parameters = inspect.signature(target).parameters
     if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):

@@ -20,7 +20,7 @@ from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import atomic_write
 from ddrsa.started import subcommand
 from ddrsa.sweep.search.config import OptunaSweeperConf
-from ddrsa.sweep.search.space import SearchSpace, override_value
+from ddrsa.sweep.search.space import SearchSpace, choice_text
 from ddrsa.sweep.search.study import StudyAddress, find_study
 from ddrsa.sweep.search.trials import job_of
 from ddrsa.sweep.show.estimate import durations_of, shown_duration
@@ -93,14 +93,14 @@ def _distinct(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def objective_titles(objective: str | Sequence[str] | None, count: int) -> list[str]:
-    """What to call each objective."""
+    """The name of each objective."""
     if objective is None:
         return ["value"] if count == 1 else [f"value {index}" for index in range(count)]
     return [objective] if isinstance(objective, str) else list(objective)
 
 
 def shown_states(study: optuna.Study) -> str:
-    """How many trials are in which state."""
+    """The number of trials by state."""
     states = [trial.state.name.lower() for trial in study.get_trials(deepcopy=False)]
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "none"
 
@@ -111,7 +111,7 @@ def shown_params(trial: FrozenTrial) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else override_value("x", value)
+    return f"{value:.4g}" if isinstance(value, float) else choice_text(value)
 
 
 def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[str]) -> Table:
@@ -184,7 +184,7 @@ def _runs_in(sweep_dir: Path) -> list[RunView]:
 
 def _in_words(distribution: BaseDistribution) -> str:
     if isinstance(distribution, CategoricalDistribution):
-        return "one of " + ", ".join(override_value("x", choice) for choice in distribution.choices)
+        return "one of " + ", ".join(choice_text(choice) for choice in distribution.choices)
     assert isinstance(distribution, IntDistribution | FloatDistribution)
     step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
     log = ", logarithmic" if distribution.log else ""

@@ -17,7 +17,7 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.objective import trial_values
-from ddrsa.sweep.search.space import SearchSpace, override_value
+from ddrsa.sweep.search.space import SearchSpace, choice_text
 from ddrsa.sweep.search.trials import Trials
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.failures import FailedRun
@@ -88,9 +88,9 @@ class TrialRuns:
         error, reason = outcome.error, outcome.reason or outcome.state
         if outcome.state is State.COMPLETED:
             try:
-                values = trial_values(
-                    self.options.objective, len(self.options.directions), outcome.value, run.directory
-                )
+                options = self.options
+                count = len(options.directions)
+                values = trial_values(options.objective, count, outcome.value, run.directory, options.objective_group)
                 self.trials.tell(trial, values)
             except ValueError as unusable:
                 error, reason = unusable, str(unusable)
@@ -111,4 +111,4 @@ class TrialRuns:
 
 
 def _texts(params: dict[str, Any]) -> dict[str, str]:
-    return {key: override_value(key, value) for key, value in params.items()}
+    return {key: choice_text(value) for key, value in params.items()}

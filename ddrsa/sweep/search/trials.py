@@ -76,7 +76,7 @@ class Trials:
 
     @property
     def left(self) -> int:
-        """How many trials can still be asked for."""
+        """The number of trials that can still be asked for."""
         if self.exhausted:
             return 0
         started = sum(trial.state != TrialState.WAITING for trial in self._all())

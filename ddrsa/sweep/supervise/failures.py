@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hydra.core.utils import JobReturn, JobStatus
 
+from ddrsa.compat_hydra import returned
 from ddrsa.rundir.reasons import reason_of_exception
 
 
@@ -72,8 +73,7 @@ def failed_runs(returns: Sequence[JobReturn]) -> list[FailedRun]:
 
 
 def _failed_run(result: JobReturn) -> FailedRun:
-    # The public `return_value` of a failed job prints to stderr and raises.
-    error = result._return_value
+    error = returned(result)
     if not isinstance(error, Exception):
         error = RuntimeError("the run ended without a result")
     directory = "unknown directory" if result.hydra_cfg is None else str(result.hydra_cfg.hydra.runtime.output_dir)

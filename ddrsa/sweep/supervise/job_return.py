@@ -9,6 +9,7 @@ from hydra import version
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from ddrsa.compat_hydra import set_returned
 from ddrsa.errors import RunEnded
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.supervise.events import Outcome
@@ -24,7 +25,7 @@ class RunReturn(JobReturn):
         self.task_name = JobRuntime.instance().get("name")
         completed = outcome.state.is_done
         self.status = JobStatus.COMPLETED if completed else JobStatus.FAILED
-        self._return_value = outcome.value if completed else outcome.error or RunEnded(outcome.reason or outcome.state)
+        set_returned(self, outcome.value if completed else outcome.error or RunEnded(outcome.reason or outcome.state))
 
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]

@@ -77,9 +77,4 @@ class UnwrittenStates:
 
 def read_status(run: PlannedRun) -> dict[str, Any]:
     """The status.json of `run`; empty where there is none, where it is damaged, or where it is another run's."""
-    try:
-        status = RunDirectory(run.directory).read_status() or {}
-    except ValueError as error:
-        log.warning("%s; the run is taken as one that has not ended", error)
-        return {}
-    return status if status.get("run_id") == run.identity else {}
+    return RunDirectory(run.directory).status_or_empty(run.identity, warn=True)

@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.sweep.gpu.lease import lease_gpu, release_current
 
 # For a run that waits for another, or for a signal, that does not come.
@@ -107,7 +108,7 @@ def misbehave(what: str | None, directory: Path) -> None:
             hang()
 
 
-@hydra.main(version_base="1.3", config_path=None)
+@hydra.main(config_path=None, **VERSION_BASE)
 def main(config: DictConfig) -> int:
     """One run."""
     x, directory = int(config.x), Path(HydraConfig.get().runtime.output_dir)

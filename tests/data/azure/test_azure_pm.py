@@ -267,9 +267,9 @@ def _with(tables, name, **columns):
         (lambda t: _with(t, "telemetry", machineID=1.5), "machineID is 1.5, a whole number is expected"),
         (lambda t: _with(t, "telemetry", machineID=9), "PdM_telemetry.csv: machine 9 is not in PdM_machines.csv"),
         (lambda t: _with(t, "failures", machineID=9), "PdM_failures.csv: machine 9 is not in PdM_machines.csv"),
-        (lambda t: _with(t, "failures", failure="comp9"), "failure is 'comp9', allowed: comp1, comp2, comp3, comp4"),
-        (lambda t: _with(t, "errors", errorID="error0"), "errorID is 'error0', allowed: error1"),
-        (lambda t: _with(t, "machines", model=None), "model is nan, allowed: model1"),
+        (lambda t: _with(t, "failures", failure="comp9"), "failure is 'comp9': allowed is comp1, comp2, comp3, comp4"),
+        (lambda t: _with(t, "errors", errorID="error0"), "errorID is 'error0': allowed is error1"),
+        (lambda t: _with(t, "machines", model=None), "model is nan: allowed is model1"),
         (lambda t: _with(t, "machines", age=[1, None]), "the age of machine 2 is missing"),
         (lambda t: _with(t, "machines", machineID=1), "machine 1 has two different rows"),
         (lambda t: _with(t, "errors", datetime="yesterday"), "datetime is 'yesterday', a time such as"),
@@ -304,8 +304,8 @@ def test_missing_files_say_what_to_do(tmp_path, tables):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"step_hours": 2}, "dataset.step_hours is 2, allowed: a whole number from 3 to 168"),
-        ({"scaling": "condition"}, "dataset.scaling is 'condition', allowed: minmax, standard$"),
+        ({"step_hours": 2}, "dataset.step_hours=2: allowed is a whole number from 3 to 168"),
+        ({"scaling": "condition"}, "dataset.scaling=condition: allowed is minmax, standard$"),
     ],
 )
 def test_wrong_options(tmp_path, options, message):

@@ -178,7 +178,7 @@ def test_the_command_writes_the_fleet_of_its_options(tmp_path):
     ("arguments", "message"),
     [
         (["num_units=two"], "num_units is 'two', a number is expected"),
-        (["num_units=1"], "dataset.num_units is 1, allowed: a whole number from 3 to 100000"),
+        (["num_units=1"], "dataset.num_units=1: allowed is a whole number from 3 to 100000"),
         (["scaling=minmax"], "argument 'scaling=minmax' is not KEY=VALUE with a key of num_units"),
     ],
 )

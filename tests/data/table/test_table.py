@@ -269,7 +269,7 @@ def test_rows_that_stand_there_twice(tmp_path, table, caplog):
         (
             {"time": [f"2024-01-0{day}" for day in range(1, 7)]},
             {"feature_columns": ["heat"], "step": "1 month"},
-            "'1 month', allowed: a duration of a fixed length such as 30min, 15h or 1D",
+            "step=1 month: allowed is a duration of a fixed length such as 30min, 15h or 1D",
         ),
         (
             {"oil": [2, 1, 1, 0, 0, 0]},
@@ -299,7 +299,7 @@ def test_what_cannot_be_used_is_refused(tmp_path, table, change, options, messag
     ("files", "path", "message"),
     [
         ({}, "*.csv", "matches no file"),
-        ({"a.csv": "x"}, "", "is a folder, allowed: a file, or a pattern"),
+        ({"a.csv": "x"}, "", "is a folder: allowed is a file, or a pattern"),
         ({"a.csv": ""}, "a.csv", "a.csv is empty"),
         ({"a.csv": "unit,time,failed,x\n"}, "a.csv", "a.csv has no rows"),
         ({"a.csv": 'unit,time\n1,2,3,4\n"'}, "a.csv", "a.csv cannot be read"),

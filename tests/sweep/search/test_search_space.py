@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.search.space import SearchSpace, override_value, parse_search_space
+from ddrsa.sweep.search.space import SearchSpace, choice_text, parse_search_space
 
 
 def parse(*overrides: str, **options: object) -> SearchSpace:
@@ -78,7 +78,7 @@ def test_search_space_of_each_type():
     [(None, "null"), (True, "true"), (0.1, "0.1"), ("lstm", "lstm"), ("a,b", "'a,b'"), ("'a b'", "'a b'"), (3, "3")],
 )
 def test_values_are_read_back_as_they_were(value, text):
-    assert override_value("key", value) == text
+    assert choice_text(value) == text
     read = OverridesParser.create().parse_override(f"key={text}").value()
     assert read == (value.strip("'") if isinstance(value, str) else value)
 
@@ -109,7 +109,7 @@ def test_a_function_adds_parameters_on_a_condition():
         (lambda: parse("x=interval(0,1)").grid(), "x has infinitely many values"),
         (lambda: parse(search_space={"x": {"type": "bool"}}), "hydra.sweeper.search_space.x"),
         (lambda: parse(search_space={"x": {"type": "int", "low": 1}}), "KeyError: 'high'"),
-        (lambda: parse(custom_search_space="no.such.function"), "custom_search_space is 'no.such.function'"),
+        (lambda: parse(custom_search_space="no.such.function"), "custom_search_space=no.such.function"),
         (
             lambda: parse("fixed=1", custom_search_space=f"{__name__}.overlapping").suggest(
                 optuna.create_study().ask(), OmegaConf.create({})

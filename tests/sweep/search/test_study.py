@@ -119,7 +119,7 @@ def test_a_pruner_around_another():
 def test_what_a_sampler_cannot_have():
     with pytest.raises(ConfigError, match=r"hydra.sweeper.sampler.sed: TPESampler has no such option, it has .*seed"):
         make_sampler({"_target_": "optuna.samplers.TPESampler", "sed": 1}, 0)
-    with pytest.raises(ConfigError, match=r"_target_ is 'optuna.samplers.Nothing'"):
+    with pytest.raises(ConfigError, match=r"_target_=optuna.samplers.Nothing"):
         make_sampler({"_target_": "optuna.samplers.Nothing"}, 0)
 
 
@@ -161,12 +161,14 @@ print(trial.number, flush=True); sys.stdin.read()
 METRICS = {"rul_mae": 1, "epochs_run": 9, "validation": {"rul_mae": 2.0, "nll": 3.0}, "oti": [1]}
 
 
-def test_metrics_are_those_of_the_validation_units():
-    assert metric_value(METRICS, "rul_mae") == 2.0
+def test_a_metric_is_that_of_the_preferred_group():
+    assert metric_value(METRICS, "rul_mae") == 1
+    assert metric_value(METRICS, "rul_mae", "validation") == 2.0
+    assert metric_value(METRICS, "rul_mae", "elsewhere") == 1
     assert metric_value(METRICS, "validation.rul_mae") == 2.0
-    assert metric_value(METRICS, "epochs_run") == 9
+    assert metric_value(METRICS, "epochs_run", "validation") == 9
     with pytest.raises(ValueError, match="mae is no metric of the run; there are epochs_run, nll, rul_mae"):
-        metric_value(METRICS, "mae")
+        metric_value(METRICS, "mae", "validation")
 
 
 @pytest.mark.parametrize(

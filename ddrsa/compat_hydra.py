@@ -1,0 +1,92 @@
+"""The parts of Hydra and OmegaConf that are not public, each behind a function. Seen in Hydra 1.3.2 to 1.4.0rc3."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import hydra
+import hydra._internal.config_loader_impl as loader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.basecontainer import BaseContainer
+
+# For `hydra.main` and `initialize`: the behaviour of Hydra 1.3. Hydra 1.4 has it by default, and warns to ask for it.
+VERSION_BASE: dict[str, Any] = {} if hydra.__version__.startswith("1.4") else {"version_base": "1.3"}
+
+
+def apply_overrides(overrides: list[Override], config: DictConfig) -> None:
+    """Change `config` by overrides of values, as Hydra does when it composes. Raises Hydra's and OmegaConf's errors."""
+    loader.ConfigLoaderImpl._apply_overrides_to_config(overrides, config)
+
+
+def note_override_dirname(config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Write `hydra.job.override_dirname` of a job that was given these overrides of its task.
+
+    From Hydra 1.4 on it is a resolver, which reads `hydra.overrides.task`, and nothing is to be written.
+    """
+    dirname = getattr(loader, "get_overrides_dirname", None)
+    if dirname is not None:
+        config.hydra.job.override_dirname = dirname(list(overrides), **config.hydra.job.config.override_dirname)
+
+
+@contextmanager
+def shown_by_hydra_config(config: DictConfig) -> Iterator[None]:
+    """In this block `HydraConfig.get()` is `config.hydra`: as by its `set_config`, which copies the whole."""
+    instance = HydraConfig.instance()
+    previous = instance.cfg
+    instance.cfg = config  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        instance.cfg = previous
+
+
+def restore_singletons(state: dict[str, Any]) -> None:
+    """Give this process what `Singleton.get_state` gave in another.
+
+    The public `set_state` would also look for Hydra's plugins, a tenth of a second that no task needs.
+    """
+    Singleton._instances = state["instances"]
+    BaseContainer._resolvers = state["omegaconf_resolvers"]
+
+
+def returned(result: JobReturn) -> Any:
+    """What a job returned, or raised where its status is FAILED: the public `return_value` would print and raise it."""
+    return result._return_value
+
+
+def set_returned(result: JobReturn, value: Any) -> None:
+    """Set what `returned` gives, on an object that was made without its `__init__`."""
+    result._return_value = value
+    # Of a job in another process, as Hydra 1.4 has them; a subclass without dataclass fields has no defaults for them.
+    for name in ("_remote_traceback", "_remote_exception_chain", "_remote_exception_group"):
+        setattr(result, name, None)
+
+
+def raise_without_a_word() -> None:
+    """Let `JobReturn.return_value` of a failed job raise without its line on stderr, in all of this process."""
+
+    def value(job: JobReturn) -> Any:
+        if job.status == JobStatus.FAILED:
+            raise returned(job)
+        return returned(job)
+
+    setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
+    JobReturn.return_value = property(value, setter)  # type: ignore[method-assign, assignment]
+
+
+def register_resolver(name: str, resolver: Callable[..., Any]) -> None:
+    """Make `${name:...}` known to OmegaConf, or replace it.
+
+    OmegaConf 2.4 warns of `register_new_resolver`; the `register_resolver` of those before is another, which is gone.
+    """
+    register: Callable[..., None] = OmegaConf.register_resolver
+    if "replace" not in inspect.signature(register).parameters:
+        register = OmegaConf.register_new_resolver
+    register(name, resolver, replace=True)

@@ -1,0 +1,97 @@
+"""The private parts of Hydra do what compat_hydra says of them, in the version that is installed."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import ConfigCompositionException
+from omegaconf import OmegaConf, open_dict
+from omegaconf.basecontainer import BaseContainer
+
+from ddrsa import compat_hydra
+from ddrsa.compat_hydra import VERSION_BASE
+
+
+def test_overrides_are_applied_as_hydra_composes_them(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: 1\nb: {c: 2}\nd: 3\n")
+    texts = ["a=5", "+b.e=x", "++f=[1,2]", "~d"]
+    with initialize_config_dir(str(tmp_path), **VERSION_BASE):
+        expected = compose("config", overrides=texts)
+        config = compose("config")
+    with open_dict(config):
+        compat_hydra.apply_overrides(OverridesParser.create().parse_overrides(texts), config)
+    assert config == expected
+    with pytest.raises(ConfigCompositionException):
+        compat_hydra.apply_overrides(OverridesParser.create().parse_overrides(["~unknown"]), config)
+
+
+def test_the_dirname_of_overrides(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: 1\nb: 2\n")
+    with initialize_config_dir(str(tmp_path), **VERSION_BASE):
+        config = compose("config", return_hydra_config=True)
+        expected = compose("config", overrides=["b=4", "a=3"], return_hydra_config=True)
+        overrides = OverridesParser.create().parse_overrides(["b=4", "a=3"])
+        with open_dict(config):
+            config.hydra.overrides.task = ["b=4", "a=3"]
+            compat_hydra.note_override_dirname(config, overrides)
+        assert config.hydra.job.override_dirname == expected.hydra.job.override_dirname == "a=3,b=4"
+
+
+def test_what_hydra_config_shows(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("a: 1\n")
+    with initialize_config_dir(str(tmp_path), **VERSION_BASE):
+        config = compose("config", return_hydra_config=True)
+    before = HydraConfig.instance().cfg
+    with compat_hydra.shown_by_hydra_config(config):
+        assert HydraConfig.get() is config.hydra
+    assert HydraConfig.instance().cfg is before
+
+
+def test_singletons_and_resolvers_go_to_another_process_and_plugins_stay() -> None:
+    before = Singleton.get_state()
+    instances, resolvers = dict(Singleton._instances), dict(BaseContainer._resolvers)
+    try:
+        ConfigStore.instance().store(name="of_this_test", node={"x": 1})
+        compat_hydra.register_resolver("of_this_test", lambda: 7)
+        state = Singleton.get_state()
+        compat_hydra.restore_singletons(before)
+        assert not OmegaConf.has_resolver("of_this_test")
+        compat_hydra.restore_singletons(state)
+        assert OmegaConf.create({"y": "${of_this_test:}"}).y == 7
+        assert "of_this_test.yaml" in ConfigStore.instance().repo
+    finally:
+        Singleton._instances, BaseContainer._resolvers = instances, resolvers
+
+
+def test_what_a_job_returned() -> None:
+    result = JobReturn(status=JobStatus.COMPLETED)
+    result.return_value = 3
+    assert compat_hydra.returned(result) == 3
+    failed = JobReturn.__new__(JobReturn)
+    failed.status = JobStatus.FAILED
+    failed.overrides = ["a=1"]
+    compat_hydra.set_returned(failed, ValueError("no"))
+    assert isinstance(compat_hydra.returned(failed), ValueError)
+    with pytest.raises(ValueError, match="no"):
+        _ = failed.return_value
+    assert pickle.loads(pickle.dumps(result)).return_value == 3
+
+
+def test_a_failed_job_raises_without_a_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(JobReturn, "return_value", JobReturn.return_value)  # so that it is put back
+    compat_hydra.raise_without_a_word()
+    result = JobReturn(overrides=["a=1"], status=JobStatus.FAILED)
+    result.return_value = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        _ = result.return_value
+    assert capsys.readouterr().err == ""
