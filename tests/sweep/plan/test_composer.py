@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from supervised import ROOT
 
 import ddrsa.task  # noqa: F401 - registers the configs
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.sweep.gpu.lease import without_leases
 from ddrsa.sweep.plan.composer import Composer
 
@@ -58,7 +59,7 @@ WRONG = [
 
 @pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(ROOT / "conf"), **VERSION_BASE):
         JobRuntime.instance().set("name", "train")
         yield GlobalHydra.instance().config_loader()
 
