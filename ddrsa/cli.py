@@ -100,7 +100,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def as_usage_error(error: BaseException) -> UsageError:
-    """What Hydra or OmegaConf says of the user's config, in one line."""
+    """Hydra's or OmegaConf's complaint about the user's config, in one line."""
     shown = _reported(error)
     return shown if isinstance(shown, UsageError) else ConfigError(_message(shown))
 

@@ -1,4 +1,4 @@
-"""The checks on the values of the config, and what makes a run the run that it is."""
+"""Checks on the values of the config, and the identity of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ from ddrsa.scripts.command import check_job
 from ddrsa.scripts.command import identity as script_identity
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+# These use no GPU of NVIDIA's, so no lease is needed.
+DEVICES_WITHOUT_CUDA = ("cpu", "mps")
 
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {

@@ -132,7 +132,7 @@ def _run(overrides: list[str]) -> TrainingDirectory:
 
 @contextmanager
 def _logged(directory: TrainingDirectory) -> Iterator[None]:
-    """What the package logs goes to run.log, and where the session shows no log, to stdout."""
+    """Within the block, the package logs to run.log, and where the session shows no log, to stdout."""
     package, details = logging.getLogger("ddrsa"), logging.getLogger("ddrsa.run.file")
     file = logging.FileHandler(directory.log)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

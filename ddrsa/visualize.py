@@ -1,4 +1,4 @@
-"""The pictures of trained runs: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...], or visualize=true in training."""
+"""Figures of trained runs: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...], or visualize=true in training."""
 
 from __future__ import annotations
 

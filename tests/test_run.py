@@ -258,15 +258,28 @@ def test_nasa_data_with_the_official_protocol(tmp_path: Path, environment: dict[
     assert metrics["official_score"] > 0
 
 
-def test_gpu_that_is_not_there_is_one_line_and_a_failed_run(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("cuda", "no GPU was found"),
+        pytest.param(
+            "mps",
+            "torch finds no GPU of Apple's",
+            marks=pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is one"),
+        ),
+    ],
+)
+def test_gpu_that_is_not_there_is_one_line_and_a_failed_run(
+    tmp_path: Path, environment: dict[str, str], device: str, reason: str
+) -> None:
     tiny = [override for override in TINY if not override.startswith("device=")]
     no_gpu = {**environment, "CUDA_VISIBLE_DEVICES": ""}
-    done = train(tmp_path, no_gpu, "device=cuda", tiny=tiny)
+    done = train(tmp_path, no_gpu, f"device={device}", tiny=tiny)
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
-    assert "device=cuda: no GPU was found" in done.stderr
+    assert f"device={device}: {reason}" in done.stderr
     status = only_run(tmp_path / "sweep").read_status()
     assert (status["state"], status["attempt"]) == ("failed", 1)
-    assert "device=cuda" in status["error"]
+    assert f"device={device}" in status["error"]
 
 
 def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:

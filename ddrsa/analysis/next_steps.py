@@ -1,4 +1,4 @@
-"""What to run next, with the command for it."""
+"""Next steps after a sweep, each with its command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FEWEST_REPEATS = 5
 
 
 def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
-    """What the answer leaves open: runs that have not ended, an optimum at the edge, a margin within the noise."""
+    """Steps that the answer leaves open: runs not ended, an optimum at the edge, a margin within the noise."""
     assert answer.best is not None
     steps = []
     unfinished = sum(

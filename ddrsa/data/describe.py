@@ -85,7 +85,7 @@ def _name(options: DatasetOptions) -> str:
 
 @contextmanager
 def _notes() -> Iterator[list[str]]:
-    """What the readers log meanwhile: what is missing, and how it is repaired."""
+    """Collect the messages of the readers: what is missing, and how it is repaired."""
     notes: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]

@@ -160,7 +160,7 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def _sha256(path: Path) -> str:
-    """Of the content, unpacked where the file ends in .gz."""
+    """SHA-256 of the content, unpacked where the file ends in .gz."""
     digest = hashlib.sha256()
     opener = gzip.open if path.suffix == ".gz" else open
     try:

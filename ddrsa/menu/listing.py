@@ -1,4 +1,4 @@
-"""What the menu offers: each preset with its number of runs and their time."""
+"""Listing of the presets, each with its number of runs and their time."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def print_list(console: Console, entries: list[Entry], speed: Speed) -> None:
 
 
 def speed_line(speed: Speed) -> str:
-    """What the times are judged by."""
+    """The runs by which the times are judged."""
     if speed.count == 0:
         return "times are not known: no run has completed on this machine, in multirun/ here or when it was measured"
     runs = "1 run that has" if speed.count == 1 else f"{speed.count} runs that have"

@@ -1,4 +1,4 @@
-"""The presets in conf/experiment/ and the grids that they describe."""
+"""Presets in conf/experiment/, and the grids that they describe."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Plan:
 
     @property
     def shown_count(self) -> str:
-        """How many runs, in words."""
+        """The number of runs, in words."""
         count = f"{len(self.runs)} run{'s' * (len(self.runs) != 1)}"
         return f"at most {count}" if self.selected else count
 
@@ -68,12 +68,12 @@ class Preset:
 
     @property
     def override(self) -> str:
-        """What chooses it on the command line."""
+        """The override that chooses it on the command line."""
         return f"experiment={self.name}"
 
 
 def presets() -> list[Preset]:
-    """Those of conf/experiment/ that sweep: a file without values to sweep over changes a single run."""
+    """The presets of conf/experiment/ that sweep: a file without values to sweep over changes a single run."""
     found = []
     for name in choices("experiment"):
         file = project_root() / "conf" / "experiment" / f"{name}.yaml"

@@ -1,4 +1,4 @@
-"""Doing what was chosen in the menu: the sweep, then its analysis, each as a process of its own."""
+"""Execution of a choice in the menu: the sweep, then its analysis, each as a process of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ddrsa.menu.project import script
 
 
 def new_sweep_dir(name: str) -> Path:
-    """Where a sweep goes that starts now."""
+    """The directory of a sweep that starts now."""
     return Path("multirun") / datetime.now().strftime("%Y-%m-%d") / f"{datetime.now():%H-%M-%S}_{name}"
 
 

@@ -1,4 +1,4 @@
-"""At the end of a sweep of scripts: a table, and summaries/training_summary_<time>.json."""
+"""Summary of a sweep of scripts: a table, and summaries/training_summary_<time>.json."""
 
 from __future__ import annotations
 
@@ -37,12 +37,10 @@ class TrainingSummary(SweepObserver):
     """Writes and prints the summary when the sweep has ended, however it ended."""
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:  # noqa: ARG002
-        """See `SweepObserver`."""
         for line in not_reached(map(_options_of, runs)):
             log.warning("%s", line)
 
     def ended(self, outcome: SweepOutcome) -> None:
-        """See `SweepObserver`."""
         results = {run.directory: (run, result) for run, result in outcome.results}
         jobs = [_summary_of(run, result, outcome.directory) for run, result in results.values()]
         path = _free_path(outcome.directory / SUMMARIES)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +25,7 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.attempt import Context, pickle_context
 from ddrsa.sweep.process.cores import job_count
 from ddrsa.sweep.process.fork_client import AttemptServer, ProcessServer
@@ -58,6 +59,10 @@ class SupervisedLauncher(Launcher):
         not_identity: Sequence[str] = (),
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
+        rank_by: Mapping[str, str] | None = None,
+        kind_keys: Sequence[str] = (),
+        columns: Mapping[str, str] | None = None,
+        packages: Sequence[str] = (),
     ) -> None:
         """See `ddrsa.sweep.config.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
         self.max_jobs = job_count(n_jobs, joblib.cpu_count())
@@ -72,10 +77,11 @@ class SupervisedLauncher(Launcher):
         }
         self.preload = list(preload)
         self.identity = identity
-        self.not_identity = list(not_identity)
-        self.planned: Mapping[tuple[str, ...], PlannedRun] = {}
+        shown = {"not_identity": not_identity, "kind_keys": kind_keys, "rank_by": rank_by, "columns": columns}
+        self.presentation = Presentation.of(shown)
+        self.packages = list(packages)
         self.optional = optional
-        self.observers: list[SweepObserver] = [TerminalProgress(), *map(_observer, observers)]
+        self.observers: list[SweepObserver] = [TerminalProgress(self.presentation), *map(_observer, observers)]
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
         self.server: AttemptServer | None = None
@@ -83,21 +89,21 @@ class SupervisedLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra, once, before `launch`. Raises ConfigError where the launcher cannot work."""
-        if sys.platform != "linux":
-            raise ConfigError(
-                f"hydra/launcher=supervised on {sys.platform}: its processes are bound to it by Linux's prctl; "
-                "hydra/launcher=joblib and basic work elsewhere"
-            )
+        if os.name != "posix":  # Hydra gets joblib's in the place of `supervised`, but there are those for clusters
+            raise ConfigError("this launcher needs Linux or macOS: hydra/launcher=joblib and basic work here")
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
 
-    def warm_up(self) -> None:
-        """Start the process that starts the runs: it imports what they need while they are planned."""
+    def warm_up(self, preload: Sequence[str] = ()) -> None:
+        """Start the process that starts the runs: it imports what they need while they are planned.
+
+        preload: modules that it imports besides the launcher's own.
+        """
         assert self.hydra_context is not None
         if self.server is None:
             context = Context(self.hydra_context, self.task_function, Singleton.get_state())
-            self.server = ProcessServer(pickle_context(context), self.preload)
+            self.server = ProcessServer(pickle_context(context), [*self.preload, *preload])
         self.server.warm_up()
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -107,8 +113,13 @@ class SupervisedLauncher(Launcher):
         runs that have ended are on disk.
         """
         assert self.config is not None
+        assert self.hydra_context is not None
         self.warm_up()
-        runs = self._plan(job_overrides, initial_job_idx)
+        composer = Composer(self.config, self.hydra_context.config_loader)
+        return self.launch_runs(plan_runs(composer, job_overrides, initial_job_idx))
+
+    def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
+        """See `SessionLauncher`."""
         outcomes: dict[int, Outcome] = {}
         with self.session(len(runs)) as session:
             session.plan(runs)
@@ -129,20 +140,21 @@ class SupervisedLauncher(Launcher):
 
     @contextmanager
     def session(
-        self, most_runs: int, *, n_jobs: int | None = None, search: SearchNotes | None = None
+        self,
+        most_runs: int,
+        *,
+        n_jobs: int | None = None,
+        search: SearchNotes | None = None,
+        preload: Sequence[str] = (),
     ) -> Iterator[SweepSession]:
-        """In this block runs can be given to the session, now or as others end; their files and display come with it.
-
-        most_runs: no more will be. n_jobs: fewer at once than the launcher's own, None for as many. search: where the
-        runs are the trials of a search.
-        """
+        """See `SessionLauncher`."""
         assert self.config is not None
-        self.warm_up()
+        self.warm_up(preload)
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         sweep_dir.mkdir(parents=True, exist_ok=True)
         if self.record is None or self.record.directory != sweep_dir:
-            self.record = SweepRecord(sweep_dir)
+            self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
         self.record.search = None if search is None else search.manifest
         n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
@@ -165,20 +177,10 @@ class SupervisedLauncher(Launcher):
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
 
-    def _plan(self, jobs: Sequence[Sequence[str]], first_number: int) -> list[PlannedRun]:
-        """The runs, from the sweeper where it has planned them already."""
-        planned = [self.planned.get(tuple(job)) for job in jobs]
-        known = [run for run in planned if run is not None]
-        if len(known) == len(jobs):
-            return known
-        assert self.config is not None
-        assert self.hydra_context is not None
-        return plan_runs(Composer(self.config, self.hydra_context.config_loader), jobs, first_number)
-
 
 @contextmanager
 def received_signals() -> Iterator[list[int]]:
-    """In this block the signals that ask this process to end are only appended to the list that it gives."""
+    """Within the block, SIGINT, SIGTERM and SIGHUP are appended to the yielded list instead of ending the process."""
     received: list[int] = []
     # Python lets only the main thread have handlers. What is ignored (nohup) stays ignored.
     wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

@@ -1,4 +1,4 @@
-"""`resume=DIR`: the sweep in DIR once more, with the overrides that it was started with."""
+"""Resuming a sweep: `resume=DIR` is its command once more, with the overrides that it was started with."""
 
 from __future__ import annotations
 

@@ -21,14 +21,15 @@ from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
-from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.grid import grid
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.plan.selection import Selection
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.show.dry_run import print_sweep
 from ddrsa.sweep.supervise.failures import FailedRun, SweepFailed, failed_runs
+from ddrsa.sweep.supervise.session import SessionLauncher
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ class CheckedSweeper(Sweeper):
         dry_run: bool = False,
         name_key: str | None = None,
         describe: str | None = None,
+        objective_group: str | None = None,  # noqa: ARG002 - as the next an option of searches; a project sets it for both
+        max_steps: Any = None,  # noqa: ARG002
     ) -> None:
         """See `ddrsa.sweep.config.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
@@ -91,15 +94,14 @@ class CheckedSweeper(Sweeper):
         assert self.launcher is not None
         assert self.hydra_context is not None
         runs = self._plan(self._grid(arguments))
-        if isinstance(self.launcher, SupervisedLauncher):
+        if isinstance(self.launcher, SessionLauncher):
             runs = _without_doubles(runs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         if self.dry_run:
             describe = None if self.describe is None else find_object("hydra.sweeper.describe", self.describe)
-            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), describe)
+            shown = Presentation.of(self.config.hydra.launcher)
+            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
-        if isinstance(self.launcher, SupervisedLauncher):
-            self.launcher.planned = {run.overrides: run for run in runs}
 
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / CONFIG)
@@ -107,10 +109,12 @@ class CheckedSweeper(Sweeper):
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []
         launched = 0
-        jobs = [list(run.overrides) for run in runs]
-        size = self.max_batch_size or max(len(jobs), 1)
-        for batch in (jobs[first : first + size] for first in range(0, len(jobs), size)):
-            results = self.launcher.launch(batch, initial_job_idx=launched)
+        size = self.max_batch_size or len(runs)
+        for batch in (runs[start : start + size] for start in range(0, len(runs), size)):
+            if isinstance(self.launcher, SessionLauncher):
+                results = self.launcher.launch_runs(batch)
+            else:
+                results = self.launcher.launch([list(run.overrides) for run in batch], initial_job_idx=launched)
             launched += len(batch)
             returns.append(results)
             failures += failed_runs(results)

@@ -95,9 +95,10 @@ def hold_gpu(tmp_path):
 
 
 @pytest.fixture
-def sweeps(tmp_path: Path) -> Iterator[Sweeps]:
+def sweeps(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sweeps]:
     """Sweeps of supervised_app.py; whatever still runs at the end is killed."""
     with Sweeps(tmp_path) as sweeps:
+        sweeps.environ |= getattr(request, "param", {})
         yield sweeps
 
 

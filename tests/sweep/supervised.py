@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ddrsa.rundir.files import read_json
+from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
 from ddrsa.sweep.verify.bench import Launches
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +25,11 @@ count: 20
 seconds: 0.05
 hydra: {sweep: {dir: sweep, subdir: "x${x}"}, launcher: {n_jobs: 2}}
 """
+
+# A test of `sweeps` so marked is done where the kernel binds the runs to the launcher, and as where it cannot.
+both_ways = pytest.mark.parametrize(
+    "sweeps", [pytest.param({}, id="kernel"), pytest.param({PORTABLE_VARIABLE: "1"}, id="portable")], indirect=True
+)
 
 
 class Sweeps(Launches):

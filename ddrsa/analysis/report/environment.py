@@ -1,4 +1,4 @@
-"""Where, when and with what code a sweep was run: its experiment_manifest.json."""
+"""Origin of a sweep: place, time and code, by its experiment_manifest.json."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ddrsa.rundir.sweep_files import MANIFEST
 
 @dataclass(frozen=True)
 class SweepOrigin:
-    """What is known of how a sweep was started.
+    """The origin of a sweep, as far as it is known.
 
     facts: the name of a fact and the fact, for the reader. planned: how many runs it plans, None where it does not say.
     problem: why nothing is known.
@@ -27,7 +27,7 @@ class SweepOrigin:
 
 
 def origin_of(name: str, path: Path) -> SweepOrigin:
-    """That of the sweep in `path`, named `name` among several. A file that cannot be read is a `problem`."""
+    """The origin of the sweep in `path`, named `name` among several. A file that cannot be read is a `problem`."""
     try:
         manifest = read_json(path / MANIFEST)
         if manifest is None:

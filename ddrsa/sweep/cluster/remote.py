@@ -184,14 +184,14 @@ class RemoteLauncher(SupervisedLauncher):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.check_installed()
 
-    def warm_up(self) -> None:
+    def warm_up(self, preload: Sequence[str] = ()) -> None:
         """Reach the scheduler."""
         assert self.hydra_context is not None
         if self.server is None:
             context = Context(self.hydra_context, self.task_function, Singleton.get_state())
             # The first entry, the script's folder, may be relative to the working directory.
             path = tuple(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - as the import system does
-            shared = Shared(pickle_context(context), tuple(self.preload), tuple(sys.argv), path)
+            shared = Shared(pickle_context(context), (*self.preload, *preload), tuple(sys.argv), path)
             self.server = self.make_server(shared)
 
     @abstractmethod

@@ -1,14 +1,19 @@
-"""The launcher's end of the warm server: start, kill and follow the processes of the attempts."""
+"""Client of the server of attempts: start them, signal them, collect their exits.
+
+Where the system has prctl, the server forks (`ddrsa.sweep.process.fork_server`), else it starts interpreters
+(`ddrsa.sweep.process.spawn_server`). DDRSA_PORTABLE=1 in the environment makes it do so everywhere.
+"""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import pickle
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import weakref
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,11 +22,20 @@ import cloudpickle
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.claims import Claim
+from ddrsa.sweep.process import fork_server, spawn_server
 from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.channel import Channel
+from ddrsa.sweep.process.server import SECONDS_TO_START, python_that_calls
+from ddrsa.sweep.process.tree import kernel_binds_children, signal_tree
 
 log = logging.getLogger(__name__)
 
-SECONDS_TO_START = 300  # for the modules that are imported once, from a slow network disk
+PORTABLE_VARIABLE = "DDRSA_PORTABLE"
+
+
+def is_portable() -> bool:
+    """Whether the processes of the attempts are bound to the launcher by portable means alone."""
+    return not kernel_binds_children() or os.environ.get(PORTABLE_VARIABLE, "0") not in ("", "0")
 
 
 @dataclass(frozen=True)
@@ -69,7 +83,8 @@ class ProcessServer:
     def __init__(self, context: bytes, preload: list[str]) -> None:
         """context: of `pickle_context`. preload: names of the modules that are imported once, before the first fork."""
         self._setup = cloudpickle.dumps((sys.argv, preload, context))
-        self._control: socket.socket | None = None
+        self._portable = is_portable()
+        self._control: Channel | None = None
         self._ready = False
         self._last_number = 0
         self._files: dict[int, int] = {}  # number of an attempt -> descriptor of its file
@@ -79,23 +94,19 @@ class ProcessServer:
         """Start the server, if there is none; it imports while this process goes on."""
         if self._control is not None:
             return
-        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        fork_server = "ddrsa.sweep.process.fork_server"
+        main = spawn_server.main if self._portable else fork_server.main
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with its:
-            code = f"import sys; sys.path[:] = {sys.path!r}; from {fork_server} import main; main({its.fileno()})"
             process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                python_that_calls(main, its.fileno()),
                 pass_fds=[its.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._control, self._ready = ours, False
-        self._finalizer = weakref.finalize(self, _close, ours, process)
-        descriptor = _file_with(self._setup)
-        try:
-            socket.send_fds(ours, [b"setup"], [descriptor])
-        finally:
-            os.close(descriptor)
+        self._control, self._ready = Channel(ours), False
+        setup = self._file_with(self._setup)
+        self._finalizer = weakref.finalize(self, _close, self._control, process, setup)
+        self._send(setup, do="setup")
 
     def start(self, job: Job, claim: Claim | None) -> int:
         """Start a process for `job`; it holds `claim` too. Returns the number of the attempt.
@@ -106,15 +117,10 @@ class ProcessServer:
             raise ValueError(f"{job.directory} is not claimed")
         self.warm_up()
         self._wait_until_ready()
-        assert self._control is not None
         self._last_number += 1
         number = self._last_number
-        self._files[number] = _file_with(cloudpickle.dumps(job))
-        try:
-            request = json.dumps({"do": "start", "number": number}).encode()
-            socket.send_fds(self._control, [request], [self._files[number], claim.descriptor])
-        except OSError as error:
-            log.warning("the process that starts the runs is gone: %s", error)  # `events` ends the attempt
+        self._files[number] = self._file_with(cloudpickle.dumps(job))
+        self._send(self._files[number], claim.descriptor, do="start", number=number)
         return number
 
     def pid(self, number: int) -> int | None:
@@ -123,12 +129,8 @@ class ProcessServer:
 
     def kill(self, number: int, signal_number: signal.Signals) -> None:
         """Send a signal to an attempt and all its descendants."""
-        if self._control is None:
-            return
-        try:
-            self._control.send(json.dumps({"do": "kill", "number": number, "signal": int(signal_number)}).encode())
-        except OSError as error:
-            log.warning("the process that starts the runs is gone: %s", error)
+        if self._control is not None:
+            self._send(do="kill", number=number, signal=int(signal_number))
 
     def events(self, timeout: float) -> list[Ended]:
         """The attempts that have ended; waits for one, at most `timeout` seconds."""
@@ -162,27 +164,38 @@ class ProcessServer:
                 raise ConfigError(f"the process that starts the runs cannot start (hydra.launcher.preload): {reason}")
             self._ready = message["event"] == "ready"
 
+    def _send(self, *descriptors: int, **request: Any) -> None:
+        assert self._control is not None
+        try:
+            self._control.send(*descriptors, **request)
+        except OSError as error:
+            log.warning("the process that starts the runs is gone: %s", error)  # `events` ends the attempts
+
+    def _file_with(self, content: bytes) -> int:
+        """A file without a name: unlike a message it may be of any size. In memory no full disk can spoil it."""
+        if self._portable:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        else:
+            descriptor = os.memfd_create("ddrsa-attempt")
+        with os.fdopen(os.dup(descriptor), "wb") as stream:
+            stream.write(content)
+        return descriptor
+
     def _receive(self, timeout: float) -> dict[str, Any] | None:
         """The next message, None where there is none in time, {} where the server is gone."""
         assert self._control is not None
-        self._control.settimeout(max(timeout, 0.0001))
         try:
-            content = self._control.recv(4096)
+            return self._control.receive(timeout)[0]
         except TimeoutError:
             return None
-        except ConnectionResetError:
+        except EOFError:
             return {}
-        finally:
-            self._control.settimeout(None)
-        return json.loads(content) if content else {}
 
     def _server_is_gone(self) -> list[Ended]:
         log.error("the process that starts the runs was killed; the runs under way ended with it")
         for pid in self._pids.values():
-            try:
-                os.killpg(pid, signal.SIGKILL)  # what the kernel has not ended with the server: the runs' children
-            except ProcessLookupError:
-                continue
+            signal_tree(pid, signal.SIGKILL)  # what has not ended with the server: the runs' children
         ended = [self._ended(number, -signal.SIGKILL, 0) for number in list(self._files)]
         self.close()
         return ended
@@ -191,18 +204,14 @@ class ProcessServer:
         self._pids.pop(number, None)
         with os.fdopen(self._files.pop(number), "rb") as file:
             file.seek(0)
-            content = cloudpickle.load(file)
+            try:
+                content = cloudpickle.load(file)
+            except (EOFError, pickle.UnpicklingError):  # it was killed as it wrote its report
+                content = None
         return Ended(number, exit_code, content if isinstance(content, Report) else None, peak_memory)
 
 
-def _file_with(content: bytes) -> int:
-    """A file in memory: it has no size limit as a message has, and no full disk can spoil it."""
-    descriptor = os.memfd_create("ddrsa-attempt")
-    with os.fdopen(os.dup(descriptor), "wb") as stream:
-        stream.write(content)
-    return descriptor
-
-
-def _close(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
+def _close(control: Channel, process: subprocess.Popen[bytes], setup: int) -> None:
     control.close()
     process.wait()
+    os.close(setup)

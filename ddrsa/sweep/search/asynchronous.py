@@ -1,4 +1,4 @@
-"""Driver of a search under the supervised launcher: a trial starts as soon as another has ended."""
+"""Driver of a search under a launcher that takes runs one by one: a trial starts as soon as another has ended."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
-from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.search.study import StudyAddress
 from ddrsa.sweep.search.summary import SearchSummary
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.show.display import open_display
 from ddrsa.sweep.supervise.failures import SweepInterrupted
-from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
+from ddrsa.sweep.supervise.session import SearchNotes, SessionLauncher, SweepSession
 
 log = logging.getLogger(__name__)
 
 
 def search_asynchronously(
-    runs: TrialRuns, launcher: SupervisedLauncher, address: StudyAddress, summary: SearchSummary
+    runs: TrialRuns, launcher: SessionLauncher, address: StudyAddress, summary: SearchSummary
 ) -> str | None:
     """Do the trials that are left.
 
@@ -33,7 +32,8 @@ def search_asynchronously(
     notes = SearchNotes(
         {"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, left, summary.print
     )
-    with launcher.session(left, n_jobs=runs.options.n_jobs, search=notes) as session:
+    # `optuna`, so that a run that reports its epochs does not have to import it.
+    with launcher.session(left, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
         under_way: dict[Path, list[Trial]] = {}
         while True:
             _fill(runs, session, under_way)

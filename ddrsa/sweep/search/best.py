@@ -13,7 +13,6 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
-from ddrsa.overrides import override_key
 from ddrsa.rundir.files import read_json
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 from ddrsa.sweep.search.study import StudyAddress, find_study
@@ -22,8 +21,6 @@ from ddrsa.sweep.search.trials import job_of
 
 # Options of Hydra that say where the config is; each has a value.
 _CONFIG_OPTIONS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
-# Options of a sweep, which a single run refuses.
-_OF_THE_SWEEP = ("only", "exclude", "zip", "dry_run")
 
 
 def print_best(sweep_dir: Path | str) -> int:
@@ -69,9 +66,8 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # Of another program at the same study: what was fixed there is not known.
         print("the overrides of its job are not in the study, so there is no command that trains it again")
         return
-    kept = [text for text in overrides if override_key(text) not in _OF_THE_SWEEP]
     print("train it again, in full:")
-    print(f"  {shlex.join([*command, *kept])}")
+    print(f"  {shlex.join([*command, *overrides])}")
 
 
 def _hydra_config(sweep_dir: Path) -> DictConfig:

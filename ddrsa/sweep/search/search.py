@@ -16,7 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
-from ddrsa.sweep.launcher import SupervisedLauncher
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.process.cores import concurrent_runs
@@ -30,6 +29,7 @@ from ddrsa.sweep.search.summary import SearchSummary, print_search
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.search.trials import Trials
 from ddrsa.sweep.supervise.failures import SweepFailed
+from ddrsa.sweep.supervise.session import SessionLauncher
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,6 @@ def run_search(
     """See `ddrsa.sweep.search.sweeper.OptunaSweeper.sweep`. config: of the sweep, with `hydra`."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if isinstance(launcher, SupervisedLauncher):
-        # So that a run that reports its epochs does not have to import it.
-        launcher.preload.append("optuna")
     address = StudyAddress.of(config.hydra)
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
     plan_job = _planner(Composer(config, context.config_loader), options.check)
@@ -75,7 +72,7 @@ def run_search(
         trials.recover()
         trials.enqueue(enqueued)
         _log_settings(address, trials)
-        if isinstance(launcher, SupervisedLauncher):
+        if isinstance(launcher, SessionLauncher):
             stopped = search_asynchronously(runs, launcher, address, summary)
         else:
             stopped = search_in_batches(runs, launcher, summary)

@@ -88,9 +88,9 @@ class TrialRuns:
         error, reason = outcome.error, outcome.reason or outcome.state
         if outcome.state is State.COMPLETED:
             try:
-                values = trial_values(
-                    self.options.objective, len(self.options.directions), outcome.value, run.directory
-                )
+                options = self.options
+                count = len(options.directions)
+                values = trial_values(options.objective, count, outcome.value, run.directory, options.objective_group)
                 self.trials.tell(trial, values)
             except ValueError as unusable:
                 error, reason = unusable, str(unusable)

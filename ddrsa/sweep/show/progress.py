@@ -1,4 +1,4 @@
-"""What a launcher shows of its sweep while it works, and at its end."""
+"""Progress of a launcher's sweep on the terminal, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -8,43 +8,39 @@ from pathlib import Path
 
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_display
-from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, run_seconds
+from ddrsa.sweep.show.run_view import RunView, run_seconds, view_of
 from ddrsa.sweep.show.summary import print_summary
-from ddrsa.sweep.supervise.events import SweepOutcome
+from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 
 
-class TerminalProgress:
-    """A `SweepObserver` that shows the sweep on stdout."""
+class TerminalProgress(SweepObserver):
+    """Shows the sweep on stdout."""
 
-    def __init__(self, display: Display | None = None) -> None:
+    def __init__(self, presentation: Presentation | None = None, display: Display | None = None) -> None:
         """display: `open_display()` by default, when the sweep starts."""
         self._display = display
+        self._shown = presentation or Presentation()
         self._view = SweepView([], 1)
         self._runs: dict[int, RunView] = {}
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
-        """See `SweepObserver`."""
-        self._runs = {
-            run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
-        }
-        self._view = SweepView(list(self._runs.values()), n_jobs)
+        self._runs = {run.number: view_of(run, self._shown) for run in runs}
+        self._view = SweepView(list(self._runs.values()), n_jobs, columns=self._shown.columns)
         for handler in console_handlers():
             handler.addFilter(_not_observed)
         self.display.update(self._view)
 
     def expected(self, count: int) -> None:
-        """See `SweepObserver`."""
         # They stand for themselves in the counts and in the time that is left.
         self._to_come = [RunView("", Path()) for _ in range(count)]
         self._show_all()
 
     def added(self, run: PlannedRun) -> None:
-        """See `SweepObserver`."""
         self._to_come = self._to_come[1:]
-        view = RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config))
-        self._runs[run.number] = view
+        self._runs[run.number] = view_of(run, self._shown)
         self._show_all()
 
     def _show_all(self) -> None:
@@ -52,17 +48,15 @@ class TerminalProgress:
 
     @property
     def display(self) -> Display:
-        """Where the sweep is shown."""
+        """The display of the sweep."""
         if self._display is None:
             self._display = open_display()
         return self._display
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
-        """See `SweepObserver`."""
         self._runs[run.number].start(attempt)
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
-        """See `SweepObserver`."""
         view = self._runs[run.number]
         was_complete = view.since is None
         view.end(state, reason)
@@ -72,13 +66,11 @@ class TerminalProgress:
             self.display.ended(self._view, view)
 
     def tick(self) -> None:
-        """See `SweepObserver`."""
         for run in self._view.active:
             run.refresh()
         self.display.update(self._view)
 
     def ended(self, outcome: SweepOutcome) -> None:
-        """See `SweepObserver`."""
         values = {}
         for planned, result in outcome.results:
             view = self._runs[planned.number]
@@ -87,7 +79,7 @@ class TerminalProgress:
         self.display.close()
         for handler in console_handlers():
             handler.removeFilter(_not_observed)
-        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best)
+        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown.rank_by)
 
 
 def _not_observed(record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""What the supervisor of a sweep tells whoever shows it."""
+"""Events of a sweep: the observer's hooks, and the outcomes that they receive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 
@@ -50,8 +50,8 @@ class SweepOutcome:
     print_best: Callable[[Console], None] | None = None
 
 
-class SweepObserver(Protocol):
-    """Called from the supervisor's thread. One that raises is not called again: the sweep goes on without it."""
+class SweepObserver:
+    """Hooks that the supervisor calls from its thread. Each does nothing: an observer overrides those it needs."""
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
         """Before the first attempt. runs: all of the plan, those with a result too. n_jobs: the most at once."""
@@ -78,17 +78,37 @@ class SweepObserver(Protocol):
         """After the last attempt, also after an interrupt."""
 
 
-class Observers:
-    """Those who observe a sweep."""
+class Observers(SweepObserver):
+    """Several observers as one. One that raises is named in the log and not called again."""
 
     def __init__(self, observers: Sequence[SweepObserver] = ()) -> None:
         self._observers = list(observers)
 
-    def tell(self, event: str, *arguments: Any) -> None:
-        """Call the method `event` of each."""
+    def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
+        self._call(lambda observer: observer.started(runs, n_jobs))
+
+    def expected(self, count: int) -> None:
+        self._call(lambda observer: observer.expected(count))
+
+    def added(self, run: PlannedRun) -> None:
+        self._call(lambda observer: observer.added(run))
+
+    def attempt_started(self, run: PlannedRun, attempt: int) -> None:
+        self._call(lambda observer: observer.attempt_started(run, attempt))
+
+    def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
+        self._call(lambda observer: observer.attempt_ended(run, state, reason))
+
+    def tick(self) -> None:
+        self._call(lambda observer: observer.tick())
+
+    def ended(self, outcome: SweepOutcome) -> None:
+        self._call(lambda observer: observer.ended(outcome))
+
+    def _call(self, hook: Callable[[SweepObserver], None]) -> None:
         for observer in list(self._observers):
             try:
-                getattr(observer, event)(*arguments)
+                hook(observer)
             except Exception:
-                log.exception("the display of the sweep failed; the sweep goes on without it")
+                log.exception("%s failed; the sweep goes on without it", type(observer).__name__)
                 self._observers.remove(observer)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from hydra.core.utils import JobReturn
 from rich.console import Console
 
 from ddrsa.rundir.states import State
@@ -30,7 +32,7 @@ class SearchNotes:
 
 
 class SweepSession:
-    """The runs of one call of the launcher: supervised, recorded and shown. Made by `SupervisedLauncher.session`."""
+    """The runs of one call of the launcher: supervised, recorded and shown. Made by a `SessionLauncher`."""
 
     def __init__(
         self, supervisor: Supervisor, record: SweepRecord, observers: Observers, search: SearchNotes | None
@@ -43,8 +45,8 @@ class SweepSession:
         self._runs: list[PlannedRun] = []
         self._outcomes: dict[int, Outcome] = {}
         if search is not None:
-            observers.tell("started", [], supervisor.n_jobs)
-            observers.tell("expected", search.expected)
+            observers.started([], supervisor.n_jobs)
+            observers.expected(search.expected)
 
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Record the runs and show them, before they are submitted. Raises OSError: what is not recorded cannot start.
@@ -54,10 +56,10 @@ class SweepSession:
         self._record.plan(runs)
         self._runs.extend(runs)
         if self._search is None:
-            self._observers.tell("started", runs, self._supervisor.n_jobs)
+            self._observers.started(runs, self._supervisor.n_jobs)
         else:
             for run in runs:
-                self._observers.tell("added", run)
+                self._observers.added(run)
 
     def submit(self, run: PlannedRun) -> None:
         """Queue a run that is planned."""
@@ -112,4 +114,30 @@ class SweepSession:
         results = [(run, self._outcomes.get(run.number, self.not_started)) for run in self._runs]
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
-        self._observers.tell("ended", SweepOutcome(directory, results, self.interrupted, seconds, print_best))
+        self._observers.ended(SweepOutcome(directory, results, self.interrupted, seconds, print_best))
+
+
+@runtime_checkable
+class SessionLauncher(Protocol):
+    """A launcher that takes runs as they were planned: all at once, or one by one in a session."""
+
+    def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
+        """Do the runs; the results are in their order, and those that have completed before are among them.
+
+        Raises SweepFailed where `max_failures` was reached and SweepInterrupted after a signal; the results of the
+        runs that have ended are on disk.
+        """
+
+    def session(
+        self,
+        most_runs: int,
+        *,
+        n_jobs: int | None = None,
+        search: SearchNotes | None = None,
+        preload: Sequence[str] = (),
+    ) -> AbstractContextManager[SweepSession]:
+        """In this block runs can be given to the session, now or as others end; their files and display come with it.
+
+        most_runs: no more will be. n_jobs: fewer at once than the launcher's own, None for as many. search: where the
+        runs are the trials of a search. preload: modules that the runs need besides the launcher's own.
+        """

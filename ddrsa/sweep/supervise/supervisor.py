@@ -121,7 +121,7 @@ class Supervisor:
             self._start_pending()
         self._enforce_deadlines()
         self._unwritten.write()
-        self.observers.tell("tick")
+        self.observers.tick()
 
     def _start_pending(self) -> None:
         while self._pending and len(self._active) < self.n_jobs and not self.stopping:
@@ -174,7 +174,7 @@ class Supervisor:
         self._say_started(task)
 
     def _say_started(self, task: SupervisedRun) -> None:
-        self.observers.tell("attempt_started", task.run, task.attempts)
+        self.observers.attempt_started(task.run, task.attempts)
 
     def _attempts_of(self, task: SupervisedRun) -> int:
         """The most that it gets. What it could not have had beside others is no failure of its own."""
@@ -282,7 +282,7 @@ class Supervisor:
             log.warning("run %d, attempt %d: %s (%s)", *values, extra={"observed": True})
             left = task.attempts < self._attempts_of(task)
             if left and not self.stopping and not isinstance(outcome.error, UsageError):
-                self.observers.tell("attempt_ended", run, outcome.state, outcome.reason)
+                self.observers.attempt_ended(run, outcome.state, outcome.reason)
                 self._pending.append(task)
                 return
         self._finish(task, outcome)
@@ -306,7 +306,7 @@ class Supervisor:
         if task.claim is not None:
             task.claim.release()
             task.claim = None
-        self.observers.tell("attempt_ended", task.run, outcome.state, outcome.reason)
+        self.observers.attempt_ended(task.run, outcome.state, outcome.reason)
         self._results.append((task.run, outcome))
         if outcome.state.has_failed and not task.run.optional:
             self.failures += 1

@@ -31,7 +31,7 @@ hydra: {{sweep: {{dir: sweep, subdir: "x${{x}}"}}}}
 
 
 class CheckFailed(Exception):  # noqa: N818 - it is a finding
-    """What is promised does not hold here; the message says what was seen."""
+    """A promise does not hold here; the message says what was seen."""
 
 
 def require(holds: bool, seen: str) -> None:
@@ -148,7 +148,7 @@ class Bench(Launches):
         self.plan({})
 
     def plan(self, do: Mapping[int, str], gpus: Any = None) -> None:
-        """What the run of each x shall do, as `verify.task` has it; the others end at once."""
+        """Set what the run of each x shall do, as `verify.task` has it; the others end at once."""
         (self.directory / "do.json").write_text(json.dumps({"do": do, "gpus": gpus, "steps": STEPS}))
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:

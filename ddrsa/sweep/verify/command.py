@@ -13,8 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ddrsa.sweep.process.fork_client import is_portable
 from ddrsa.sweep.verify.bench import Bench, CheckFailed
 from ddrsa.sweep.verify.checks import CHECKS, Check
+
+PORTABLE_LIMITS = (
+    "without prctl processes are bound to their launcher by portable means; not promised: the end of a process that "
+    "has left its run's process group and whose parent has died; and, after kill -9 of the launcher together with the "
+    "server of its runs, of a run whose native code holds Python's lock"
+)
 
 
 def verify(launcher: str = "supervised", checks: Mapping[str, Check] = CHECKS, console: Console | None = None) -> int:
@@ -50,6 +57,8 @@ def verify(launcher: str = "supervised", checks: Mapping[str, Check] = CHECKS, c
     total = f"{time.monotonic() - began:.0f} s"
     summary = f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed"
     console.print(f"{summary} for hydra/launcher={launcher}, in {total}")
+    if is_portable():
+        console.print(PORTABLE_LIMITS)
     return 1 if failed else 0
 
 

@@ -29,7 +29,7 @@ size: 1
 only: null
 hydra:
   sweeper: {only: "${only}"}
-  launcher: {n_jobs: 2, not_identity: [only]}
+  launcher: {n_jobs: 2, not_identity: [only], columns: {validation_loss: val. loss, best_validation_loss: best}}
   sweep: {dir: sweep, subdir: "size_${size}"}
 """
 

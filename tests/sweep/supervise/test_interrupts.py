@@ -7,7 +7,7 @@ import signal
 
 import psutil
 import pytest
-from supervised import Sweeps
+from supervised import Sweeps, both_ways
 
 from ddrsa.sweep.verify.bench import until
 
@@ -16,6 +16,7 @@ def running(sweeps: Sweeps) -> list[str]:
     return [name for name, state in sweeps.states().items() if state == "running"]
 
 
+@both_ways
 def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
     sweeps.do(dict.fromkeys(range(6), "epochs"))
     process = sweeps.start("x=range(6)")
@@ -33,6 +34,7 @@ def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
     assert len(sweeps.starts()) == 6
 
 
+@both_ways
 @pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP]])
 def test_second_interrupt_and_sigterm_end_everything(sweeps: Sweeps, signals: list[signal.Signals]) -> None:
     sweeps.do({0: "sleep", 1: "hang"})
@@ -51,6 +53,7 @@ def test_second_interrupt_and_sigterm_end_everything(sweeps: Sweeps, signals: li
     assert [sweeps.status(f"x{number}")["attempt"] for number in range(4)] == [2, 2, 1, 1]
 
 
+@both_ways
 def test_ctrl_c_at_the_terminal_does_not_reach_the_runs(sweeps: Sweeps) -> None:
     sweeps.do({0: "epochs", 1: "epochs"})
     process = sweeps.start("x=0,1")
@@ -62,6 +65,7 @@ def test_ctrl_c_at_the_terminal_does_not_reach_the_runs(sweeps: Sweeps) -> None:
     assert sweeps.finish(process)[0] == 0
 
 
+@both_ways
 def test_a_killed_launcher_leaves_no_orphans_and_loses_no_epoch(sweeps: Sweeps) -> None:
     sweeps.do({0: "epochs", 1: "hang", 2: "epochs", 3: "epochs"})
     process = sweeps.start("x=range(4)")
@@ -80,6 +84,7 @@ def test_a_killed_launcher_leaves_no_orphans_and_loses_no_epoch(sweeps: Sweeps) 
     assert sweeps.status("x0")["attempt"] == 2
 
 
+@both_ways
 def test_a_killed_worker_goes_on_from_its_checkpoint(sweeps: Sweeps) -> None:
     sweeps.do({0: "epochs", 1: "epochs"})
     process = sweeps.start("x=0,1", "hydra.launcher.retries=1")
@@ -92,6 +97,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint(sweeps: Sweeps) -> None:
     assert "attempt ended: killed by SIGKILL" in sweeps.path("x0").log.read_text()
 
 
+@both_ways
 def test_a_killed_server_is_replaced(sweeps: Sweeps) -> None:
     sweeps.do({0: "epochs", 1: "epochs"})
     process = sweeps.start("x=range(4)", "hydra.launcher.retries=1")

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from ddrsa.sweep.__main__ import main
+from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
 from ddrsa.sweep.verify import checks
 from ddrsa.sweep.verify.bench import Bench, CheckFailed
 from ddrsa.sweep.verify.checks import CHECKS
@@ -39,6 +40,16 @@ def test_it_passes_and_leaves_nothing_behind(temporary: Path) -> None:
     assert exit_code == 0, output
     assert output.count(" pass ") == 4
     assert "all 4 checks passed for hydra/launcher=supervised" in output
+    assert "not promised" not in output
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_portable_way_passes_and_its_limits_are_told(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PORTABLE_VARIABLE, "1")
+    exit_code, output = verified("supervised", "isolation", "resume")
+    assert exit_code == 0, output
+    assert "all 2 checks passed" in output
+    assert "not promised" in output
     assert list(temporary.iterdir()) == []
 
 
