@@ -36,6 +36,16 @@ test-slurm: install  ## the tests on a Slurm, which they start on this machine a
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm]'
 	$(BIN)/python -m pytest -m slurm
 
+HYDRA_NEXT := .venv-hydra-next
+test-hydra-next: install  ## the plugins, a grid, a search and the analysis with the next Hydra, in an environment of its own (minutes)
+	$(PYTHON) -m venv $(HYDRA_NEXT)
+	$(HYDRA_NEXT)/bin/python -m pip install --quiet --disable-pip-version-check hydra-core==1.4.0rc3 omegaconf==2.4.1rc1
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > "$$(echo $(HYDRA_NEXT)/lib/python*/site-packages)/other_packages.pth"
+	echo "$(CURDIR)" > "$$(echo $(HYDRA_NEXT)/lib/python*/site-packages)/ddrsa.pth"
+	$(HYDRA_NEXT)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm' \
+		tests/test_compat_hydra.py tests/hydra_plugins tests/sweep/test_hydra_suite.py tests/sweep/test_sweeper.py \
+		tests/sweep/plan tests/sweep/search/test_next_hydra.py tests/sweep/supervise/test_resume.py tests/analysis/test_analyze.py
+
 lint: install  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

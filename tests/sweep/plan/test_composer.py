@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from unittest.mock import patch
 
@@ -102,13 +103,18 @@ def test_equal(loader, sweep, composer, job):
         found.seed = 99  # of this job alone
 
 
+def _without_its_place(error):
+    # Hydra 1.4 counts the overrides of the sweep too.
+    return re.sub(r"index: \d+|out of \[.*\]", "", str(error))
+
+
 @pytest.mark.parametrize("job", WRONG, ids=str)
 def test_equal_errors(loader, sweep, composer, job):
     with pytest.raises(Exception) as expected:  # noqa: PT011 - whatever Hydra raises
         loader.load_sweep_config(sweep, job)
     with pytest.raises(type(expected.value)) as found:
         composer.compose(job)
-    assert str(found.value) == str(expected.value)
+    assert _without_its_place(found.value) == _without_its_place(expected.value)
     assert str(found.value.__cause__) == str(expected.value.__cause__)
 
 
