@@ -1,4 +1,7 @@
-"""What of its runs a sweep names, groups, ranks and shows: told by `hydra.launcher`, and by the manifest afterwards."""
+"""Presentation of the runs of a sweep: the keys that name, group, rank and show them.
+
+`hydra.launcher` tells them, and the manifest keeps them for `watch`.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ class Presentation:
         return cls(**plain)
 
     def as_entry(self) -> dict[str, Any]:
-        """For the manifest, from which `watch` and `best` read it."""
+        """For the manifest, from which `watch` reads it."""
         return {KEY: asdict(self)}
 
     def kind_of(self, config: Mapping[Any, Any]) -> str:
