@@ -21,6 +21,7 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, read_json, write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
+from ddrsa.started import command_line
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.supervise.events import Outcome
@@ -60,7 +61,7 @@ class SweepRecord:
             self.directory / MANIFEST,
             {
                 "created_at": now(),
-                "command": sys.argv,
+                "command": command_line(),
                 "working_dir": str(Path.cwd()),
                 "hostname": socket.gethostname(),
                 "pid": os.getpid(),
