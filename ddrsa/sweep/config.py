@@ -15,6 +15,16 @@ from hydra.core.config_store import ConfigStore
 PLUGINS = "hydra_plugins.ddrsa_sweep.plugins"
 SWEEPER_TARGET = f"{PLUGINS}.CheckedSweeper"
 
+# The environment variable in which a search tells each of its jobs its trial, in `hydra.job.env_set`: the part of
+# Hydra's config that any launcher lets a job change.
+TRIAL_VARIABLE = "DDRSA_TRIAL"
+
+
+def trial_of(hydra: Any) -> int | None:
+    """The number of the trial of a search that a job is, from its config of Hydra; None where it is none."""
+    number = hydra.job.env_set.get(TRIAL_VARIABLE)
+    return None if number is None else int(number)
+
 
 @dataclass
 class CheckedSweeperConf:

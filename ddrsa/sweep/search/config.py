@@ -43,7 +43,6 @@ class OptunaSweeperConf:
     enqueue: list[Any] = field(default_factory=list)  # values of parameters, {learning_rate: 0.001}, tried first
     check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
     dry_run: bool = False  # print what would be searched, and write nothing
-    trial: int | None = None  # set by the search in the config of each of its jobs
     # Options of a grid. A project's config sets them for whichever sweeper is chosen (conf/config.yaml: only: ${only}),
     # and Hydra would refuse every search there if the keys were not here. A value of one of the first three is refused:
     # a search would do the runs that it excludes. The other two have no effect.
