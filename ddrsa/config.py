@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -86,6 +87,8 @@ def check_config(config: DictConfig) -> None:
     """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
     options = scripts.scripts_options(config)
     if options is None:
+        if find_spec("torch") is None:
+            raise ConfigError("a model needs torch, which is not installed: pip install 'ddrsa[models]'")
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))

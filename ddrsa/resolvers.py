@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.compat_hydra import register_resolver
 from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
+from ddrsa.schema import NOT_IDENTITY
 from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.jobs import Job, find_job
 from ddrsa.scripts.options import scripts_options
@@ -20,6 +21,7 @@ from ddrsa.sweep.gpu.packing import AUTO
 def register() -> None:
     """Register all of them. May be called again."""
     register_resolver("gpu_index", _gpu_index)
+    register_resolver("not_identity", lambda: sorted(NOT_IDENTITY))
     register_resolver("run_id", _run_id)
     register_resolver("concurrent_runs", _concurrent_runs)
     register_resolver("for_scripts", _for_scripts)

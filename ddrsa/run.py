@@ -7,6 +7,7 @@ import os
 import random
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -166,7 +167,7 @@ def _train_and_evaluate(
     pruning = Pruning(
         report if len(objectives) == 1 else None,
         objectives[0] if objectives else None,
-        metric_value,
+        partial(metric_value, group="validation"),
         lambda: evaluate(model, dataset.validation, dataset.training, *sizes),
         checked.training.num_epochs,
     )

@@ -75,7 +75,8 @@ def _close_inherited() -> None:
         file.release()
 
 
-os.register_at_fork(after_in_child=_close_inherited)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited)
 
 
 def read_held(path: Path) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ddrsa.rundir.files import read_json
 from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.started import typed
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def _facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     command, git = manifest.get("command"), manifest.get("git")
     versions = dict(manifest.get("versions") or {})
     facts = [
-        ("Command", shlex.join(["python", *map(str, command)]) if isinstance(command, list) else None),
+        ("Command", shlex.join(typed(list(map(str, command)))) if isinstance(command, list) and command else None),
         ("Directory", manifest.get("working_dir")),
         ("Started", manifest.get("created_at")),
         ("Host", manifest.get("hostname")),

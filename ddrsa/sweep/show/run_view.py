@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State, is_lost
-
-# Overrides that are the same for all runs, and of a single run too much to show.
-_OF_THE_SWEEP = ("hydra.", "hydra/", "dry_run=", "only=", "exclude=", "zip=")
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.presentation import Presentation
 
 
 @dataclass
@@ -144,19 +142,10 @@ def timestamp(text: Any) -> float | None:
         return None
 
 
-def kind_of(config: Mapping[Any, Any]) -> str:
-    """A key that runs of about the same duration share: the data set and the model, of a config that has such keys."""
-    return json.dumps([config.get("dataset"), config.get("model")], sort_keys=True, default=str)
-
-
-def name_of(values: Mapping[str, str], directory: Path) -> str:
-    """The name of a run: its swept values, or its directory where it has none."""
-    return short_name(f"{key}={value}" for key, value in values.items()) or directory.name
-
-
-def short_name(overrides: Iterable[str]) -> str:
-    """The overrides that say what a run is, and not how the sweep is done."""
-    return " ".join(each for each in overrides if not each.lstrip("+~").startswith(_OF_THE_SWEEP))
+def view_of(run: PlannedRun, shown: Presentation) -> RunView:
+    """The view of a planned run, named by its swept values, or by its directory where it has none."""
+    name = shown.short_name(f"{key}={value}" for key, value in run.values.items())
+    return RunView(name or run.directory.name, run.directory, shown.kind_of(run.config))
 
 
 def shown_counts(runs: Sequence[RunView]) -> str:
