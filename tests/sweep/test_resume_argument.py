@@ -32,11 +32,8 @@ def test_the_sweep_gives_its_overrides_and_others_come_on_top(tmp_path: Path) ->
 
 def test_it_finds_the_config_as_the_sweep_did(tmp_path: Path) -> None:
     write(tmp_path, [], ["x=1,2"])
-    manifest = {
-        "schema_version": 1,
-        "command": ["train.py", "-cd", "mine", "-cn", "other", "-m"],
-        "working_dir": "/there",
-    }
+    command = ["train.py", "-cd", "mine", "-cn", "other", "-m"]
+    manifest = {"schema_version": 1, "command": command, "working_dir": "/there"}
     (tmp_path / "experiment_manifest.json").write_text(json.dumps(manifest))
     ours = f"hydra.sweep.dir='{tmp_path}'"
     found = ["--config-name=other", "--config-dir=/there/mine"]
