@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -119,6 +120,15 @@ class Launches:
     def events(self, kind: str) -> list[dict[str, Any]]:
         """The events of this kind that the runs have reported, in their order."""
         return [event for event in self.lines("events.txt") if event["event"] == kind]
+
+    def steps(self, name: str) -> list[int]:
+        """The steps of a run, in their order. One that was reported, but not saved before a kill, counts once."""
+        events = [event for event in self.events("step") if event["directory"] == name]
+        again = [
+            (event["step"], event["pid"] != after["pid"]) == (after["step"], True)
+            for event, after in itertools.pairwise(events)
+        ]
+        return [event["step"] for event, repeated in zip(events, [*again, False], strict=False) if not repeated]
 
     def is_logged(self, text: str) -> bool:
         """Whether sweep.log has this text."""
