@@ -10,7 +10,6 @@ docs/python.md has an example.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ddrsa.extras import missing_extra
@@ -36,6 +35,8 @@ __all__ = ["Forecaster", "TrainedModel", "__version__", "load", "read_sweep", "t
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib.metadata import version  # takes longer than all the rest
+
         return version("ddrsa")
     if name not in _HOMES:
         raise AttributeError(f"module 'ddrsa' has no attribute {name!r}")

@@ -193,8 +193,10 @@ def store_groups(beside_the_other: bool = False) -> None:
     """
     store = ConfigStore.instance()
     names = ["ddrsa_optuna"] if beside_the_other else ["ddrsa_optuna", "optuna"]
+    store.store(group="hydra/sweeper", name="optuna_defaults", node=OptunaSweeperConf, provider="ddrsa")
     for name in names:
-        store.store(group="hydra/sweeper", name=name, node=OptunaSweeperConf, provider="ddrsa")
+        extends = {"defaults": ["optuna_defaults", "_self_"]}
+        store.store(group="hydra/sweeper", name=name, node=extends, provider="ddrsa")
     for group, nodes in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         for name, node in nodes.items():
             if not (beside_the_other and group == "sampler" and name in SAMPLERS_OF_BOTH):
