@@ -74,7 +74,7 @@ def test_what_is_done_with_data(models: Installed) -> None:
 def test_scripts(models: Installed) -> None:
     folder = models.folder / "jobs"
     folder.mkdir()
-    (folder / "hello.py").write_text("if __name__ == '__main__':\n    print('hello')\n")
+    (folder / "train_hello.py").write_text("if __name__ == '__main__':\n    print('hello')\n")
     assert "1 completed" in models.output("ddrsa", "scripts", "scripts.root=jobs", "hydra.sweep.dir=swept_scripts")
 
 
