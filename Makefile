@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # The files of tests go at once, so many at a time; most of them wait for processes of their own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test test-all test-ray test-slurm lint format bench clean
+.PHONY: help install demo test test-all test-hydra-next test-ray test-slurm test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,7 +23,7 @@ demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (mi
 	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
 
 test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm'
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm and not wheel'
 
 test-all: install  ## the slow tests too
 	$(BIN)/python -m pytest
@@ -35,6 +35,21 @@ test-ray: install  ## the tests on a Ray cluster of two nodes, which they start 
 test-slurm: install  ## the tests on a Slurm, which they start on this machine as root: apt-get install slurm-wlm munge
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm]'
 	$(BIN)/python -m pytest -m slurm
+
+HYDRA_NEXT := .venv-hydra-next
+test-hydra-next: install  ## the plugins, a grid, a search and the analysis with the next Hydra, in an environment of its own (minutes)
+	$(PYTHON) -m venv $(HYDRA_NEXT)
+	$(HYDRA_NEXT)/bin/python -m pip install --quiet --disable-pip-version-check hydra-core==1.4.0rc3 omegaconf==2.4.1rc1
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > "$$(echo $(HYDRA_NEXT)/lib/python*/site-packages)/other_packages.pth"
+	echo "$(CURDIR)" > "$$(echo $(HYDRA_NEXT)/lib/python*/site-packages)/ddrsa.pth"
+	$(HYDRA_NEXT)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm and not wheel' \
+		tests/test_compat_hydra.py tests/hydra_plugins tests/sweep/test_hydra_suite.py tests/sweep/test_sweeper.py \
+		tests/sweep/plan tests/sweep/show/test_dry_run.py tests/sweep/supervise/test_resume.py tests/analysis/test_analyze.py \
+		tests/sweep/search/test_search.py::test_look_first_and_the_best_at_the_end \
+		tests/sweep/search/test_search.py::test_other_launchers_take_batches
+
+test-wheel: install  ## the wheel, in environments of its own without the checkout (minutes)
+	$(BIN)/python -m pytest -m wheel tests/wheel
 
 lint: install  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -36,8 +36,9 @@ import json, time
 from pathlib import Path
 import hydra
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 
-@hydra.main(version_base="1.3", config_path=".", config_name="config")
+@hydra.main(config_path=".", config_name="config", **VERSION_BASE)
 def main(config):
     start = time.time()
     time.sleep(config.x * config.seconds)

@@ -29,6 +29,7 @@ import time
 from pathlib import Path
 
 import hydra
+from ddrsa.compat_hydra import VERSION_BASE
 from hydra.core.plugins import Plugins
 
 instantiate = Plugins.instance().instantiate_launcher
@@ -48,7 +49,7 @@ def timed(**arguments):
 
 Plugins.instance().instantiate_launcher = timed
 
-@hydra.main(version_base="1.3", config_path=".", config_name="config")
+@hydra.main(config_path=".", config_name="config", **VERSION_BASE)
 def main(config):
     return config.x
 

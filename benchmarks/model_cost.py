@@ -18,6 +18,7 @@ from hydra import compose, initialize_config_dir
 from torch.nn.utils import clip_grad_norm_
 
 import ddrsa.task  # noqa: F401  (registers the schema)
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.config import parse_config
 from ddrsa.models.build import build_model
 from ddrsa.survival.losses import training_loss
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 def measure(name: str, lookback: int, steps: int) -> None:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         config = parse_config(compose("config", overrides=[f"model={name}", f"lookback={lookback}"]))
     torch.manual_seed(0)
     model = build_model(

@@ -17,6 +17,7 @@ from hydra import compose, initialize_config_dir
 from timing import alternate, median_ratio
 
 import ddrsa.task  # noqa: F401  (registers the schema)
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.config import parse_config
 from ddrsa.data.load import load_dataset
 from ddrsa.data.windows import Windows
@@ -40,7 +41,7 @@ def main() -> None:
 
 def measure(name: str, rounds: int) -> None:
     conf = Path(__file__).resolve().parent.parent / "conf"
-    with initialize_config_dir(str(conf), version_base="1.3"):
+    with initialize_config_dir(str(conf), **VERSION_BASE):
         config = parse_config(compose("config", overrides=[f"model={name}", "dataset.num_units=20"]))
     options = config.training
     dataset = load_dataset(vars(config.dataset), data_dir=".", cache_dir=None, seed=0)

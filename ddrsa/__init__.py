@@ -12,10 +12,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ddrsa.extras import missing_extra
+
 if TYPE_CHECKING:
     from ddrsa.analysis.read_sweep import read_sweep
     from ddrsa.predict.forecaster import Forecaster, load
     from ddrsa.session import TrainedModel, train
+
+    __version__: str
 
 # Imported when they are asked for: `import ddrsa` must not load torch or pandas.
 _HOMES = {
@@ -26,13 +30,24 @@ _HOMES = {
     "train": "ddrsa.session",
 }
 
-__all__ = ["Forecaster", "TrainedModel", "load", "read_sweep", "train"]
+__all__ = ["Forecaster", "TrainedModel", "__version__", "load", "read_sweep", "train"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version  # takes longer than all the rest
+
+        return version("ddrsa")
     if name not in _HOMES:
         raise AttributeError(f"module 'ddrsa' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        home = import_module(_HOMES[name])
+    except ModuleNotFoundError as error:
+        message = missing_extra(f"ddrsa.{name}", error, "analysis" if name == "read_sweep" else "models")
+        if message is None:
+            raise
+        raise ImportError(message) from error
+    return getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.compat_hydra import raise_without_a_word
 from ddrsa.errors import ConfigError, UsageError
+from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
 
 USAGE_EXIT_CODE = 2
@@ -96,11 +98,18 @@ def _exit_code(error: BaseException) -> int:
     own = getattr(error, "exit_code", None)
     if isinstance(own, int):
         return own
-    return USAGE_EXIT_CODE if isinstance(error, UsageError | HydraException | OmegaConfBaseException) else 1
+    usage = isinstance(error, UsageError | HydraException | OmegaConfBaseException) or _missing_extra(error)
+    return USAGE_EXIT_CODE if usage else 1
+
+
+def _missing_extra(error: BaseException) -> str | None:
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    return missing_extra(Path(sys.argv[0]).name, error)
 
 
 def as_usage_error(error: BaseException) -> UsageError:
-    """What Hydra or OmegaConf says of the user's config, in one line."""
+    """Hydra's or OmegaConf's complaint about the user's config, in one line."""
     shown = _reported(error)
     return shown if isinstance(shown, UsageError) else ConfigError(_message(shown))
 
@@ -115,6 +124,8 @@ def _message(error: BaseException) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, UsageError):
         return text or type(error).__name__
+    if missing := _missing_extra(error):
+        return missing
     return f"{type(error).__name__}: {text} (hydra.verbose=true shows the traceback)"
 
 

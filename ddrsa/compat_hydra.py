@@ -87,6 +87,7 @@ def register_resolver(name: str, resolver: Callable[..., Any]) -> None:
     OmegaConf 2.4 warns of `register_new_resolver`; the `register_resolver` of those before is another, which is gone.
     """
     register: Callable[..., None] = OmegaConf.register_resolver
-    if "replace" not in inspect.signature(register).parameters:
-        register = OmegaConf.register_new_resolver
-    register(name, resolver, replace=True)
+    if "annotation_validation" in inspect.signature(register).parameters:
+        register(name, resolver, replace=True, annotation_validation="off")
+    else:
+        OmegaConf.register_new_resolver(name, resolver, replace=True)

@@ -1,4 +1,4 @@
-"""The checks on the values of the config, and what makes a run the run that it is."""
+"""Checks on the values of the config, and the identity of a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -22,7 +23,9 @@ from ddrsa.scripts.command import check_job
 from ddrsa.scripts.command import identity as script_identity
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+# These use no GPU of NVIDIA's, so no lease is needed.
+DEVICES_WITHOUT_CUDA = ("cpu", "mps")
 
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {
@@ -84,6 +87,8 @@ def check_config(config: DictConfig) -> None:
     """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
     options = scripts.scripts_options(config)
     if options is None:
+        if find_spec("torch") is None:
+            raise ConfigError("a model needs torch, which is not installed: pip install 'ddrsa[models]'")
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))

@@ -1,8 +1,8 @@
-"""The errors that are told in one line. Those that a user can mend are UsageErrors: exit code 2."""
+"""Errors that are told in one line. Those that a user can mend are UsageErrors: exit code 2."""
 
 
 class UsageError(Exception):
-    """What the user gave cannot be used. The message names the value, its place and what is allowed."""
+    """An input of the user cannot be used. The message names the value, its place and what is allowed."""
 
 
 class ConfigError(UsageError):

@@ -1,4 +1,4 @@
-"""A model and a data split: how good the forecasts are."""
+"""Evaluation: the metrics of a model's forecasts on a data split."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ddrsa.survival.calibration import d_calibration, reliability
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import evaluate_intervals
 from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.precision import to_float64, where_float64_is
 from ddrsa.survival.rivals import best_window, compare_policies, policy_trade_offs
 
 # The costs of a missed failure, in cycles of useful life, at which the policy is reported.
@@ -51,14 +52,19 @@ def evaluate(
     seen. NaN (null in the file) where a metric has nothing to count.
     """
     windows = Windows(test, lookback, device)
-    logits = forecast(model, (batch.windows for batch in windows.batches(forecast_batch_size(model, lookback, device))))
+    logits = where_float64_is(
+        forecast(model, (batch.windows for batch in windows.batches(forecast_batch_size(model, lookback, device))))
+    )
+    unit, time_to_event, event_observed = map(
+        where_float64_is, (windows.unit, windows.time_to_event, windows.event_observed)
+    )
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
     censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
-    nll = negative_log_likelihood(logits, windows.time_to_event, windows.event_observed)
+    nll = negative_log_likelihood(logits, time_to_event, event_observed)
     # The policy needs whole lives: units that were seen up to their failure.
     ends_with_event = np.isin(test.unit, test.unit[test.event_observed & (test.time_to_event == 0)])
-    failed = torch.from_numpy(ends_with_event).to(device)
+    failed = torch.from_numpy(ends_with_event).to(logits.device)
     known = event | (time >= horizon)
     survivals = survival(logits).double().cpu().numpy()
     return {
@@ -70,7 +76,7 @@ def evaluate(
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
         "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
-        **_policies(logits[failed], windows.unit[failed], windows.time_to_event[failed], tuned_on),
+        **_policies(logits[failed], unit[failed], time_to_event[failed], tuned_on),
         "calibration": {
             "d_calibration": d_calibration(survivals, time, event, test.unit),
             "reliability": reliability(survivals, time, event),
@@ -112,7 +118,7 @@ def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, dev
     last_rows = np.append(official.starts[1:], official.num_rows) - 1
     batch = windows.gather(torch.from_numpy(last_rows).to(device))
     logits = forecast(model, batch.windows.split(forecast_batch_size(model, lookback, device)))
-    predicted = np.minimum(restricted_mean(logits).double().cpu().numpy(), OFFICIAL_CAP)
+    predicted = np.minimum(to_float64(restricted_mean(logits)).cpu().numpy(), OFFICIAL_CAP)
     true = np.minimum(np.asarray(official.time_to_event[last_rows], np.float64), OFFICIAL_CAP)
     return {
         "official_rmse": metrics.root_mean_squared_error(predicted, true),

@@ -25,14 +25,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.cli import as_usage_error
 from ddrsa.compat_hydra import VERSION_BASE
+from ddrsa.conf_dir import conf_dir
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.task import check_single_run, run_task
 
 if TYPE_CHECKING:
     from ddrsa.predict.forecaster import Forecaster
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _hydra_of_its_own() -> Iterator[None]:
     current, version = GlobalHydra.instance().hydra, VersionBase.instance().version_base
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(CONF), job_name="train", **VERSION_BASE):
+        with initialize_config_dir(str(conf_dir()), job_name="train", **VERSION_BASE):
             yield
     finally:
         GlobalHydra.instance().hydra = current
@@ -132,7 +131,7 @@ def _run(overrides: list[str]) -> TrainingDirectory:
 
 @contextmanager
 def _logged(directory: TrainingDirectory) -> Iterator[None]:
-    """What the package logs goes to run.log, and where the session shows no log, to stdout."""
+    """Within the block, the package logs to run.log, and where the session shows no log, to stdout."""
     package, details = logging.getLogger("ddrsa"), logging.getLogger("ddrsa.run.file")
     file = logging.FileHandler(directory.log)
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))

@@ -1,4 +1,4 @@
-"""What Hydra runs. Importing this module makes the project's resolvers and schema known to Hydra.
+"""The task of Hydra. Importing this module makes the project's resolvers and schema known to Hydra.
 
 Worker processes unpickle `run_task` by name, so they import this module too before they resolve a config.
 """

@@ -1,4 +1,4 @@
-"""A trained run, read back from its checkpoint: the model, and what it takes to show it new rows."""
+"""Trained runs, read back from their checkpoints: the model, and the scaling of new rows for it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TrainedRun:
 
     @property
     def directory(self) -> TrainingDirectory:
-        """Where the checkpoint lies; it need not hold anything else."""
+        """The directory of the checkpoint; it need not hold anything else."""
         return TrainingDirectory(self.checkpoint.parent)
 
     def scaled(self, sequences: Sequences) -> Sequences:

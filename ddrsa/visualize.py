@@ -1,4 +1,4 @@
-"""The pictures of trained runs: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...], or visualize=true in training."""
+"""Figures of trained runs: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...], or visualize=true in training."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ddrsa.figures.lives import sample_lives
 from ddrsa.figures.style import write_figure
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.started import subcommand
 from ddrsa.trained import TrainedRun, load_trained
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def shown_cost(metrics: dict[str, Any]) -> float:
 def main(arguments: Sequence[str]) -> int:
     """Draw each of the run directories; return the exit code, 2 for what the user can mend."""
     if not arguments or arguments[0].startswith("-"):
-        print("usage: python -m ddrsa.visualize RUN_DIR [RUN_DIR ...]")
+        print(f"usage: {subcommand('visualize')} RUN_DIR [RUN_DIR ...]")
         return 0 if set(arguments) & {"-h", "--help"} else USAGE_EXIT_CODE
     data_dir = os.environ.get("DDRSA_DATA_DIR", "data")
     cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")

@@ -15,6 +15,7 @@ import sys, time
 import hydra
 from omegaconf import OmegaConf
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.errors import ConfigError, UsageError
 
 class Busy(Exception):
@@ -28,7 +29,7 @@ def refuse():
 
 OmegaConf.register_new_resolver("refuse", refuse)
 
-@hydra.main(config_path="conf", config_name="config", version_base="1.3")
+@hydra.main(config_path="conf", config_name="config", **VERSION_BASE)
 def main(config):
     match config["raises"]:
         case "usage":

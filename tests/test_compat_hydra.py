@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,8 @@ from omegaconf.basecontainer import BaseContainer
 
 from ddrsa import compat_hydra
 from ddrsa.compat_hydra import VERSION_BASE
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_overrides_are_applied_as_hydra_composes_them(tmp_path: Path) -> None:
@@ -95,3 +100,27 @@ def test_a_failed_job_raises_without_a_word(
     with pytest.raises(ValueError, match="no"):
         _ = result.return_value
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train.py", "-m", "model=lstm,gru", "only=seed < 1", "dry_run=true"],
+        ["train.py", "dry_run=true"],
+        ["train.py", "-m", "hydra/sweeper=optuna", "learning_rate=interval(0.001,0.01)", "dry_run=true"],
+        ["analyze.py", "--cfg", "job"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_asked_that_hydra_warns_of(tmp_path: Path, command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "default", str(ROOT / command[0]), *command[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if line.startswith(str(ROOT)) and ".venv" not in line] == []

@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 import ddrsa.task  # noqa: F401  (registers resolvers, schema and plugins)
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.config import check_config, identity, parse_config, run_id
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.gpu.lease import current_lease
@@ -18,7 +19,7 @@ CONF = Path(__file__).parent.parent / "conf"
 
 @pytest.fixture(autouse=True)
 def _hydra() -> Iterator[None]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         yield
 
 

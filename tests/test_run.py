@@ -59,6 +59,12 @@ def only_run(sweep: Path) -> TrainingDirectory:
     return run
 
 
+def metrics_of(run: TrainingDirectory) -> dict[str, Any]:
+    metrics = run.read_test_metrics()
+    assert metrics is not None
+    return metrics
+
+
 def test_one_run(tmp_path: Path, environment: dict[str, str]) -> None:
     done = train(tmp_path, environment)
     assert done.returncode == 0, done.stderr
@@ -66,14 +72,14 @@ def test_one_run(tmp_path: Path, environment: dict[str, str]) -> None:
     assert run.path.parent == tmp_path / "sweep" / "logs" / "simulated" / "lstm"
     assert run.path.name.startswith("bs256_lr0.003_lam0.75_nasa0.0_drop0.1_s0_")
 
-    status = run.read_status()
+    status = run.status_or_empty()
     assert status is not None
     assert (status["state"], status["epoch"], status["num_epochs"], status["attempt"]) == ("completed", 3, 3, 1)
     assert status["device"] == "cpu"
     assert status["gpu_index"] is None
     assert run.path.name.endswith(status["run_id"])
 
-    metrics = run.read_test_metrics()
+    metrics = metrics_of(run)
     assert metrics is not None
     for split in (metrics, metrics["validation"]):
         assert 0 < split["rul_mae"] <= split["rul_rmse"]
@@ -128,13 +134,13 @@ def test_killed_run_goes_on_to_the_same_result(tmp_path: Path, environment: dict
     process.wait()
     killed = only_run(tmp_path / "killed")
     assert killed.read_test_metrics() is None
-    assert killed.read_status()["state"] == "running"
+    assert killed.status_or_empty()["state"] == "running"
 
     assert train(tmp_path, environment, *overrides, sweep="killed").returncode == 0
     assert "goes on after epoch" in killed.log.read_text()
-    assert killed.read_status()["attempt"] == 2
-    whole = only_run(tmp_path / "whole").read_test_metrics()
-    resumed = killed.read_test_metrics()
+    assert killed.status_or_empty()["attempt"] == 2
+    whole = metrics_of(only_run(tmp_path / "whole"))
+    resumed = metrics_of(killed)
     for metrics in (whole, resumed):
         metrics.pop("training_time_seconds")
     assert resumed == whole
@@ -157,7 +163,7 @@ def test_interrupt_is_recorded(tmp_path: Path, environment: dict[str, str]) -> N
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in stderr
-    assert only_run(tmp_path / "sweep").read_status()["state"] == "interrupted"
+    assert only_run(tmp_path / "sweep").status_or_empty()["state"] == "interrupted"
 
 
 @pytest.mark.parametrize("launcher", ["supervised", "joblib"])
@@ -165,7 +171,7 @@ def test_sweep_leases_each_run_another_gpu(tmp_path: Path, environment: dict[str
     choice = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2"]
     done = train(tmp_path, environment, "-m", "model=lstm,gru", "seed=0,1", "gpus=[0,1]", *choice)
     assert done.returncode == 0, done.stderr
-    statuses = [run.read_status() for run in find_trainings(tmp_path / "sweep")]
+    statuses = [run.status_or_empty() for run in find_trainings(tmp_path / "sweep")]
     assert [status["state"] for status in statuses] == ["completed"] * 4
     assert {status["gpu_index"] for status in statuses} == {0, 1}
     # Two runs at once share the cores.
@@ -184,7 +190,7 @@ def test_failed_run_does_not_stop_the_others(tmp_path: Path, environment: dict[s
     assert "1 of 2 runs failed" in done.stderr
     assert "loss is" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
-    completed, failed = (run.read_status() for run in find_trainings(tmp_path / "sweep"))
+    completed, failed = (run.status_or_empty() for run in find_trainings(tmp_path / "sweep"))
     assert (failed["state"], completed["state"]) == ("failed", "completed")
     assert "TrainingDivergedError" in failed["error"]
     log = next(run.log for run in find_trainings(tmp_path / "sweep") if "lr1e+30" in run.path.name)
@@ -222,14 +228,14 @@ def test_missing_data_is_one_line_and_a_failed_run(tmp_path: Path, environment: 
     assert "train_FD001.txt" in done.stderr
     assert "dataset=simulated" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
-    assert only_run(tmp_path / "sweep").read_status()["state"] == "failed"
+    assert only_run(tmp_path / "sweep").status_or_empty()["state"] == "failed"
 
 
 def test_folds_sweep_as_any_key_and_test_every_unit_once(tmp_path: Path, environment: dict[str, str]) -> None:
     overrides = ["num_folds=3", "fold=range(3)", "num_epochs=1", "hydra.launcher.n_jobs=2"]
     done = train(tmp_path, environment, "-m", *overrides)
     assert done.returncode == 0, done.stderr
-    units = [run.read_test_metrics()["num_units"] for run in find_trainings(tmp_path / "sweep")]
+    units = [metrics_of(run)["num_units"] for run in find_trainings(tmp_path / "sweep")]
     assert sorted(units) == [3, 3, 4]  # of ten
 
 
@@ -241,7 +247,7 @@ def test_without_test_units_the_official_engines_are_tested(
     overrides = ["dataset=turbofan", "dataset.test_fraction=0", f"data_dir={nasa_dir.resolve()}", "num_epochs=1"]
     done = train(tmp_path, environment, *overrides, tiny=tiny)
     assert done.returncode == 0, done.stderr
-    metrics = only_run(tmp_path / "sweep").read_test_metrics()
+    metrics = metrics_of(only_run(tmp_path / "sweep"))
     assert (metrics["num_units"], metrics["validation"]["num_units"]) == (100, 30)
     assert metrics["oti"] == []
     assert metrics["official_rmse"] > 0
@@ -251,22 +257,35 @@ def test_nasa_data_with_the_official_protocol(tmp_path: Path, environment: dict[
     tiny = [override for override in TINY if not override.startswith("dataset.")]
     done = train(tmp_path, environment, "dataset=turbofan", f"data_dir={nasa_dir.resolve()}", tiny=tiny)
     assert done.returncode == 0, done.stderr
-    metrics = only_run(tmp_path / "sweep").read_test_metrics()
+    metrics = metrics_of(only_run(tmp_path / "sweep"))
     assert metrics["num_units"] == 30
     # With a horizon of 20 no prediction exceeds 20, and most engines have more than that left.
     assert 60 < metrics["official_rmse"] < 105
     assert metrics["official_score"] > 0
 
 
-def test_gpu_that_is_not_there_is_one_line_and_a_failed_run(tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("cuda", "no GPU was found"),
+        pytest.param(
+            "mps",
+            "torch finds no GPU of Apple's",
+            marks=pytest.mark.skipif(torch.backends.mps.is_available(), reason="there is one"),
+        ),
+    ],
+)
+def test_gpu_that_is_not_there_is_one_line_and_a_failed_run(
+    tmp_path: Path, environment: dict[str, str], device: str, reason: str
+) -> None:
     tiny = [override for override in TINY if not override.startswith("device=")]
     no_gpu = {**environment, "CUDA_VISIBLE_DEVICES": ""}
-    done = train(tmp_path, no_gpu, "device=cuda", tiny=tiny)
+    done = train(tmp_path, no_gpu, f"device={device}", tiny=tiny)
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
-    assert "device=cuda: no GPU was found" in done.stderr
-    status = only_run(tmp_path / "sweep").read_status()
+    assert f"device={device}: {reason}" in done.stderr
+    status = only_run(tmp_path / "sweep").status_or_empty()
     assert (status["state"], status["attempt"]) == ("failed", 1)
-    assert "device=cuda" in status["error"]
+    assert f"device={device}" in status["error"]
 
 
 def test_directory_of_another_run_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -295,7 +314,7 @@ def test_a_run_that_another_process_does_is_left_alone(
         assert done.returncode != 0
         assert f"is being done by process {os.getpid()} on " in done.stderr
         assert run.training_log.read_text() == rows
-        assert (run.read_status() or {})["state"] == "running"
+        assert run.status_or_empty()["state"] == "running"
     finally:
         claim.release()
     done = train(tmp_path, environment, "-m", "num_epochs=1", f"hydra/launcher={launcher}")
@@ -311,7 +330,7 @@ def test_a_run_that_a_search_pruned_is_evaluated_and_trained_on_by_a_grid(
     searched = train(tmp_path, environment, "-m", "hydra/sweeper=optuna", *threshold)
     assert searched.returncode == 0, searched.stderr + searched.stdout
     run = only_run(tmp_path / "sweep")
-    status, metrics = run.read_status(), run.read_test_metrics()
+    status, metrics = run.status_or_empty(), metrics_of(run)
     assert (status["state"], status["epoch"], status["trial"], status["error"]) == ("pruned", 1, 0, None)
     assert (metrics["pruned"], metrics["epochs_run"]) == (True, 1)
     assert status["return_value"] == metrics["validation"]["nll"]
@@ -319,8 +338,8 @@ def test_a_run_that_a_search_pruned_is_evaluated_and_trained_on_by_a_grid(
     assert "1 pruned" in searched.stdout
 
     assert train(tmp_path, environment, "-m").returncode == 0
-    assert only_run(tmp_path / "sweep").read_status()["state"] == "completed"
-    assert "pruned" not in run.read_test_metrics()
+    assert only_run(tmp_path / "sweep").status_or_empty()["state"] == "completed"
+    assert "pruned" not in metrics_of(run)
     # In a sweep as well: by another number of threads the last digits differ on some processors.
     assert train(tmp_path, environment, "-m", sweep="afresh").returncode == 0
     losses = [

@@ -1,1 +1,1 @@
-"""Turns the run directories of a sweep into tables and plots. It reads run directories only."""
+"""Tables, plots and the answer of a sweep, from its run directories alone."""

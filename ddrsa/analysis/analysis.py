@@ -30,7 +30,7 @@ BEST = "best.yaml"
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is known of the runs. tables: by the name of the file, without .csv; answers: one per data set."""
+    """The runs and their analysis. tables: by the name of the file, without .csv; answers: one per data set."""
 
     sweep: Sweep
     criterion: Criterion

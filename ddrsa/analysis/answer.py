@@ -25,7 +25,7 @@ class NextStep:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one data set's runs say.
+    """The answer for one data set.
 
     best, runner_up: the two best configurations by the mean of `metric` on the units of `select_by`; None where no
     completed run has that metric, and where there is one configuration only. test: what the best has on the test units.

@@ -1,4 +1,4 @@
-"""A configuration with all that is known of it."""
+"""Candidates for the best: a configuration with its metrics and its run directories."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ REPEAT_KEYS = ("seed", "fold", "dataset.split_seed", "dataset.simulation_seed", 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What the run directories of a sweep hold.
+    """The runs of a sweep, as their directories hold them.
 
     path: the directory that the tables and plots are written into; of a single sweep, its own.
     sources: the directory of each sweep by its name; one, or several that are compared.

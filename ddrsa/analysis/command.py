@@ -26,7 +26,7 @@ _SWEEP_FILES = (CONFIG, MANIFEST)
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line of analyze.py says.
+    """The options on the command line of analyze.py.
 
     sweep_dir: the sweep, empty for the newest below multirun/; with `sweeps`, where the tables go, empty for a
     directory below multirun/comparisons/. sweeps: the sweeps to compare. select_by, metric: see `Choice`.

@@ -12,7 +12,9 @@ import yaml
 
 from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.schema import OF_THE_SWEEP
+from ddrsa.started import sweep_program, sweep_starter, train_program
 
 # More epochs than before, by this factor.
 LONGER = 2
@@ -54,8 +56,14 @@ def is_script(run: RunDirectory) -> bool:
 
 
 def command(run: RunDirectory, arguments: list[str]) -> str:
-    """The arguments behind the script that did `run`, for a shell."""
-    return shlex.join(["python", f"{_script(run)}.py", *arguments])
+    """The arguments behind the program that did `run`, and behind its options that say where the config is."""
+    sweep_dir = next((path for path in run.path.absolute().parents if (path / MANIFEST).is_file()), None)
+    return shlex.join([*(_job_program(run) if sweep_dir is None else sweep_starter(sweep_dir)), *arguments])
+
+
+def resume(sweep_dir: Path) -> str:
+    """The shell command that goes on with a sweep. The options of its start need not be given again."""
+    return shlex.join([*sweep_program(sweep_dir), f"resume={sweep_dir}"])
 
 
 def hydra_value(value: Any) -> str:
@@ -84,13 +92,14 @@ def _overrides(run: RunDirectory, hyperparameters: Mapping[str, Any]) -> list[st
     return [f"{key}={hydra_value(value)}" for key, value in hyperparameters.items()]
 
 
-def _script(run: RunDirectory) -> str:
-    """The name of the script, without .py, as Hydra noted it."""
+def _job_program(run: RunDirectory) -> list[str]:
+    """The program of a run that is in no sweep with a manifest, by the name that Hydra noted."""
     try:
         hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text())
-        return str(hydra["hydra"]["job"]["name"])
+        name = str(hydra["hydra"]["job"]["name"])
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
-        return "train"
+        name = "train"
+    return train_program() if name == "train" else ["python", f"{name}.py"]
 
 
 def run_of(directory: str, path: Path) -> RunDirectory:

@@ -1,4 +1,4 @@
-"""Several sweeps against each other: before and after a change, or parts of one that were run in different places."""
+"""Comparison of sweeps: before and after a change, or parts of one that were run in different places."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def name_sweeps(directories: Sequence[Path]) -> dict[str, Path]:
 
 
 def comparison_directory(names: Sequence[str], root: Path) -> Path:
-    """Where the tables of the sweeps called `names` go when no directory is given."""
+    """The directory for the tables of the sweeps called `names` when none is given."""
     joined = "+".join(name.replace("/", "_") for name in names)
     if len(joined) > _LONGEST_NAME:
         joined = f"{names[0].replace('/', '_')}+{len(names) - 1}-others"[-_LONGEST_NAME:]

@@ -1,4 +1,4 @@
-"""Runs that differ only in seed and fold, put together: a row per configuration."""
+"""Configurations: a row for all runs that differ only in seed and fold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What decides which configuration is best."""
+"""The criterion by which a configuration is the best."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """What somebody asked for, of `Criterion`; None leaves it to the runs.
+    """The user's wishes for the `Criterion`; None leaves it to the runs.
 
     Raises ConfigError where `select_by` is none of the units that can be chosen.
     """
@@ -45,7 +45,7 @@ def _metric_of_scripts(sweep: Sweep) -> str | None:
 
 @dataclass(frozen=True)
 class Criterion:
-    """What decides which configuration is best: the mean over its repeats of one metric.
+    """The criterion for the best configuration: the mean over its repeats of one metric.
 
     metric: its name, without a prefix; select_by: one of `UNITS`, the units that it is taken on.
     """

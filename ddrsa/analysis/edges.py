@@ -1,4 +1,4 @@
-"""Whether the best value of a hyperparameter lies at the edge of what was tried, and what to try next."""
+"""Edges of the grid: best values of hyperparameters that lie there, and the values to try beyond."""
 
 from __future__ import annotations
 

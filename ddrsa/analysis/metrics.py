@@ -1,4 +1,4 @@
-"""What the numbers of a result mean: their label, their unit, and which direction is better."""
+"""Metrics: the label, the unit and the better direction of each number of a result."""
 
 from __future__ import annotations
 

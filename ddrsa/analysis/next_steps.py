@@ -1,4 +1,4 @@
-"""What to run next, with the command for it."""
+"""Next steps after a sweep, each with its command."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ddrsa.analysis.answer import Answer, NextStep
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.commands import is_script, run_of, sweep_further
+from ddrsa.analysis.commands import is_script, resume, run_of, sweep_further
 from ddrsa.rundir.states import State
 
 # Repeats that an interval over seeds needs before it says much.
@@ -15,7 +15,7 @@ _FEWEST_REPEATS = 5
 
 
 def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
-    """What the answer leaves open: runs that have not ended, an optimum at the edge, a margin within the noise."""
+    """Steps that the answer leaves open: runs not ended, an optimum at the edge, a margin within the noise."""
     assert answer.best is not None
     steps = []
     unfinished = sum(
@@ -23,7 +23,7 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
     )
     if unfinished and len(sweep.sources) == 1:
         runs = "1 run that has" if unfinished == 1 else f"{unfinished} runs that have"
-        steps.append(NextStep(f"finish the {runs} not completed", [f"python train.py resume={sweep.path}"]))
+        steps.append(NextStep(f"finish the {runs} not completed", [resume(sweep.path)]))
     if answer.edges:
         tried = {edge.key: [edge.value, *edge.suggested] for edge in answer.edges}
         names = " and ".join(edge.key for edge in answer.edges)

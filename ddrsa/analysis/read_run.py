@@ -1,4 +1,4 @@
-"""One run directory in memory."""
+"""Run directories, read into memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLUMNS = (
 
 @dataclass
 class Run:
-    """What one run directory holds: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result."""
+    """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result."""
 
     status: dict[str, Any]
     config: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The numbers of a test_metrics.json: one flat name for each, those of the validation units with a prefix."""
+"""Flat names for the numbers of a test_metrics.json, those of the validation units with a prefix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's config as flat names and values."""
+"""Flat names and values of a run's config."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def number(estimate: Estimate, unit: str = "") -> str:
 
 
 def edge_sentence(edge: Edge) -> str:
-    """That a value lies at the edge, and what to try beyond it."""
+    """The sentence on a value at the edge, with those to try beyond it."""
     beyond = " or ".join(f"{value:g}" for value in edge.suggested)
     return (
         f"{edge.key}={edge.value:g} is at the {edge.side} end of the {edge.count} values tried ({edge.lowest:g} to "

@@ -1,4 +1,4 @@
-"""How sure a mean or a difference of two means is."""
+"""Uncertainty of a mean, and of a difference of two means."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Noise:
-    """What is left of repeats when configuration and repeat are accounted for: its variance and degrees of freedom."""
+    """Residual variance of the repeats, with configuration and repeat accounted for, and its degrees of freedom."""
 
     variance: float
     freedom: int

@@ -1,4 +1,4 @@
-"""What `analyze.py` prints. Readable in 80 columns, and without a terminal."""
+"""Output of `analyze.py`, readable in 80 columns and without a terminal."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def print_answers(console: Console, analysis: Analysis) -> None:
 
 
 def print_files(console: Console, paths: list[Path], plots: Plots) -> None:
-    """Where the files are, and which plots were not drawn."""
+    """Print where the files are, and which plots were not drawn."""
     _line(console, "\nWritten:")
     for path in paths:
         _line(console, f"  {path}")

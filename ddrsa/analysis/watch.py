@@ -1,4 +1,4 @@
-"""Looking at a sweep again and again, at little cost, to see when a run has ended."""
+"""A watch on sweeps: cheap looks at their runs, to see when one has ended."""
 
 from __future__ import annotations
 

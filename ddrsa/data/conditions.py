@@ -1,4 +1,4 @@
-"""The operating conditions of an engine, found from its three settings (altitude, Mach number, throttle)."""
+"""Operating conditions of an engine, found from its three settings (altitude, Mach number, throttle)."""
 
 from __future__ import annotations
 

@@ -11,13 +11,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
+from ddrsa.conf_dir import conf_dir
 from ddrsa.data.load import read_parts
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.data.report.numbers import as_text, describe_part
@@ -25,12 +26,11 @@ from ddrsa.data.report.plots import lifetimes_figure, save, trends_figure
 from ddrsa.data.scaling import fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError, DataError
+from ddrsa.started import absolute_config_path
 
-CONFIG = Path(__file__).parents[2] / "conf"
 
-
-@hydra.main(config_path=str(CONFIG), config_name="describe", **VERSION_BASE)
-def main(config: DictConfig) -> None:
+@hydra.main(config_path=str(conf_dir()), config_name="describe", **VERSION_BASE)
+def hydra_main(config: DictConfig) -> None:
     """Print and draw the report. Raises ConfigError and DataError as the training would."""
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     if not isinstance(values["dataset"], dict):
@@ -85,7 +85,7 @@ def _name(options: DatasetOptions) -> str:
 
 @contextmanager
 def _notes() -> Iterator[list[str]]:
-    """What the readers log meanwhile: what is missing, and how it is repaired."""
+    """Collect the messages of the readers: what is missing, and how it is repaired."""
     notes: list[str] = []
     handler = logging.Handler()
     handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
@@ -100,5 +100,11 @@ def _notes() -> Iterator[list[str]]:
         readers.setLevel(level)
 
 
+def main() -> NoReturn:
+    """Do what `sys.argv` says and exit."""
+    absolute_config_path()
+    run_cli(hydra_main)
+
+
 if __name__ == "__main__":
-    run_cli(main)
+    main()

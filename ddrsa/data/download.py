@@ -21,6 +21,7 @@ import requests
 from ddrsa.data.public.catalogue import PUBLIC_DATA, Origin, PublicData
 from ddrsa.data.public.resuming import ResumingDownloader
 from ddrsa.errors import DataError
+from ddrsa.started import subcommand
 
 DOWNLOADS = ".download"
 """The folder of what is not complete yet, in that of the data set."""
@@ -30,7 +31,7 @@ def main(
     arguments: Sequence[str] | None = None, public_data: Mapping[str, PublicData] = PUBLIC_DATA, pause: float = 1.0
 ) -> int:
     """Fetch, compare and unpack. Returns 0; 1 where the data could not be had; 2 for what the user can mend."""
-    parser = argparse.ArgumentParser(prog="python -m ddrsa.data.download", description="fetch a public data set")
+    parser = argparse.ArgumentParser(prog=subcommand("download"), description="fetch a public data set")
     parser.add_argument("dataset", choices=sorted(public_data))
     parser.add_argument(
         "--data-dir",
@@ -95,7 +96,7 @@ def _fetch(dataset: str, folder: Path, wanted: PublicData, pause: float) -> int:
     print(
         f"error: {dataset} could not be fetched. The same command goes on where a download broke off.\n"
         f"By hand: {wanted.by_hand} Then put {', '.join(wanted.files)} into {folder.resolve()}/ and run "
-        f"'python -m ddrsa.data.download {dataset} --check'.",
+        f"'{subcommand('download')} {dataset} --check'.",
         file=sys.stderr,
     )
     return 1
@@ -160,7 +161,7 @@ def _find(folder: Path, name: str) -> Path | None:
 
 
 def _sha256(path: Path) -> str:
-    """Of the content, unpacked where the file ends in .gz."""
+    """SHA-256 of the content, unpacked where the file ends in .gz."""
     digest = hashlib.sha256()
     opener = gzip.open if path.suffix == ".gz" else open
     try:

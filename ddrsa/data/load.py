@@ -1,4 +1,4 @@
-"""From the `dataset` group of the config to scaled training, validation and test units."""
+"""Loading of a data set: from the config group `dataset` to scaled training, validation and test units."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ddrsa.errors import ConfigError
 
 
 class Source(NamedTuple):
-    """Where a data set comes from: the files, for the cache, and what reads them.
+    """The source of a data set: its files, for the cache, and their reader.
 
     `read` returns "run_to_failure", which is split by unit, and "official" where there is an official test set.
     """
@@ -86,7 +86,7 @@ SOURCES: dict[str, Callable[[DatasetOptions, Path], Source]] = {
 
 
 def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path | str | None) -> dict[str, Sequences]:
-    """What the `read` of the data set's `Source` returns, from the cache where it is there; None: read anew.
+    """The result of the `read` of the data set's `Source`, from the cache where it is there; None: read anew.
 
     Raises DataError for missing or wrong files.
     """

@@ -19,7 +19,7 @@ SUBSETS = ("FD001", "FD002", "FD003", "FD004", "PHM08")
 # Not frozen: OmegaConf would make the config read-only. Type-annotated with defaults: they are Hydra's schemas.
 @dataclass(kw_only=True)
 class DatasetOptions:
-    """What every data set has: its scaling, and its split by unit."""
+    """Options of every data set: its scaling, and its split by unit."""
 
     SCALINGS: ClassVar[tuple[str, ...]] = SCALINGS
 
@@ -38,7 +38,7 @@ class DatasetOptions:
 
     @property
     def time_unit(self) -> str:
-        """What one row is, in the plural."""
+        """The unit of time that one row stands for, in the plural."""
         return "cycles"
 
     def reading_options(self) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from pathlib import Path
 from ddrsa.data.cmapss.simulated import TABLE_FILE, simulate_fleet, write_fleet
 from ddrsa.data.options import DatasetOptions, SimulatedOptions, check_dataset_options
 from ddrsa.errors import ConfigError, UsageError
+from ddrsa.started import subcommand
 
 SPLIT_KEYS = {option.name for option in fields(DatasetOptions)}
 KEYS = [option.name for option in fields(SimulatedOptions) if option.name not in SPLIT_KEYS]
-USAGE = f"usage: python -m ddrsa.data.simulate OUT_DIR [KEY=VALUE ...]\nkeys: {', '.join(KEYS)}"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Simulate and write; return the exit code, 2 for what the user can mend."""
     if not arguments or arguments[0].startswith("-"):
-        print(USAGE)
+        print(f"usage: {subcommand('simulate')} OUT_DIR [KEY=VALUE ...]\nkeys: {', '.join(KEYS)}")
         return 0 if set(arguments) & {"-h", "--help"} else 2
     directory = Path(arguments[0])
     try:
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
         fleet = simulate_fleet(options)
         write_fleet(directory, fleet)
     except (UsageError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{directory / TABLE_FILE}: {options.num_units} units, {len(fleet.table)} cycles")
     return 0

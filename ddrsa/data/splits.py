@@ -1,4 +1,4 @@
-"""Which units train, validate and test: always whole units, so that no window of a test unit is seen in training."""
+"""Splits into training, validation and test: always whole units, so that training sees no window of a test unit."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Windows:
 
     @property
     def device(self) -> torch.device:
-        """Where the rows and the batches lie."""
+        """The device of the rows and the batches."""
         return self._rows.device
 
     def __len__(self) -> int:

@@ -1,1 +1,1 @@
-"""The pictures of one run. Only matplotlib's object interface: no display, no global state."""
+"""Figures of one run. Only matplotlib's object interface: no display, no global state."""

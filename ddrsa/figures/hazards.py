@@ -1,4 +1,4 @@
-"""The hazards that are forecast as a unit comes nearer to its failure (figure 2a of the paper)."""
+"""Hazards forecast as a unit comes nearer to its failure (figure 2a of the paper)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forecasts along the lives of units, and the units that stand for all."""
+"""Forecasts along the lives of units, and the units that stand for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OTI policy along the lives of units (figure 2b of the paper), and what it gives up beside its rivals."""
+"""The OTI policy along the lives of units (figure 2b of the paper), and its trade-off beside that of its rivals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes, files."""
+"""Style of the figures: colours, axes, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `python -m ddrsa`."""
+"""The menu as a command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from rich.console import Console
 from ddrsa.errors import UsageError
 from ddrsa.menu.listing import print_list, read_menu
 from ddrsa.menu.presets import plan_of
-from ddrsa.menu.prompts import open_menu
 from ddrsa.menu.speed import Speed
 
 MULTIRUN = Path("multirun")
@@ -26,7 +25,7 @@ Without a terminal, or with --list, the sweeps are only listed, each with the co
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: that of the sweep where one was run, 2 for what cannot be used, 130 after Ctrl+C."""
-    parser = argparse.ArgumentParser(prog="python -m ddrsa", description=DESCRIPTION)
+    parser = argparse.ArgumentParser(prog="ddrsa", description=DESCRIPTION)
     parser.add_argument("--list", action="store_true", help="list the sweeps and end")
     options = parser.parse_args(arguments)
     # No highlighting and no markup: what is printed is to be copied.
@@ -37,6 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.list or not (sys.stdin.isatty() and sys.stdout.isatty()):
             print_list(console, entries, speed)
             return 0
+        # Here, because a list needs no prompts.
+        from ddrsa.menu.prompts import open_menu
+
         return open_menu(console, entries, speed)
     except KeyboardInterrupt:
         return 130

@@ -1,4 +1,4 @@
-"""A grid of the user's own, asked for key by key."""
+"""Grids of the user's own, asked for key by key."""
 
 from __future__ import annotations
 

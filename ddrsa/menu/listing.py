@@ -1,13 +1,14 @@
-"""What the menu offers: each preset with its number of runs and their time."""
+"""Listing of the presets, each with its number of runs and their time."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from rich.console import Console
 
 from ddrsa.menu.presets import Plan, Preset, plan_of, presets
-from ddrsa.menu.project import script
+from ddrsa.menu.project import program
 from ddrsa.menu.speed import Speed
 from ddrsa.sweep.show.estimate import shown_duration
 
@@ -34,28 +35,28 @@ def shown_time(seconds: float | None) -> str:
 
 def print_list(console: Console, entries: list[Entry], speed: Speed) -> None:
     """Each preset with its number of runs, its time, its question and its command, for those who have no terminal."""
-    train, analyze = script("train.py"), script("analyze.py")
+    train, analyze = shlex.join(program("train")), shlex.join(program("analyze"))
     lines = []
     for entry in entries:
         lines += [
             f"{entry.preset.name}: {entry.plan.shown_count}, {shown_time(entry.seconds)}",
             f"  {entry.preset.question}",
-            f"  python {train} -m {entry.preset.override}",
+            f"  {train} -m {entry.preset.override}",
             "",
         ]
     lines += [
         "any other grid:",
-        f"  python {train} -m model=lstm,gru batch_size=32,64 learning_rate=0.001,0.01 seed=0,1,2",
+        f"  {train} -m model=lstm,gru batch_size=32,64 learning_rate=0.001,0.01 seed=0,1,2",
         "",
         "with another data set: dataset=turbofan; to see all runs first: dry_run=true",
-        f"then the analysis: python {analyze} hydra.sweep.dir=DIR",
+        f"then the analysis: {analyze} hydra.sweep.dir=DIR",
         speed_line(speed),
     ]
     console.print("\n".join(lines), soft_wrap=True)
 
 
 def speed_line(speed: Speed) -> str:
-    """What the times are judged by."""
+    """The runs by which the times are judged."""
     if speed.count == 0:
         return "times are not known: no run has completed on this machine, in multirun/ here or when it was measured"
     runs = "1 run that has" if speed.count == 1 else f"{speed.count} runs that have"

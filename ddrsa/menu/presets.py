@@ -1,4 +1,4 @@
-"""The presets in conf/experiment/ and the grids that they describe."""
+"""Presets in conf/experiment/, and the grids that they describe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddrsa import task
 from ddrsa.compat_hydra import VERSION_BASE
-from ddrsa.menu.project import choices, project_root
+from ddrsa.conf_dir import conf_dir
+from ddrsa.menu.project import choices
 from ddrsa.sweep.plan.grid import grid
 from ddrsa.sweep.process.cores import job_count
 
@@ -51,7 +52,7 @@ class Plan:
 
     @property
     def shown_count(self) -> str:
-        """How many runs, in words."""
+        """The number of runs, in words."""
         count = f"{len(self.runs)} run{'s' * (len(self.runs) != 1)}"
         return f"at most {count}" if self.selected else count
 
@@ -68,15 +69,15 @@ class Preset:
 
     @property
     def override(self) -> str:
-        """What chooses it on the command line."""
+        """The override that chooses it on the command line."""
         return f"experiment={self.name}"
 
 
 def presets() -> list[Preset]:
-    """Those of conf/experiment/ that sweep: a file without values to sweep over changes a single run."""
+    """The presets of conf/experiment/ that sweep: a file without values to sweep over changes a single run."""
     found = []
     for name in choices("experiment"):
-        file = project_root() / "conf" / "experiment" / f"{name}.yaml"
+        file = conf_dir() / "experiment" / f"{name}.yaml"
         preset = OmegaConf.load(file)
         # What runs the user's own scripts has to be told where they are.
         if "scripts" not in preset and OmegaConf.select(preset, "hydra.sweeper.params"):
@@ -128,7 +129,7 @@ def _work(whole: DictConfig, own: Sequence[str], fixed: Sequence[str]) -> dict[s
 
 @cache
 def _composed(overrides: tuple[str, ...]) -> DictConfig:
-    with initialize_config_dir(str(project_root() / "conf"), **VERSION_BASE):
+    with initialize_config_dir(str(conf_dir()), **VERSION_BASE):
         return compose("config", overrides=list(overrides), return_hydra_config=True)
 
 

@@ -1,29 +1,22 @@
-"""Where train.py, analyze.py and conf/ are."""
+"""The commands and the config files that the menu offers."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-import ddrsa
-from ddrsa.errors import UsageError
-
-
-def project_root() -> Path:
-    """The folder with train.py and conf/. Raises UsageError where the package was installed without them."""
-    root = Path(ddrsa.__file__).resolve().parents[1]
-    if not (root / "train.py").is_file() or not (root / "conf" / "config.yaml").is_file():
-        raise UsageError(f"there is no train.py with a conf/ in {root}: the menu needs the project's own folder")
-    return root
+from ddrsa.conf_dir import conf_dir
+from ddrsa.started import COMMAND, by_command
 
 
-def script(name: str) -> str:
-    """The path of train.py or analyze.py as one would type it here."""
-    path = project_root() / name
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
+def program(name: str) -> list[str]:
+    """The words that start `train` or `analyze`, as one would type them here: `python train.py` or `ddrsa train`."""
+    script = conf_dir().parent / f"{name}.py"
+    if by_command() or not script.is_file():
+        return [COMMAND, name]
+    relative = os.path.relpath(script)
+    return ["python", str(script) if relative.startswith("..") else relative]
 
 
 def choices(group: str) -> list[str]:
     """The names in conf/<group>/, sorted."""
-    return sorted(path.stem for path in (project_root() / "conf" / group).glob("*.yaml"))
+    return sorted(path.stem for path in (conf_dir() / group).glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Doing what was chosen in the menu: the sweep, then its analysis, each as a process of its own."""
+"""Execution of a choice in the menu: the sweep, then its analysis, each as a process of its own."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from types import FrameType
 from rich.console import Console
 
 from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
-from ddrsa.menu.project import script
+from ddrsa.menu.project import program
+from ddrsa.started import COMMAND
 
 
 def new_sweep_dir(name: str) -> Path:
-    """Where a sweep goes that starts now."""
+    """The directory of a sweep that starts now."""
     return Path("multirun") / datetime.now().strftime("%Y-%m-%d") / f"{datetime.now():%H-%M-%S}_{name}"
 
 
 def train_command(overrides: Sequence[str], sweep_dir: Path) -> list[str]:
-    """The arguments after `python` that run the sweep."""
-    return [script("train.py"), "-m", *overrides, f"hydra.sweep.dir={sweep_dir}"]
+    """The words of the command that runs the sweep."""
+    return [*program("train"), "-m", *overrides, f"hydra.sweep.dir={sweep_dir}"]
 
 
-def shown(arguments: Sequence[str]) -> str:
+def shown(command: Sequence[str]) -> str:
     """The command as one would type it into a shell."""
-    return shlex.join(["python", *arguments])
+    return shlex.join(command)
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run `python` with `arguments` in the foreground of this terminal; returns its exit code, as a shell has it.
+def run(command: Sequence[str]) -> int:
+    """Run `command`, of this Python, in the foreground of this terminal; returns its exit code, as a shell has it.
 
     Ctrl+C goes from the terminal to the process itself, and means what it means there; SIGTERM and SIGHUP to this
     process are handed on. Either way this waits until the process has ended.
     """
+    arguments = ["-m", *command] if command[0] == COMMAND else command[1:]
     with subprocess.Popen([sys.executable, *arguments]) as process, _handing_on(process):
         code = process.wait()
     return 128 - code if code < 0 else code
@@ -46,13 +48,13 @@ def run(arguments: Sequence[str]) -> int:
 
 def run_and_analyze(console: Console, train: Sequence[str], sweep_dir: Path) -> int:
     """Run the sweep, then its analysis where there is something to analyze. Returns the exit code of the sweep."""
-    analyze = [script("analyze.py"), f"hydra.sweep.dir={sweep_dir}"]
+    analyze = [*program("analyze"), f"hydra.sweep.dir={sweep_dir}"]
     console.print(shown(train), soft_wrap=True)
     code = run(train)
     if code == USAGE_EXIT_CODE:
         return code
     if code >= INTERRUPTED_EXIT_CODE:
-        go_on = [script("train.py"), f"resume={sweep_dir}"]
+        go_on = [*program("train"), f"resume={sweep_dir}"]
         console.print(f"\nto go on:       {shown(go_on)}\nto look at it:  {shown(analyze)}", soft_wrap=True)
         return code
     console.print(f"\n{shown(analyze)}", soft_wrap=True)

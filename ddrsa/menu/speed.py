@@ -1,4 +1,4 @@
-"""How long a sweep takes on this machine, judged by runs that it has done."""
+"""Speed of this machine: the time that a sweep takes, judged by runs that it has done."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class _Observation:
 
 
 class Speed:
-    """What the runs that ended on this machine took."""
+    """Times of the runs that ended on this machine."""
 
     def __init__(self) -> None:
         self._known: dict[str, list[_Observation]] = defaultdict(list)

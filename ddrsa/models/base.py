@@ -1,4 +1,4 @@
-"""What every DDRSA model is."""
+"""The base class of the DDRSA models."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ class DDRSAModel(nn.Module):
     steps_at_once: int
 
     def windows_at_once(self, lookback: int) -> int:
-        """How many windows of `lookback` rows a CPU should work on at once, at least 1."""
+        """The number of windows of `lookback` rows that a CPU should work on at once, at least 1."""
         return max(1, self.steps_at_once // (lookback + self.horizon))

@@ -1,4 +1,4 @@
-"""From a model's options to the model."""
+"""Construction of a model from its options."""
 
 from __future__ import annotations
 

@@ -25,5 +25,5 @@ def forecast(model: DDRSAModel, batches: Iterable[Tensor]) -> Tensor:
 
 
 def forecast_batch_size(model: DDRSAModel, lookback: int, device: torch.device) -> int:
-    """How many windows of `lookback` rows to forecast at a time."""
+    """The number of windows of `lookback` rows to forecast at a time."""
     return model.windows_at_once(lookback) if device.type == "cpu" else GPU_BATCH_SIZE

@@ -1,4 +1,4 @@
-"""The parts that the models share."""
+"""Layers that the models share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of each model: the keys of the config group `model`, with their checks."""
+"""Options of the models: the keys of the config group `model`, with their checks."""
 
 from __future__ import annotations
 

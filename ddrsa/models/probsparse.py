@@ -17,6 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ddrsa.survival.precision import to_float64
+
 # Steps of Roberts' R2 sequence, a low-discrepancy sequence in two dimensions: 1 / p and 1 / p^2 with p^3 = p + 1.
 R2_STEPS = (0.7548776662466927, 0.5698402909980532)
 
@@ -93,7 +95,7 @@ def probsparse_attention(
 
 def kept_of(lengths: Tensor, factor: int) -> Tensor:
     """u = c ln n rounded up, at least 1 and at most n, for each n of `lengths`, at least 1."""
-    return (factor * lengths.double().log()).ceil().long().clamp(min=1).minimum(lengths)
+    return (factor * to_float64(lengths).log()).ceil().long().to(lengths.device).clamp(min=1).minimum(lengths)
 
 
 def kept(n: int, factor: int) -> int:
@@ -119,7 +121,7 @@ def _sparsity_measure(
         if random_keys:
             share = torch.rand(num_queries, device=device)
         else:
-            share = ((from_end.double() * R2_STEPS[0] + sample * R2_STEPS[1]) % 1).float()
+            share = ((to_float64(from_end) * R2_STEPS[0] + sample * R2_STEPS[1]) % 1).float().to(device)
         # Which key, counted from the last one that the query may see; (B or 1, Q).
         back = torch.minimum((share * visible).long(), visible - 1)
         position = (visible - 1 if causal else num_keys - 1) - back

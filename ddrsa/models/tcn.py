@@ -19,7 +19,7 @@ from ddrsa.models.layers import FeatureDropout
 
 
 class TemporalConvolutionDDRSA(DDRSAModel):
-    """As many blocks as it takes for the last row's forecast to see `lookback` rows.
+    """A causal convolution with as many blocks as it takes for the last row's forecast to see `lookback` rows.
 
     What it says does not depend on the padding before a window: what a block makes of padding alone is set to zero.
 

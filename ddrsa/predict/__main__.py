@@ -15,6 +15,7 @@ from ddrsa.predict.forecaster import Forecaster
 from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
 from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.units import read_units
+from ddrsa.started import subcommand
 from ddrsa.trained import load_trained
 
 SHOWN_ROWS = 40
@@ -23,7 +24,7 @@ SHOWN_ROWS = 40
 def main(arguments: Sequence[str]) -> int:
     """Predict and write; return the exit code, 2 for what the user can mend."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE)
+        print(USAGE.format(command=subcommand("predict")))
         return 0 if arguments else USAGE_EXIT_CODE
     try:
         options, dataset = parse_arguments(arguments)

@@ -1,4 +1,4 @@
-"""Which policy decides, and with which threshold."""
+"""The policy that decides, and its threshold."""
 
 from __future__ import annotations
 

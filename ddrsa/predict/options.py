@@ -1,4 +1,4 @@
-"""The command line of python -m ddrsa.predict."""
+"""The command line of predictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PARTS = ("all", "training", "validation", "test", "official")
 ROWS = ("last", "all")
 
 USAGE = """\
-usage: python -m ddrsa.predict checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ...] [KEY=VALUE ...]
+usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ...] [KEY=VALUE ...]
 
   checkpoint    a run directory (then its checkpoint_best.pt), or a checkpoint
   dataset.KEY   where the units come from; what is not given is as in the training of the model

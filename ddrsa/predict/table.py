@@ -1,4 +1,4 @@
-"""The table of the predict command, and the file that it becomes."""
+"""Table of the predict command, and its file."""
 
 from __future__ import annotations
 

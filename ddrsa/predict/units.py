@@ -1,4 +1,4 @@
-"""The units to predict for."""
+"""Units to predict for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has a run, among all processes of all machines that share its directory.
+"""Exclusive ownership of a run directory across processes and machines.
 
 Two things tell, because neither is enough everywhere:
 
@@ -22,6 +22,7 @@ import os
 import socket
 import sys
 import threading
+import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ class Claim:
         try:
             lock = LockedFile.create(directory / LOCK, content)
         except OSError as error:
-            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
+            if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP):
                 raise ConfigError(
                     f"the file system of {directory} has no locks (flock: {os.strerror(error.errno)}), which keep two "
                     "processes from doing one run: choose hydra.sweep.dir on another"
@@ -135,7 +136,7 @@ class Claim:
 
 @contextmanager
 def claimed(directory: Path) -> Iterator[None]:
-    """In this block this process has the run in `directory`, which a launcher may have claimed for it before.
+    """Own the run in `directory` within the block; a launcher may have claimed it for this process before.
 
     Raises RunElsewhereError where another process has it.
     """
@@ -176,7 +177,8 @@ def machine_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
-        return socket.gethostname()
+        # Not Linux. The network card's address may change; then the owner counts as one of another machine.
+        return f"{uuid.getnode():x}"
 
 
 def _become_owner(directory: Path, lock: LockedFile, content: dict[str, Any]) -> int | None:
@@ -254,4 +256,5 @@ def _forget_inherited() -> None:
     _claims.clear()
 
 
-os.register_at_fork(after_in_child=_forget_inherited)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_inherited)

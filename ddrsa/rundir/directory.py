@@ -1,4 +1,4 @@
-"""The directory of a run: the names of its files, and its status.
+"""Run directories: the names of their files, and their status.
 
 A run directory is the only interface between the runs and what looks at them:
 

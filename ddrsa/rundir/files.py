@@ -6,7 +6,7 @@ import json
 import math
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,3 +75,10 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def now() -> str:
     """The time, UTC, as ISO 8601 with seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def nested(content: Any, key: str) -> Any:
+    """The value of the dotted `key` in mappings of mappings; None where there is none."""
+    for part in key.split("."):
+        content = content.get(part) if isinstance(content, Mapping) else None
+    return content

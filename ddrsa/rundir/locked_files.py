@@ -53,7 +53,7 @@ class LockedFile:
 
     @property
     def descriptor(self) -> int:
-        """Of the open file: a process that gets it holds the file too. Raises ValueError after `release`."""
+        """Descriptor of the open file: a process that gets it holds it too. Raises ValueError after `release`."""
         if self._descriptor is None:
             raise ValueError(f"{self.path} is not held")
         return self._descriptor
@@ -75,7 +75,8 @@ def _close_inherited() -> None:
         file.release()
 
 
-os.register_at_fork(after_in_child=_close_inherited)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited)
 
 
 def read_held(path: Path) -> dict[str, Any] | None:

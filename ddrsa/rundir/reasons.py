@@ -1,4 +1,4 @@
-"""Why an attempt ended, in one line."""
+"""Reasons for the end of an attempt, each in one line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reason_of_exception(error: BaseException) -> str:
 
 
 def reason_of_exit(exit_code: int, out_of_memory: bool) -> str:
-    """Of a process that ended without a report.
+    """The reason of a process that ended without a report.
 
     exit_code: negative, a signal. out_of_memory: the kernel killed a process for memory meanwhile.
     """
@@ -56,7 +56,7 @@ def reason_of_exit(exit_code: int, out_of_memory: bool) -> str:
 
 
 def kernel_memory_kills() -> int:
-    """How many processes the kernel has killed for memory, on this machine and in this process's control groups."""
+    """The number of processes that the kernel has killed for memory, here and in this process's control groups."""
     total = _counter(Path("/proc/vmstat"))
     for line in _lines(Path("/proc/self/cgroup")):
         group = line.rpartition(":")[2].lstrip("/")

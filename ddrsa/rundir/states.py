@@ -1,4 +1,4 @@
-"""The states of a run, and how its status.json and its process tell which one it is in."""
+"""States of a run, as its status.json and its process tell them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class State(StrEnum):
 
     @property
     def is_done(self) -> bool:
-        """It has its result, and is not started again."""
+        """Whether the run has its result, and is not started again."""
         return self in (State.COMPLETED, State.PRUNED)
 
     @property
     def has_failed(self) -> bool:
-        """It ended without a result, by a fault of its own or of its machine."""
+        """Whether the run ended without a result, by a fault of its own or of its machine."""
         return self in (State.FAILED, State.TIMED_OUT, State.KILLED)
 
     @property
@@ -47,7 +47,7 @@ class State(StrEnum):
 
     @property
     def needs_a_look(self) -> bool:
-        """It ended without a result, for whatever reason."""
+        """Whether the run ended without a result, for whatever reason."""
         return self.has_ended and not self.is_done
 
     @property
@@ -57,12 +57,12 @@ class State(StrEnum):
 
     @classmethod
     def written(cls) -> tuple[State, ...]:
-        """Those that a status.json may hold."""
+        """The states that a status.json may hold."""
         return tuple(state for state in cls if state not in (cls.LOST, cls.UNREADABLE))
 
     @classmethod
     def of(cls, status: Mapping[str, Any]) -> State:
-        """As the content of a status.json says: PENDING where it says nothing, UNREADABLE where it makes no sense."""
+        """The state in a status.json: PENDING where it names none, UNREADABLE where it makes no sense."""
         state = status.get("state", cls.PENDING)
         return cls(state) if state in cls.written() else cls.UNREADABLE
 

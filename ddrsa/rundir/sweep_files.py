@@ -1,4 +1,4 @@
-"""The names of the files of a sweep, beside the directories of its runs."""
+"""Names of the files of a sweep, beside the directories of its runs."""
 
 # What Hydra composed for the sweep as a whole.
 CONFIG = "multirun.yaml"

@@ -1,4 +1,4 @@
-"""The directory of a run that is a training: the files that it has beside those of any run.
+"""Run directories of trainings: the files that they have beside those of any run.
 
 training_log.csv     one row per epoch
 checkpoint_best.pt   the weights with the lowest validation loss

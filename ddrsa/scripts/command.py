@@ -1,4 +1,4 @@
-"""The command line of a job, and what makes it the run that it is."""
+"""Command lines of jobs, and the identity of their runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OUTPUT = "output"
 
 @dataclass(frozen=True)
 class Command:
-    """What is run.
+    """The command line of a job.
 
     interpreter: in front of the script; () where the script is a program of its own.
     arguments: all but the output directory, which is `output` (its option, the directory): () where it has none.
@@ -47,7 +47,7 @@ class Command:
 
     @property
     def line(self) -> tuple[str, ...]:
-        """What is executed."""
+        """The command that is executed."""
         script = str(self.job.path.absolute())
         return (*self.interpreter, script, *self.arguments, *self.output, *self.extra)
 
@@ -82,7 +82,7 @@ def command_of(options: ScriptsOptions, run_directory: Path) -> Command:
 
 
 def arguments_of(job: Job, options: ScriptsOptions) -> tuple[str, ...]:
-    """What the script is given, without the output directory and without `extra_args`.
+    """The arguments of the script, without the output directory and without `extra_args`.
 
     First the job's own arguments, then scripts.epochs and its like, then scripts.args: of two values the last counts.
     `scripts.epochs`, `folds` and `batch_size` reach a script only if it is seen to have such an option. `scripts.args`
@@ -117,7 +117,7 @@ def check_job(options: ScriptsOptions) -> None:
 
 
 def identity(options: ScriptsOptions) -> dict[str, Any]:
-    """What tells a run from another: the job, its script, and what the script is given, but not where it writes."""
+    """The identity of a run: the job, its script, and the arguments, but not the output directory."""
     job = find_job(options)
     arguments = [*arguments_of(job, options), *options.extra_args]
     return {"job": job.id, "script": os.path.normpath(job.path), "arguments": arguments}
@@ -187,7 +187,7 @@ def _spelled(option: Option, value: Any) -> list[str]:
 
 
 def _given_value(option: Option, given: Iterable[str]) -> str | None:
-    """What `given` sets an option to, if it does."""
+    """The value that `given` sets an option to, if it does."""
     words = list(given)
     found = None
     for position, word in enumerate(words):

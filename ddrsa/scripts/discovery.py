@@ -1,4 +1,4 @@
-"""The training scripts beneath a folder."""
+"""Discovery of the training scripts beneath a folder."""
 
 from __future__ import annotations
 

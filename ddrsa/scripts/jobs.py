@@ -1,4 +1,4 @@
-"""The jobs that scripts give: those that are found beneath a folder, and those that a YAML file lists."""
+"""Jobs of scripts: found beneath a folder, or listed in a YAML file."""
 
 from __future__ import annotations
 

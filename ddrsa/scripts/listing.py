@@ -43,7 +43,7 @@ def print_jobs(options: ScriptsOptions, selection: Selection) -> None:
 
 
 def not_reached(runs: Iterable[ScriptsOptions]) -> list[str]:
-    """Which jobs a shared option or one of `scripts.args` does not reach: a line for each option that misses some."""
+    """Jobs that a shared option or one of `scripts.args` does not reach: a line for each option that misses some."""
     asked: dict[str, dict[str, bool]] = defaultdict(dict)  # key -> job -> whether its script has the option
     for options in runs:
         job = find_job(options)

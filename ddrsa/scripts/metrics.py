@@ -1,4 +1,4 @@
-"""The numbers that a script left as JSON in its output directory."""
+"""Metrics of a script: the numbers that it left as JSON in its output directory."""
 
 from __future__ import annotations
 

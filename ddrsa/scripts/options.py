@@ -1,4 +1,4 @@
-"""The options of `scripts` in the config: their types, and the checks on their values."""
+"""Options below `scripts` in the config: their types, and the checks on their values."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ class ScriptsOptions:
 
     @property
     def directory(self) -> Path:
-        """Where the scripts work, absolute."""
+        """The working directory of the scripts, absolute."""
         return Path(self.working_dir or ".").absolute()
 
 
 def scripts_options(config: DictConfig) -> ScriptsOptions | None:
-    """What `config` says below `scripts`; None where it runs no scripts. Raises ConfigError on what is not allowed."""
+    """The options below `scripts`; None where it runs no scripts. Raises ConfigError on values that are not allowed."""
     if OmegaConf.select(config, "scripts") is None:
         return None
     try:

@@ -72,7 +72,7 @@ def _binder() -> Callable[[], None] | None:
 
 @contextlib.contextmanager
 def _adopts_orphans() -> Iterator[None]:
-    """In this block a process whose parent has died becomes a child of this one, so that it can be ended as well."""
+    """Within the block, adopt processes whose parent has died, so that they can be ended as well."""
     adopt_orphans()
     try:
         yield
@@ -82,7 +82,7 @@ def _adopts_orphans() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _sigterm_raises() -> Iterator[None]:
-    """In this block SIGTERM raises Terminated, and not again while that is being handled."""
+    """Within the block, SIGTERM raises Terminated, and not again while that is being handled."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

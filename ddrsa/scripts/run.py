@@ -88,7 +88,9 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     threads = threads_per_run(concurrent_runs(HydraConfig.get()))
     command.output_dir.mkdir(parents=True, exist_ok=True)
     environ = _environ(str(config.device), gpu_index, threads, command.output_dir)
-    device = "cpu" if gpu_index is None or config.device == "cpu" else f"cuda:{gpu_index}"
+    device = f"cuda:{gpu_index}"
+    if gpu_index is None or config.device in ("cpu", "mps"):
+        device = "mps" if config.device == "mps" else "cpu"
     directory.update(
         command=list(command.line),
         output_dir=str(command.output_dir),
@@ -109,7 +111,7 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
 
 
 def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path) -> dict[str, str]:
-    """That of this process, with the leased GPU as the only one, and the run's share of the cores."""
+    """The environment of this process, with the leased GPU as the only one, and the run's share of the cores."""
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(output_dir)}
     # What the user has set is left as it is.
     environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}

@@ -1,4 +1,4 @@
-"""Which option of a script means what a shared option such as `scripts.epochs` means."""
+"""Spellings of a shared option such as `scripts.epochs` among the options of scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At the end of a sweep of scripts: a table, and summaries/training_summary_<time>.json."""
+"""Summary of a sweep of scripts: a table, and summaries/training_summary_<time>.json."""
 
 from __future__ import annotations
 

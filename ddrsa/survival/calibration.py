@@ -1,4 +1,4 @@
-"""Whether forecast probabilities are what they say: D-calibration with its test, and reliability.
+"""Calibration of forecast probabilities: D-calibration with its test, and reliability.
 
 D-calibration: Haider, Hoehn, Davis, Greiner, "Effective Ways to Build and Evaluate Individual Survival Distributions",
 JMLR 21 (2020). The test for windows that are not independent: Rao and Scott, "On Chi-Squared Tests for Multiway
@@ -22,7 +22,7 @@ NUM_BINS = 10
 
 
 def survival_at_event(survival: Floats, time: Floats, event: Bools) -> tuple[Floats, Floats]:
-    """Where the survival probability of the true time to event lies: (n,) lower and (n,) upper end.
+    """Bounds of the survival probability of the true time to event: (n,) lower and (n,) upper end.
 
     Under a true forecast the survival function at the time of the event is uniform on (0, 1). Time goes in whole
     cycles, so an event at tau leaves it between S[tau] and S[tau - 1]; a window that is known to survive c leaves it

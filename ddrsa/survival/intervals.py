@@ -1,4 +1,4 @@
-"""Quantiles of the remaining useful life, and how often the intervals between them hold it."""
+"""Quantiles of the remaining useful life, and the coverage of the intervals between them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def central_interval(logits: Tensor, level: float) -> tuple[Tensor, Tensor]:
 def interval_coverage(
     lower: Floats, upper: Floats, time: Floats, event: Bools, horizon: int
 ) -> dict[str, float | int | None]:
-    """How often lower <= tau <= upper, for intervals (n,) as `central_interval` gives them.
+    """The share with lower <= tau <= upper, for intervals (n,) as `central_interval` gives them.
 
     Only a closed interval (its upper end is below L) is known to hold tau or not, also where the event comes after the
     horizon. Of an open one it is known whether tau is at or above the lower end. Whether an interval is closed depends

@@ -1,4 +1,4 @@
-"""The losses that DDRSA is trained with.
+"""Losses of DDRSA.
 
 Source: Damera Venkata and Bhattacharyya, "When to Intervene: Learning Optimal Intervention Policies for Critical
 Events", NeurIPS 2022.

@@ -1,4 +1,4 @@
-"""How good survival forecasts are: point errors, concordance, Brier score.
+"""Metrics of survival forecasts: point errors, concordance, Brier score.
 
 Times are whole cycles, so the pairs of the concordance indices are counted per distinct time, in
 O(distinct times * n log n) and without an n by n matrix. The results are those of scikit-survival (the tests compare

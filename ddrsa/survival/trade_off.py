@@ -1,4 +1,4 @@
-"""What a policy with a threshold gives up and what it misses, for every threshold at once."""
+"""Trade-off of a policy with a threshold: time given up and failures missed, for every threshold at once."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ddrsa.errors import UsageError
+from ddrsa.started import COMMAND, by_command
 from ddrsa.sweep.watch import watch
 
 
@@ -15,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     2 for a wrong directory, 130 after Ctrl+C.
     """
-    parser = argparse.ArgumentParser(prog="python -m ddrsa.sweep", description="look at a sweep, or at this machine")
+    prog = COMMAND if by_command() else "python -m ddrsa.sweep"
+    parser = argparse.ArgumentParser(prog=prog, description="look at a sweep, or at this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("watch", help="show the progress of a sweep until all its runs have ended")
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")

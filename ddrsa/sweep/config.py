@@ -15,6 +15,16 @@ from hydra.core.config_store import ConfigStore
 PLUGINS = "hydra_plugins.ddrsa_sweep.plugins"
 SWEEPER_TARGET = f"{PLUGINS}.CheckedSweeper"
 
+# The environment variable in which a search tells each of its jobs its trial, in `hydra.job.env_set`: the part of
+# Hydra's config that any launcher lets a job change.
+TRIAL_VARIABLE = "DDRSA_TRIAL"
+
+
+def trial_of(hydra: Any) -> int | None:
+    """The number of the trial of a search that a job is, from its config of Hydra; None where it is none."""
+    number = hydra.job.env_set.get(TRIAL_VARIABLE)
+    return None if number is None else int(number)
+
 
 @dataclass
 class CheckedSweeperConf:
@@ -32,6 +42,8 @@ class CheckedSweeperConf:
     dry_run: bool = False  # print what would be run, and write nothing
     name_key: str | None = None  # key of the config that names a job: only and exclude may be lists of such names
     describe: str | None = None  # dotted path of a function(PlannedRun) whose text the dry run shows
+    objective_group: str | None = None  # this and the next are options of a search, without effect on a grid
+    max_steps: Any = "auto"
 
 
 @dataclass
@@ -48,6 +60,11 @@ class SupervisedLauncherConf:
     not_identity: list[str] = field(default_factory=list)  # top-level keys that do not change which run it is
     optional: bool = False  # a run that fails fails not the sweep; it and the timeout may differ from job to job
     observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.supervise.events
+    rank_by: dict[str, str] = field(default_factory=dict)  # metrics of test_metrics.json, a.b, with their titles: the
+    # first that a run has ranks the runs of the summary, the lowest first; the value that the task returns is the last
+    kind_keys: list[str] = field(default_factory=list)  # top-level keys; runs that share them take about as long
+    columns: dict[str, str] = field(default_factory=dict)  # numbers of status.json that the display shows, with titles
+    packages: list[str] = field(default_factory=list)  # whose versions the manifest has, besides those of the sweep
 
 
 @dataclass
@@ -72,14 +89,13 @@ class SlurmLauncherConf(SupervisedLauncherConf):
 
 
 def store_groups() -> None:
-    """Make `hydra/sweeper: checked` and the launchers `supervised`, `ray` and `slurm` known to Hydra.
+    """Make `hydra/sweeper: checked` and the defaults of the launchers known to Hydra.
 
-    A project that extends a launcher by a file hydra/launcher/supervised.yaml of its own names `supervised_defaults`
-    in the defaults of that file: there `supervised` is the file itself.
+    The launchers themselves, `supervised`, `ray` and `slurm`, are files: an app may have files of these names to extend
+    them, and Hydra warns of a file that has the name of a node in its store.
     """
     store = ConfigStore.instance()
     store.store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
     launchers = {"supervised": SupervisedLauncherConf, "ray": RayLauncherConf, "slurm": SlurmLauncherConf}
     for name, node in launchers.items():
-        store.store(group="hydra/launcher", name=name, node=node, provider="ddrsa")
         store.store(group="hydra/launcher", name=f"{name}_defaults", node=node, provider="ddrsa")

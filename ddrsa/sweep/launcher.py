@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.attempt import Context, pickle_context
 from ddrsa.sweep.process.attempt_server import AttemptServer
 from ddrsa.sweep.process.cores import job_count
@@ -58,6 +60,10 @@ class SupervisedLauncher(Launcher):
         not_identity: Sequence[str] = (),
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
+        rank_by: Mapping[str, str] | None = None,
+        kind_keys: Sequence[str] = (),
+        columns: Mapping[str, str] | None = None,
+        packages: Sequence[str] = (),
     ) -> None:
         """See `ddrsa.sweep.config.SupervisedLauncherConf`. Raises ConfigError on values that are not allowed."""
         self.max_jobs = job_count(n_jobs, joblib.cpu_count())
@@ -72,16 +78,20 @@ class SupervisedLauncher(Launcher):
         }
         self.preload = list(preload)
         self.identity = identity
-        self.not_identity = list(not_identity)
+        shown = {"not_identity": not_identity, "kind_keys": kind_keys, "rank_by": rank_by, "columns": columns}
+        self.presentation = Presentation.of(shown)
+        self.packages = list(packages)
         self.optional = optional
-        self.observers: list[SweepObserver] = [TerminalProgress(), *map(_observer, observers)]
+        self.observers: list[SweepObserver] = [TerminalProgress(self.presentation), *map(_observer, observers)]
         self.config: DictConfig | None = None
         self.hydra_context: HydraContext | None = None
         self.server: AttemptServer | None = None
         self.record: SweepRecord | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra, once, before `launch`."""
+        """Called by Hydra, once, before `launch`. Raises ConfigError where the launcher cannot work."""
+        if os.name != "posix":  # Hydra gets joblib's in the place of `supervised`, but there are those for clusters
+            raise ConfigError("this launcher needs Linux or macOS: hydra/launcher=joblib and basic work here")
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
@@ -151,7 +161,7 @@ class SupervisedLauncher(Launcher):
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         sweep_dir.mkdir(parents=True, exist_ok=True)
         if self.record is None or self.record.directory != sweep_dir:
-            self.record = SweepRecord(sweep_dir)
+            self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
         self.record.search = None if search is None else search.manifest
         n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
@@ -177,7 +187,7 @@ class SupervisedLauncher(Launcher):
 
 @contextmanager
 def received_signals() -> Iterator[list[int]]:
-    """In this block the signals that ask this process to end are only appended to the list that it gives."""
+    """Within the block, SIGINT, SIGTERM and SIGHUP are appended to the yielded list instead of ending the process."""
     received: list[int] = []
     # Python lets only the main thread have handlers. What is ignored (nohup) stays ignored.
     wanted = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]

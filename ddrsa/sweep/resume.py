@@ -1,4 +1,4 @@
-"""`resume=DIR`: the sweep in DIR once more, with the overrides that it was started with."""
+"""Resuming a sweep: `resume=DIR` is its command once more, with the options and overrides of its start."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts, quoted
 from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.started import config_options, sweep_options
 
 
 def resumable(hydra_main: Callable[[], None]) -> Callable[[], None]:
@@ -29,7 +30,8 @@ def resumable(hydra_main: Callable[[], None]) -> Callable[[], None]:
 def resumed_arguments(arguments: Sequence[str]) -> list[str]:
     """`arguments` with `resume=DIR` replaced by what the sweep in DIR was started with.
 
-    What else stands there comes on top: another value of a key takes the place of the sweep's own.
+    Those are its overrides, and Hydra's options that say where its config is. What else stands there comes on top:
+    another value of a key takes the place of the sweep's own.
     Raises UsageError where DIR is not the directory of a sweep.
     """
     given = [argument for argument in arguments if argument.startswith("resume=")]
@@ -42,7 +44,9 @@ def resumed_arguments(arguments: Sequence[str]) -> list[str]:
     others = [argument for argument in arguments if argument not in (given[0], "-m", "--multirun")]
     ours = f"hydra.sweep.dir={quoted(str(directory))}"
     replaced = {override_parts(argument)[0] for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
-    return ["-m", *(text for text in overrides if override_parts(text)[0] not in replaced), ours, *others]
+    given_options = config_options(others)
+    where = [f"{option}={value}" for option, value in sweep_options(directory).items() if option not in given_options]
+    return [*where, "-m", *(text for text in overrides if override_parts(text)[0] not in replaced), ours, *others]
 
 
 def _overrides_of(directory: Path) -> list[str]:

@@ -25,6 +25,7 @@ from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.grid import grid
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.plan.selection import Selection
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.show.dry_run import print_sweep
 from ddrsa.sweep.supervise.failures import FailedRun, SweepFailed, failed_runs
@@ -58,6 +59,8 @@ class CheckedSweeper(Sweeper):
         dry_run: bool = False,
         name_key: str | None = None,
         describe: str | None = None,
+        objective_group: str | None = None,  # noqa: ARG002 - as the next an option of searches; a project sets it for both
+        max_steps: Any = None,  # noqa: ARG002
     ) -> None:
         """See `ddrsa.sweep.config.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
@@ -96,7 +99,8 @@ class CheckedSweeper(Sweeper):
         sweep_dir = Path(self.config.hydra.sweep.dir)
         if self.dry_run:
             describe = None if self.describe is None else find_object("hydra.sweeper.describe", self.describe)
-            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), describe)
+            shown = Presentation.of(self.config.hydra.launcher)
+            print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
 
         sweep_dir.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The progress of a sweep that runs elsewhere, read from its directory."""
+"""Watching a sweep that runs elsewhere, by its directory."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import read_json
 from ddrsa.rundir.states import State, is_alive
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
+from ddrsa.sweep.presentation import KEY, Presentation
 from ddrsa.sweep.show.display import Display, SweepView, open_display
 from ddrsa.sweep.show.estimate import durations_of
-from ddrsa.sweep.show.run_view import RunView, kind_of, run_seconds, short_name
+from ddrsa.sweep.show.run_view import RunView, run_seconds
 from ddrsa.sweep.show.summary import print_summary
 
 POLL_SECONDS = 1.0
@@ -31,10 +32,11 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     it was interrupted, else 1. Raises UsageError where `sweep_dir` is no sweep, or its manifest is damaged.
     """
     sweep_dir = Path(sweep_dir).absolute()
+    shown = Presentation.of((_manifest(sweep_dir) or {}).get(KEY))
     runs = planned_runs(sweep_dir)
     for run in runs:
         run.follow()
-    view = SweepView(runs, 1, durations_of(runs))
+    view = SweepView(runs, 1, durations_of(runs), columns=shown.columns)
     display = open_display() if display is None else display
     try:
         while not _has_ended(sweep_dir, view):
@@ -48,7 +50,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
             time.sleep(POLL_SECONDS)
     finally:
         display.close()
-    print_summary(display.console, runs, print_best=_search_summary(sweep_dir))
+    print_summary(display.console, runs, print_best=_search_summary(sweep_dir), rank_by=shown.rank_by)
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
     if all(run.state.is_done or (run.optional and run.state.has_failed) for run in runs):
@@ -70,7 +72,7 @@ def _is_search(sweep_dir: Path) -> bool:
 
 
 def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
-    """What prints the best trials of a search, which may be the highest; None of a grid."""
+    """The function that prints the best trials of a search, which may be the highest; None of a grid."""
     if not _is_search(sweep_dir):
         return None
     from ddrsa.sweep.search.best import summary_of  # imports Optuna
@@ -108,12 +110,13 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
         runs = [RunView(str(run.path.relative_to(sweep_dir)), run.path) for run in find_runs(sweep_dir)]
     else:
         planned: list[dict[str, Any]] = manifest["runs"]
-        names = _names([run["overrides"] for run in planned])
+        shown = Presentation.of(manifest.get(KEY))
+        names = _names([run["overrides"] for run in planned], shown)
         runs = [
             RunView(
                 name or run["directory"],
                 sweep_dir / run["directory"],
-                kind_of(run["config"]),
+                shown.kind_of(run["config"]),
                 optional=bool(run.get("optional")),
             )
             for name, run in zip(names, planned, strict=True)
@@ -123,10 +126,10 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
     return runs
 
 
-def _names(overrides: Sequence[Sequence[str]]) -> list[str]:
-    """What sets each run apart from the others."""
+def _names(overrides: Sequence[Sequence[str]], shown: Presentation) -> list[str]:
+    """A name for each run, by the overrides that the others do not have."""
     shared = set(overrides[0]).intersection(*overrides) if len(overrides) > 1 else set()
-    return [short_name(override for override in own if override not in shared) for own in overrides]
+    return [shown.short_name(override for override in own if override not in shared) for own in overrides]
 
 
 def _look(run: RunView, view: SweepView, display: Display) -> None:

@@ -1,4 +1,4 @@
-"""Memory that is freed between two steps stays with the process."""
+"""Settings of the allocator: memory that is freed between two steps stays with the process."""
 
 from __future__ import annotations
 

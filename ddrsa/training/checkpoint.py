@@ -39,7 +39,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 def random_state() -> dict[str, Any]:
     """The state of torch's random generators, on the CPU and on the GPUs that are in use."""
     in_use = torch.cuda.is_available() and torch.cuda.is_initialized()
-    return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state() if in_use else None}
+    return {
+        "cpu": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state() if in_use else None,
+        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
+    }
 
 
 def set_random_state(state: dict[str, Any]) -> None:
@@ -47,3 +51,5 @@ def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["cpu"])
     if state["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state["cuda"])
+    if state.get("mps") is not None and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])

@@ -1,4 +1,4 @@
-"""The hyperparameters of the training loop, with their checks."""
+"""Hyperparameters of the training loop, with their checks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEDULES = ("constant", "cosine", "plateau")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """As the top-level config keys of the same names; times are in epochs.
+    """The top-level config keys of the same names; times are in epochs.
 
     learning_rate: the highest, after the warm-up.
     lambda_param: in [0, 1], the weight of the time of the event against whether there is one.

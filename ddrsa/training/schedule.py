@@ -49,11 +49,11 @@ class Schedule:
         return float(self.optimizer.param_groups[0]["lr"])
 
     def step(self) -> None:
-        """To be called after each step of the optimizer."""
+        """Advance by a step of the optimizer."""
         self.per_step.step()
 
     def end_epoch(self, validation_loss: float) -> None:
-        """To be called after each epoch."""
+        """Advance by an epoch."""
         if self.per_epoch is not None:
             self.per_epoch.step(validation_loss)
 

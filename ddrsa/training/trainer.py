@@ -18,6 +18,7 @@ from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.losses import event_inside, negative_log_likelihood, training_loss
+from ddrsa.survival.precision import to_float64
 from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.options import TrainingOptions
@@ -32,7 +33,7 @@ class TrainingDivergedError(Exception):
 
 @dataclass
 class Progress:
-    """How far a training has come. best_epoch 0: none yet. seconds: wall clock of all attempts together."""
+    """The progress of a training. best_epoch 0: none yet. seconds: wall clock of all attempts together."""
 
     epoch: int = 0
     best_epoch: int = 0
@@ -147,13 +148,14 @@ def train_epoch(
         optimizer.zero_grad()
         loss = _add_gradient(model, training, index, options)
         if options.grad_clip > 0:
-            clip_grad_norm_(model.parameters(), options.grad_clip, foreach=True)
+            # MPS has no kernels for all parameters at once.
+            clip_grad_norm_(model.parameters(), options.grad_clip, foreach=None if loss.device.type == "mps" else True)
         optimizer.step()
         schedule.step()
         # Read only after the epoch: asking a GPU for each number would make it wait.
         losses.append(loss)
         counts.append(len(index))
-    per_step = torch.stack(losses).double().cpu()
+    per_step = to_float64(torch.stack(losses)).cpu()
     if not per_step.isfinite().all():
         step = int((~per_step.isfinite()).nonzero()[0]) + 1
         raise TrainingDivergedError(
@@ -200,7 +202,7 @@ def _losses_of_split(model: DDRSAModel, split: Windows, options: TrainingOptions
         num_events=event_inside(split.time_to_event, split.event_observed, model.horizon).sum(),
     )
     nll = negative_log_likelihood(logits, split.time_to_event, split.event_observed)
-    return float(loss), float(nll.double().mean())
+    return float(loss), float(to_float64(nll).mean())
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:

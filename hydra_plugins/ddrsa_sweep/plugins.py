@@ -7,11 +7,15 @@ else may import this module: Hydra would execute it a second time.
 
 from __future__ import annotations
 
+import logging
+import sys
 from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.utils import get_class
 
@@ -19,6 +23,9 @@ import hydra_plugins
 from ddrsa.sweep import config
 from ddrsa.sweep.search import config as search_config
 
+log = logging.getLogger(__name__)
+
+JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 # hydra-optuna-sweeper, whose names are free where it is not installed.
 OTHER_OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
 
@@ -45,10 +52,27 @@ class _StandingSweeper(Sweeper):
     setup = sweep = None  # type: ignore[assignment]  # as above
 
 
+class Launchers(SearchPathPlugin):
+    """The files of the launchers, behind those of the app."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append them."""
+        search_path.append("ddrsa", "pkg://hydra_plugins.ddrsa_sweep.conf")
+
+
 class SupervisedLauncher(_StandingLauncher):
     """`hydra/launcher=supervised`."""
 
     stands_for = "ddrsa.sweep.launcher.SupervisedLauncher"
+
+    def __new__(cls, **options: Any) -> Any:
+        if sys.platform == "win32":
+            log.warning(
+                "hydra/launcher=supervised is not for Windows: Hydra's joblib launcher takes its place, without "
+                "retries, timeout, max_failures and the display of the sweep"
+            )
+            return get_class(JOBLIB)(n_jobs=options.get("n_jobs", -1))
+        return super().__new__(cls, **options)
 
 
 class RayLauncher(_StandingLauncher):

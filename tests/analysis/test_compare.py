@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from generated_sweep import grid, write_sweep
@@ -29,7 +30,7 @@ def test_before_and_after(tmp_path: Path) -> None:
     analysis = compared(tmp_path, before=tmp_path / "a", after=tmp_path / "b")
     assert analysis.sweep.is_comparison
     table = analysis.tables["sweep_comparison"].set_index(["model", "metric"])
-    row = table.loc[("gru", "rul_mae")]
+    row: Any = table.loc[("gru", "rul_mae")]
     runs = analysis.sweep.completed
     runs = runs[runs["model"] == "gru"].sort_values(["batch_size", "seed"])
     pairs = {name: runs.loc[runs["sweep"] == name, "rul_mae"].to_numpy(float) for name in ("before", "after")}

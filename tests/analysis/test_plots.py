@@ -22,7 +22,7 @@ from ddrsa.analysis.plots.drawn import Drawing, NotDrawn, Plots
 from ddrsa.analysis.plots.style import OKABE_ITO
 from ddrsa.analysis.plots.sweeps import sweep_comparison
 
-GRID = {
+GRID: dict[str, Any] = {
     "model": ["lstm", "gru", "transformer"],
     "batch_size": [32, 64],
     "learning_rate": [0.001, 0.003, 0.01],
@@ -130,7 +130,8 @@ def test_search_is_drawn_as_points(tmp_path: Path) -> None:
     assert scales == {"batch_size": "linear", "learning_rate": "log", "lambda_param": "linear", "dropout": "linear"}
     assert [label.get_text() for label in axes[0].get_xticklabels()] == ["32", "64", "128"]
     # Six classes of learning rates, and the means of what lies in them.
-    cells = np.ma.masked_invalid(DRAW["hyperparameter_heatmap"](analysis).figure.axes[0].collections[0].get_array())
+    heatmap: Any = DRAW["hyperparameter_heatmap"](analysis).figure.axes[0]
+    cells = np.ma.masked_invalid(heatmap.collections[0].get_array())
     assert cells.shape == (3, 6)
     with pytest.raises(NotDrawn, match="seeds or folds in common"):
         DRAW["critical_difference"](analysis)
@@ -182,7 +183,7 @@ def test_every_completed_run_is_a_point(sweep_dir: Path, make_run: MakeRun) -> N
     assert [label.get_text() for label in simulated[2].get_xticklabels()] == ["gru\nn=1", "lstm\nn=4"]
     # The box of lstm, the only one with enough runs: its median line.
     medians = [line for line in simulated[0].lines if line.get_linewidth() == 2]
-    assert [float(np.mean(line.get_ydata())) for line in medians] == [11.5]
+    assert [float(np.mean(np.asarray(line.get_ydata()))) for line in medians] == [11.5]
 
 
 def test_plots_show_the_units_that_select(sweep_dir: Path, make_run: MakeRun) -> None:
@@ -198,7 +199,10 @@ def test_policy_of_runs_before_there_were_policies(sweep_dir: Path, make_run: Ma
     make_run(result=metrics(1, 2, 0.5, validation={"rul_mae": 1.0, "oti": curve}))
     (ax,) = DRAW["policy_tradeoff"](read(sweep_dir)).figure.axes
     (line, _) = ax.lines
-    assert sorted(zip(line.get_xdata(), line.get_ydata(), strict=True)) == [(6.25, 16.0), (12.5, 8.0)]
+    assert sorted(zip(np.asarray(line.get_xdata()), np.asarray(line.get_ydata()), strict=True)) == [
+        (6.25, 16.0),
+        (12.5, 8.0),
+    ]
 
 
 @pytest.mark.parametrize("outcome", [None, {"accuracy": 1.0}, metrics(math.nan, math.nan, math.nan)])
@@ -260,8 +264,8 @@ def test_sweeps_are_compared(tmp_path: Path) -> None:
     write_sweep(tmp_path / "b", grid(values))
     analysis = analyze({"a": tmp_path / "a", "b": tmp_path / "b"}, tmp_path / "out", Choice())
     (line,) = [line for line in sweep_comparison(analysis).figure.axes[0].lines if line.get_marker() == "o"][:1]
-    row = analysis.tables["sweep_comparison"].set_index(["model", "metric"]).loc[("gru", "validation_rul_mae")]
-    assert line.get_xdata().tolist() == [row["difference"]]
+    row: Any = analysis.tables["sweep_comparison"].set_index(["model", "metric"]).loc[("gru", "validation_rul_mae")]
+    assert np.asarray(line.get_xdata()).tolist() == [row["difference"]]
     write_sweep(tmp_path / "c", grid({**values, "seed": [2]}))
     parts = analyze({"a": tmp_path / "a", "c": tmp_path / "c"}, tmp_path / "parts", Choice())
     with pytest.raises(NotDrawn, match="read as parts of one"):

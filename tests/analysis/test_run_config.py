@@ -71,7 +71,7 @@ def test_a_run_as_it_is_written(tmp_path: Path) -> None:
     path = run / ".hydra" / "config.yaml"
     whole = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(whole, dict)
-    expected = {key: value for key, value in whole.items() if key not in NOT_IDENTITY}
+    expected = {str(key): value for key, value in whole.items() if key not in NOT_IDENTITY}
     flat = {
         f"{key}.{inner}" if inner else key: value
         for key, group in expected.items()

@@ -7,6 +7,7 @@ import math
 import statistics
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -35,7 +36,7 @@ def test_summary_of_known_runs(sweep_dir: Path, make_run: MakeRun) -> None:
         make_run("lstm", result=metrics(rul_mae, 12, 0.8))
     make_run("gru", result=metrics(7.0, 8.0, 0.9))
     make_run("gru", state="failed", error="x")
-    table = summary_statistics(collect(sweep_dir)).set_index(["dataset", "model", "metric", "units"])
+    table: Any = summary_statistics(collect(sweep_dir)).set_index(["dataset", "model", "metric", "units"])
 
     lstm = table.loc[("simulated", "lstm", "rul_mae", "test")]
     assert list(lstm[:5]) == pytest.approx([3, 14.0, math.sqrt(21), 10.0, 19.0])

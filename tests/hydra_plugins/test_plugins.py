@@ -9,6 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import OmegaConf
+
+from ddrsa.sweep.config import SupervisedLauncherConf
+from ddrsa.sweep.launcher import SupervisedLauncher
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +82,7 @@ def app(directory: Path, *arguments: str, config: str = "x: 1\nhydra: {sweep: {d
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    assert "schema with the same name" not in done.stderr
     return done.stdout
 
 
@@ -88,6 +96,15 @@ def study_results(directory: Path) -> dict[str, object]:
 @pytest.mark.parametrize("launcher", ["supervised", "ray", "slurm", "supervised_defaults"])
 def test_launchers_are_in_the_help(tmp_path: Path, launcher: str) -> None:
     assert "retries: 0" in app(tmp_path, f"hydra/launcher={launcher}", "--cfg", "hydra", "-p", "hydra.launcher")
+
+
+def test_a_file_of_the_app_extends_a_launcher_without_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "hydra" / "launcher").mkdir(parents=True)
+    text = "defaults: [supervised_defaults, _self_]\nretries: 3\n"
+    (tmp_path / "hydra" / "launcher" / "supervised.yaml").write_text(text)
+    config = "defaults: [_self_, {override hydra/launcher: supervised}]\nx: 1\n"
+    output = app(tmp_path, "--cfg", "hydra", "-p", "hydra.launcher", config=config)
+    assert "retries: 3" in output
 
 
 def test_an_unchanged_app_is_supervised(tmp_path: Path) -> None:
@@ -119,3 +136,28 @@ def test_beside_the_other_sweeper_optuna_is_the_other(tmp_path: Path) -> None:
     assert not (tmp_path / "sweep").exists()
     app(tmp_path, "-m", "hydra/sweeper=ddrsa_optuna", "hydra.sweeper.n_trials=2", "x=interval(0,1)")
     assert study_results(tmp_path)["name"] == "optuna"
+
+
+def launcher_of(**options: int) -> Launcher:
+    config = OmegaConf.create({"hydra": {"launcher": OmegaConf.structured(SupervisedLauncherConf(**options))}})
+    plugins = Plugins.instance()
+    return plugins.instantiate_launcher(
+        hydra_context=HydraContext(config_loader=None, callbacks=None),  # type: ignore[arg-type]
+        task_function=lambda _: None,
+        config=config,
+    )
+
+
+def test_on_windows_joblib_takes_the_place_of_the_supervised_launcher(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert isinstance(launcher_of(n_jobs=3), SupervisedLauncher)
+    assert caplog.messages == []
+    with monkeypatch.context() as windows:
+        windows.setattr(sys, "platform", "win32")
+        launcher = launcher_of(n_jobs=3, retries=1)
+    assert type(launcher).__name__ == "JoblibLauncher"
+    assert launcher.joblib == {"n_jobs": 3}  # type: ignore[attr-defined]
+    (message,) = caplog.messages
+    assert "joblib" in message
+    assert "without retries" in message

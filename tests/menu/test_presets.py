@@ -49,7 +49,7 @@ def test_the_number_of_runs(name: str) -> None:
         own = [f"{key}={each[i % len(each)]}" for key, each in values.items()]
         check_config(_composed((f"experiment={name}", *own)))
     (factors,) = [line for line in text.splitlines() if line.startswith("#") and " x " in line]
-    assert prod(int(re.match(r"\d+", part)[0]) for part in factors.lstrip("# ").split(" x ")) == len(plan.runs)
+    assert prod(map(int, re.findall(r"(?:# | x )(\d+)", factors))) == len(plan.runs)
     documented = re.findall(rf"^\| `{name}` \| (\d+) \|", (ROOT / "docs" / "presets.md").read_text(), re.MULTILINE)
     assert documented == [str(len(plan.runs))]
 

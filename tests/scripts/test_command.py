@@ -54,7 +54,8 @@ def unread(root: Path) -> Path:
 
 def options(job: str | None = "a", **values: Any) -> ScriptsOptions:
     config = OmegaConf.structured(ScriptsSchema)
-    given = OmegaConf.merge(config, {"root": "code", "job": job, "args": {}, **values})
+    defaults: dict[str, Any] = {"root": "code", "job": job, "args": {}}
+    given = OmegaConf.merge(config, defaults | values)
     checked = scripts_options(OmegaConf.create({"scripts": given}))
     assert checked is not None
     return checked
@@ -181,7 +182,7 @@ def test_optional_jobs() -> None:
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("change", [{"epochs": 6}, {"args": {"fast": True}}, {"extra_args": ["-v"]}, {"job": "b"}])
 def test_what_a_script_is_given_makes_another_run(change: dict[str, Any]) -> None:
-    before = {"job": "a", "epochs": 5}
+    before: dict[str, Any] = {"job": "a", "epochs": 5}
     assert identity(options(**before)) != identity(options(**{**before, **change}))
 
 
@@ -194,7 +195,7 @@ def test_what_a_script_is_given_makes_another_run(change: dict[str, Any]) -> Non
     ],
 )
 def test_what_does_not_reach_the_script_is_the_same_run(change: dict[str, Any]) -> None:
-    before = {"job": "a", "epochs": 5}
+    before: dict[str, Any] = {"job": "a", "epochs": 5}
     assert identity(options(**before)) == identity(options(**{**before, **change}))
 
 

@@ -12,12 +12,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.sweep import report
 from ddrsa.sweep.resume import resumable
 from ddrsa.sweep.verify.task import first_time, say, steps
 
 
-@hydra.main(version_base="1.3", config_path=None, config_name="search_app")
+@hydra.main(config_path=None, config_name="search_app", **VERSION_BASE)
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
     say("begins", config.x, directory=directory.name)

@@ -73,7 +73,7 @@ class Sweeps(Launches):
         return self.events("begins")
 
     def epochs(self, name: str) -> list[int]:
-        return [event["step"] for event in self.events("step") if event["directory"] == name]
+        return self.steps(name)
 
     def results(self) -> dict[str, Any]:
         return read_json(self.directory / "sweep" / "all_results.json") or {}

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.sweep.gpu.lease import Gpu, lease_gpu, release_current
 from ddrsa.sweep.gpu.memory import GpuMemory, gpu_memory
 from ddrsa.sweep.resume import resumable
@@ -64,7 +65,7 @@ def allocate(gpu: Gpu, gib: int) -> None:
         raise OutOfMemoryError(f"CUDA out of memory. Tried to allocate {gib} GiB")
 
 
-@hydra.main(version_base="1.3", config_path=None, config_name="supervised_app")
+@hydra.main(config_path=None, config_name="supervised_app", **VERSION_BASE)
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
     environ = {key: value for key, value in os.environ.items() if key.startswith(("DDRSA_", "CUDA_", "SLURM_"))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,18 @@ def test_the_sweep_gives_its_overrides_and_others_come_on_top(tmp_path: Path) ->
         "y=4,5",
         "retries=1",
     ]
+
+
+def test_it_finds_the_config_as_the_sweep_did(tmp_path: Path) -> None:
+    write(tmp_path, [], ["x=1,2"])
+    command = ["train.py", "-cd", "mine", "-cn", "other", "-m"]
+    manifest = {"schema_version": 1, "command": command, "working_dir": "/there"}
+    (tmp_path / "experiment_manifest.json").write_text(json.dumps(manifest))
+    ours = f"hydra.sweep.dir='{tmp_path}'"
+    found = ["--config-name=other", "--config-dir=/there/mine"]
+    assert resumed_arguments([f"resume={tmp_path}"]) == [*found, "-m", "x=1,2", ours]
+    given = ["--config-dir", "better"]
+    assert resumed_arguments([f"resume={tmp_path}", *given]) == [found[0], "-m", "x=1,2", ours, *given]
 
 
 def test_other_command_lines_stay() -> None:

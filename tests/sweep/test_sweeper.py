@@ -40,10 +40,11 @@ import os, sys
 from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.sweep.supervise.failures import SweepFailed
 
-@hydra.main(version_base=None, config_path=".", config_name="config")
+@hydra.main(config_path=".", config_name="config", **VERSION_BASE)
 def main(config):
     if config.batch_size == 3:
         raise ValueError("three is too many\\nsecond line")

@@ -1,4 +1,4 @@
-"""What quality costs."""
+"""Quality against its cost: the training time, or the number of weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the plots draw from an analysis."""
+"""Data for the plots, taken from an analysis."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def has_values(analysis: Analysis, name: str) -> bool:
 
 
 def require(analysis: Analysis, *names: str) -> list[str]:
-    """Those of the metrics that a completed run has a number for. Raises NotDrawn where it is none."""
+    """The metrics for which a completed run has a number. Raises NotDrawn where there are none."""
     if analysis.sweep.completed.empty:
         raise NotDrawn("no run has completed")
     found = [name for name in names if has_values(analysis, name)]
@@ -76,6 +76,6 @@ def row_title(ax: Axes, analysis: Analysis, dataset: str) -> None:
 
 
 def basis(analysis: Analysis, explanation: str) -> str:
-    """How to read the plot, behind the number of runs."""
+    """The number of runs, and how to read the plot."""
     number = len(analysis.sweep.completed)
     return f"{number:,} completed run{'s' * (number != 1)}; {explanation}"

@@ -1,4 +1,4 @@
-"""What a plot is to those who draw it, write it and show it."""
+"""Plots as data: drawn, left out with a reason, written."""
 
 from __future__ import annotations
 

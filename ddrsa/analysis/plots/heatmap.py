@@ -1,4 +1,4 @@
-"""Two hyperparameters at once."""
+"""Heatmaps: a metric over two hyperparameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each hyperparameter does to the metrics."""
+"""Effect plots: metrics against each hyperparameter."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def learning_rate_analysis(analysis: Analysis) -> Drawing:
 
 
 def nasa_loss_impact(analysis: Analysis) -> Drawing:
-    """What the weight of NASA's penalty in the loss does to the NASA score, the MAE and the RMSE."""
+    """The NASA score, the MAE and the RMSE against the weight of NASA's penalty in the loss."""
     names = ["nasa_score", "rul_mae", "rul_rmse"]
     return _one_hyperparameter(analysis, "nasa_weight", names, "Weight of the NASA penalty")
 

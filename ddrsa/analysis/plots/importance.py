@@ -1,4 +1,4 @@
-"""Which hyperparameters matter."""
+"""Importance of the hyperparameters."""
 
 from __future__ import annotations
 

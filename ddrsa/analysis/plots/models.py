@@ -1,4 +1,4 @@
-"""The models against each other."""
+"""Comparison of the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One metric against one hyperparameter, in one panel: on a grid, means with error bars; of a search, points."""
+"""Panels of one metric against one hyperparameter: on a grid, means with error bars; of a search, points."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def draw_panel(
 
 
 def _places(values: Sequence[object], logarithmic: bool) -> tuple[list[float], float]:
-    """Where the values stand on a numeric axis, and the width that their models share (negative: of the logarithm)."""
+    """Positions of the values on a numeric axis, and the width that their models share (negative: of the logarithm)."""
     places = [float(value) for value in values]  # type: ignore[arg-type]
     if len(places) < 2:
         return places, 0.0

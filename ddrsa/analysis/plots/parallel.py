@@ -1,4 +1,4 @@
-"""All hyperparameters at once, a line per configuration."""
+"""Parallel coordinates: all hyperparameters, a line per configuration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the intervention policy of each model gives up for missing fewer failures."""
+"""Trade-off of the intervention policy of each model: time given up against failures missed."""
 
 from __future__ import annotations
 

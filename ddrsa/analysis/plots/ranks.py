@@ -1,4 +1,4 @@
-"""Whether configurations differ, by their ranks over seeds and folds."""
+"""Critical difference diagrams: ranks of configurations over seeds and folds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How all plots look: colours, markers, axes. Nothing here depends on the runs."""
+"""The style of all plots: colours, markers, axes. Nothing here depends on the runs."""
 
 from __future__ import annotations
 

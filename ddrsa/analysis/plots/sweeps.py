@@ -1,4 +1,4 @@
-"""Sweeps against each other, run by run."""
+"""Comparison of sweeps, run by run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_ROWS = 24
 
 
 def sweep_comparison(analysis: Analysis) -> Drawing:
-    """What the later sweep changed: the mean difference of the runs that both have, by data set and model."""
+    """The change from one sweep to the other: the mean difference of the runs that both have, by data set and model."""
     table = analysis.tables.get("sweep_comparison")
     if table is None:
         raise NotDrawn("the sweeps have no run in common, so they are read as parts of one")

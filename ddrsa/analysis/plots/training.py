@@ -1,4 +1,4 @@
-"""How the validation loss fell."""
+"""Curves of the validation loss over the epochs."""
 
 from __future__ import annotations
 

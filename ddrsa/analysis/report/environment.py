@@ -1,4 +1,4 @@
-"""Where, when and with what code a sweep was run: its experiment_manifest.json."""
+"""Origin of a sweep: place, time and code, by its experiment_manifest.json."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from ddrsa.rundir.files import read_json
 from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.started import typed
 
 
 @dataclass(frozen=True)
 class SweepOrigin:
-    """What is known of how a sweep was started.
+    """The origin of a sweep, as far as it is known.
 
     facts: the name of a fact and the fact, for the reader. planned: how many runs it plans, None where it does not say.
     problem: why nothing is known.
@@ -27,7 +28,7 @@ class SweepOrigin:
 
 
 def origin_of(name: str, path: Path) -> SweepOrigin:
-    """That of the sweep in `path`, named `name` among several. A file that cannot be read is a `problem`."""
+    """The origin of the sweep in `path`, named `name` among several. A file that cannot be read is a `problem`."""
     try:
         manifest = read_json(path / MANIFEST)
         if manifest is None:
@@ -42,7 +43,7 @@ def _facts(manifest: dict[str, Any]) -> list[tuple[str, str]]:
     command, git = manifest.get("command"), manifest.get("git")
     versions = dict(manifest.get("versions") or {})
     facts = [
-        ("Command", shlex.join(["python", *map(str, command)]) if isinstance(command, list) else None),
+        ("Command", shlex.join(typed(list(map(str, command)))) if isinstance(command, list) and command else None),
         ("Directory", manifest.get("working_dir")),
         ("Started", manifest.get("created_at")),
         ("Host", manifest.get("hostname")),

@@ -1,4 +1,4 @@
-"""The runs that went wrong, put together by their reason: a thousand of them are often one mistake."""
+"""Failed runs, put together by their reason: a thousand of them are often one mistake."""
 
 from __future__ import annotations
 

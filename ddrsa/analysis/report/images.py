@@ -1,4 +1,4 @@
-"""Plots inside the page."""
+"""Images inside the page."""
 
 from __future__ import annotations
 

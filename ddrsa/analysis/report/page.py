@@ -1,4 +1,4 @@
-"""The page: the template with everything that an analysis knows."""
+"""The page report.html: the template, filled with an analysis."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _states(analysis: Analysis) -> list[tuple[str, int]]:
 
 
 def _planned(analysis: Analysis, origins: list[SweepOrigin]) -> int | None:
-    """How many runs the sweeps plan, where that is more than have begun."""
+    """The number of runs that the sweeps plan, where that is more than have begun."""
     known = [origin.planned for origin in origins]
     planned = sum(count for count in known if count is not None)
     return planned if None not in known and planned > len(analysis.sweep.runs) else None

@@ -1,4 +1,4 @@
-"""The table of runs, as data for the script of the page."""
+"""Table of runs, as data for the script of the page."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RunTable:
 
     @property
     def for_script(self) -> dict[str, Any]:
-        """What the script of the page reads."""
+        """The data that the script of the page reads."""
         columns = [{"label": each.label, "kind": each.kind} for each in self.columns]
         return {
             "columns": columns,

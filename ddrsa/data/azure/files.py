@@ -19,6 +19,7 @@ from ddrsa.data.azure.hours import Records
 from ddrsa.data.azure.rows import make_sequences
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
+from ddrsa.started import subcommand
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def find_files(data_dir: Path) -> dict[str, Path]:
     missing = [f"{name}.csv" for name in FILES if name not in found]
     if missing:
         raise DataError(
-            f"{folder} has no {', '.join(missing)} (nor .csv.gz); python -m ddrsa.data.download azure_pm fetches the "
+            f"{folder} has no {', '.join(missing)} (nor .csv.gz); {subcommand('download')} azure_pm fetches the "
             "files, or set data_dir or DDRSA_DATA_DIR to the folder that holds azure_pm/"
         )
     return found

@@ -1,4 +1,4 @@
-"""Microsoft's machines hour by hour: the grid of their telemetry, and the sequences between failures."""
+"""Hourly grid of Microsoft's telemetry, and the sequences between failures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LONGEST_GAP = 24
 
 @dataclass(frozen=True)
 class Records:
-    """What is known of the machines; hours count from 1970, `machineID` and `hour` are int64.
+    """The records of the machines; hours count from 1970, `machineID` and `hour` are int64.
 
     telemetry: machineID, hour and the signals (NaN: missing), sorted, each hour of a machine at most once.
     errors, replacements: machineID, hour, kind. failures: machineID, hour, no pair twice.

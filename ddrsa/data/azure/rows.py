@@ -119,7 +119,7 @@ def _telemetry_features(
 def _error_features(
     events: pd.DataFrame, kinds: tuple[str, ...], grid: Grid, cell: NDArray[np.int64], start: NDArray[np.int64]
 ) -> dict[str, NDArray[np.float64]]:
-    """How often each error came in the last `LONG_WINDOW` hours."""
+    """Counts of each error in the last `LONG_WINDOW` hours."""
     before = np.maximum(cell - LONG_WINDOW + 1, start)
     features = {}
     for kind in kinds:

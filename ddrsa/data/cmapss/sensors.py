@@ -1,4 +1,4 @@
-"""How the simulated engine's sensors respond: a linear stand-in for the C-MAPSS response surfaces.
+"""Sensors of the simulated engine: a linear stand-in for the C-MAPSS response surfaces.
 
 The names and units of the sensors are those of table 2 of Saxena, Goebel, Simon, Eklund, "Damage Propagation Modeling
 for Aircraft Engine Run-to-Failure Simulation", PHM 2008. The numbers are rounded from NASA's published files:

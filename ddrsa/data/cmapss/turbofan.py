@@ -13,6 +13,7 @@ from pathlib import Path
 from ddrsa.data.cmapss.text_format import read_rul, read_table, sequences_from_table
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
+from ddrsa.started import subcommand
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def _find(folder: Path, name: str) -> Path | None:
 def _required(folder: Path, name: str, subset: str) -> Path:
     path = _find(folder, name)
     if path is None:
-        fetched = "" if subset == "PHM08" else "; python -m ddrsa.data.download turbofan fetches the files"
+        fetched = "" if subset == "PHM08" else f"; {subcommand('download')} turbofan fetches the files"
         names = ["train.txt"] if subset == "PHM08" else [f"{part}_{subset}.txt" for part in ("train", "test", "RUL")]
         raise DataError(
             f"{folder} has no {name} or {name}.gz{fetched}; put {', '.join(names)} there (from the NASA Prognostics "

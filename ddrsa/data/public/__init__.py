@@ -1,1 +1,1 @@
-"""The public data sets: where they come from, how they are fetched."""
+"""Public data sets: their origins, and how they are fetched."""

@@ -1,4 +1,4 @@
-"""Where the public data sets are, and the SHA-256 of every file, so that what is unpacked is known to be the original.
+"""Catalogue of the public data sets: their origins, and the SHA-256 of every file, to know the originals by.
 
 The checksums of `turbofan` are those of the files in NASA's CMAPSSData.zip, those of `azure_pm` of the files that
 Microsoft published; each was found the same in at least two independent copies. An archive is not compared as such

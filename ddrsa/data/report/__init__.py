@@ -1,1 +1,1 @@
-"""What a data set holds, in numbers and plots."""
+"""Reports on data sets, in numbers and plots."""

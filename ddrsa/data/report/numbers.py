@@ -1,4 +1,4 @@
-"""What a data set holds, in numbers: units, lifetimes, censoring, and sensors that tell nothing."""
+"""Numbers of a data report: units, lifetimes, censoring, and sensors that tell nothing."""
 
 from __future__ import annotations
 

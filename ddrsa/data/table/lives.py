@@ -1,4 +1,4 @@
-"""Where the units of a table end: with an event, or censored."""
+"""Lives of the units of a table: where they end, with an event or censored."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def _after_event(
     table: pd.DataFrame,
     options: TableOptions,
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Which rows are kept, and the number of each row's life in its unit; `before`: (N,) events in earlier rows."""
+    """The rows that are kept, and the number of each row's life in its unit; `before`: (N,) events in earlier rows."""
     after = before > 0
     if not after.any():
         return ~after, before
@@ -157,7 +157,7 @@ def _from_time_to_event(
     dates: bool,
     options: TableOptions,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Of each unit, whether its event is known, and the time of the event, or else of its last row."""
+    """Whether the event of each unit is known, and the time of the event, or else of its last row."""
     column = str(options.time_to_event_column)
     rest = _durations(table[column]) if dates else pd.to_numeric(table[column], errors="coerce").astype(np.float64)
     wrong = table[column][table[column].notna() & ~(rest >= 0)]

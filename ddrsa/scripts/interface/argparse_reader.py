@@ -1,4 +1,4 @@
-"""The options that a script gives to argparse."""
+"""Reader of the options that a script gives to argparse."""
 
 from __future__ import annotations
 

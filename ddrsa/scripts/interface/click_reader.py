@@ -1,4 +1,4 @@
-"""The options that a script gives to click, or to typer by the parameters of its functions."""
+"""Reader of the options that a script gives to click, or to typer by the parameters of its functions."""
 
 from __future__ import annotations
 

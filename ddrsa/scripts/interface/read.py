@@ -1,4 +1,4 @@
-"""The options that a script has on its command line, read from its source. The script is never imported or run."""
+"""Options on the command line of a script, read from its source. The script is never imported or run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OTHER_LIBRARIES = ("absl", "docopt", "fire", "hydra", "jsonargparse", "plac", "s
 
 @dataclass(frozen=True)
 class ScriptInterface:
-    """What is known of a script's command line.
+    """A script's command line, as far as it is known.
 
     library: argparse, click or typer; another library's name; None where no library is seen.
     complete: whether `options` are all that it has. Where they are not, it may accept others.
@@ -32,7 +32,7 @@ class ScriptInterface:
 
 
 def read_interface(path: Path) -> ScriptInterface:
-    """What the script at `path` has on its command line. Raises OSError where it cannot be read.
+    """The command line of the script at `path`. Raises OSError where it cannot be read.
 
     A script that is not Python, or has errors of syntax, may accept anything.
     """
@@ -50,7 +50,7 @@ def _read(path: Path, _changed: int) -> ScriptInterface:
 
 
 def interface_of(text: str | bytes) -> ScriptInterface:
-    """What a script with this source has on its command line. Raises SyntaxError, and ValueError on null bytes."""
+    """The command line of a script with this source. Raises SyntaxError, and ValueError on null bytes."""
     source = Source(ast.parse(text))
     found = Findings()
     library = None

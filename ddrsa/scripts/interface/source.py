@@ -1,4 +1,4 @@
-"""What the readers of a script's options work with: its source, and what they find in it."""
+"""Sources of scripts, and the findings of their readers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Option:
 
 
 class Findings:
-    """What the reader of one library finds in a script."""
+    """The findings of the reader of one library in a script."""
 
     def __init__(self) -> None:
         self.options: list[Option] = []

@@ -68,7 +68,7 @@ _leases_allowed = True
 
 @contextmanager
 def without_leases() -> Iterator[None]:
-    """In this block `lease_gpu` raises RuntimeError: for whoever looks at a config without being the run."""
+    """Within the block, `lease_gpu` raises RuntimeError: for whoever looks at a config without being the run."""
     global _leases_allowed
     before, _leases_allowed = _leases_allowed, False
     try:

@@ -1,4 +1,4 @@
-"""How much memory of a GPU is in use, and by which processes, as the driver tells."""
+"""Memory of a GPU in use, in all and by process, as the driver tells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class GpuMemory:
 
     @property
     def free(self) -> int:
-        """What nobody uses."""
+        """Bytes that nobody uses."""
         return self.total - self.used
 
     def used_by(self, pid: int) -> int | None:

@@ -1,4 +1,4 @@
-"""`runs_per_gpu=auto`: whether a GPU has room for one run more, from what the runs on it are seen to take."""
+"""Packing of runs on a GPU (`runs_per_gpu=auto`): room for one more, judged by what the runs there are seen to take."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RESERVE = 256 * 2**20
 
 @dataclass
 class _Watch:
-    """What the runs on a GPU have been seen to take together, and since when no more than that."""
+    """The memory that the runs on a GPU were seen to take together, and the time since when no more than that."""
 
     pids: frozenset[int]
     together: int
@@ -41,7 +41,7 @@ class Packing:
         self._watches: dict[str, _Watch] = {}
 
     def room(self, gpu: Gpu, holders: Sequence[Mapping[str, Any]]) -> dict[str, int] | None:
-        """What is to be written in the lease of one more run on `gpu`; None while there is no room, or none known.
+        """The content for the lease of one more run on `gpu`; None while there is no room, or none known.
 
         An empty GPU has room. Otherwise every run on it must take memory already, must have taken no more for
         `settle_seconds`, and there must be free what the largest of them took, with a margin.

@@ -1,4 +1,4 @@
-"""The files by which runs agree on who has which GPU, and the request for one.
+"""Requests for a GPU, and the files by which runs agree on who has which.
 
 A lease is a file that its holder keeps locked (`ddrsa.rundir.locked_files`), `<gpu>.<slot>.lease`; whoever waits for a
 GPU holds a `<number>.waiting`. They are looked at and made under one mutex, so no two processes choose at once.
@@ -74,7 +74,7 @@ def _mutex(directory: Path) -> FileLock:
 
 
 class Request:
-    """What a run asks of the files in `directory`. All but `wait` and `ahead` must be called under the mutex."""
+    """A run's place in the queue for a GPU. Hold the mutex for every method except `wait` and `ahead`."""
 
     def __init__(self, directory: Path, wanted: list[Gpu], runs_per_gpu: int | str, run: str, packing: Packing) -> None:
         self.directory = directory
@@ -131,7 +131,7 @@ class Request:
         return None
 
     def content_beside(self, gpu: Gpu, holders: list[dict[str, Any]]) -> dict[str, Any] | None:
-        """What the lease on `gpu` beside `holders` is to hold; None where one more is too many."""
+        """The content for the lease on `gpu` beside `holders`; None where one more is too many."""
         theirs = [holder["runs_per_gpu"] for holder in holders]
         numbers = [int(number) for number in theirs if number != AUTO]
         if self.runs_per_gpu == AUTO:
@@ -155,7 +155,7 @@ class Request:
         return ticket
 
     def ahead(self) -> int:
-        """How many have waited longer."""
+        """The number of requests that have waited longer."""
         return sum(self.ticket is not None and path < self.ticket.path for path in self.directory.glob("*.waiting"))
 
     def reserved(self) -> set[str]:

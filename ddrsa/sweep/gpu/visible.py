@@ -1,4 +1,4 @@
-"""The GPUs that this process may use, numbered as torch numbers them."""
+"""GPUs that this process may use, numbered as torch numbers them."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def requested_gpus(gpus: str | Sequence[int] = "auto", environ: Mapping[str, str
 
 @contextmanager
 def nvml() -> Iterator[None]:
-    """In this block NVML can be asked. Raises NVMLError where there is no driver."""
+    """Open NVML within the block. Raises NVMLError where there is no driver."""
     pynvml.nvmlInit()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The configs of a sweep's jobs. Hydra composes each from the files anew, in a twentieth of a second."""
+"""Composition of the configs of a sweep's jobs. Hydra reads the files anew for each, in a twentieth of a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The jobs that a command line describes: the product of all lists of values, but for those that are paired."""
+"""Grids: the product of all lists of values on a command line, but for those that are paired."""
 
 from __future__ import annotations
 

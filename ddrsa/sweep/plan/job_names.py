@@ -1,4 +1,4 @@
-"""`only=als,alzheimers`: jobs by their names, where a key of the config names them."""
+"""Names of jobs, where a key of the config has them, in `only` and `exclude`: `only=als,alzheimers`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which directory a run of a sweep has: the one that it had before, and never that of another run."""
+"""Placement of runs in directories: a run keeps the one that it had, and never gets that of another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sweep will do: each job's config composed once, its identity and its directory."""
+"""Planned runs: each job's config composed once, its identity and its directory."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def plan_runs(
 
 @contextmanager
 def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
-    """The part of a job's config that its task would get: no `hydra`, which `HydraConfig` shows meanwhile."""
+    """Yield the config as the task will see it, without `hydra`; HydraConfig holds the job's `hydra` in the block."""
     with read_write(whole), open_dict(whole):
         whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
         whole.hydra.job.num = number

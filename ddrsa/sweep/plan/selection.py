@@ -1,4 +1,4 @@
-"""Which jobs of a sweep are wanted: those for which an expression over their config holds, or does not."""
+"""Selection of a sweep's jobs by expressions over their config."""
 
 from __future__ import annotations
 

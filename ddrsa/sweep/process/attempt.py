@@ -27,6 +27,7 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
 from ddrsa.rundir.states import State
+from ddrsa.sweep.config import trial_of
 from ddrsa.sweep.gpu.lease import last_lease, when_leased
 
 # What the process prints beside its log.
@@ -145,8 +146,8 @@ def _do(job: Job, context: Context) -> Report:
 
 def _trial_of(config: DictConfig) -> dict[str, int]:
     """For status.json: the number of the trial of a search that the job is."""
-    trial = config.hydra.sweeper.get("trial")
-    return {} if trial is None else {"trial": int(trial)}
+    trial = trial_of(config.hydra)
+    return {} if trial is None else {"trial": trial}
 
 
 def _run_job(job: Job, config: DictConfig, context: Context) -> tuple[Any, BaseException | None]:

@@ -44,7 +44,7 @@ def is_portable() -> bool:
 
 
 class ProcessServer:
-    """A warm server of this process, and the attempts that it has under way. Ends with `close`, or with this process.
+    """The fork server of this process, and the attempts that it has under way. Ends with `close`, or with this process.
 
     Should the server be killed, its attempts end as killed, and the next `start` starts another server.
 

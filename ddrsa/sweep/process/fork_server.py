@@ -39,7 +39,10 @@ def main(control_descriptor: int) -> None:
     # Objects that no collection touches stay shared between the forked processes.
     gc.collect()
     gc.freeze()
-    control.send(event="ready")
+    try:
+        control.send(event="ready")
+    except BrokenPipeError:
+        return  # the launcher had no run to start, and has ended
     attempt = ForkServer(control).serve()
     if attempt is not None:
         become_attempt(attempt, context)

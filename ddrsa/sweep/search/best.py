@@ -13,17 +13,11 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
-from ddrsa.overrides import override_key
-from ddrsa.rundir.files import read_json
-from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.started import sweep_starter
 from ddrsa.sweep.search.study import StudyAddress, find_study
 from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_states
 from ddrsa.sweep.search.trials import job_of
-
-# Options of Hydra that say where the config is; each has a value.
-_CONFIG_OPTIONS = ("--config-name", "-cn", "--config-path", "-cp", "--config-dir", "-cd")
-# Options of a sweep, which a single run refuses.
-_OF_THE_SWEEP = ("only", "exclude", "zip", "dry_run")
 
 
 def print_best(sweep_dir: Path | str) -> int:
@@ -41,7 +35,7 @@ def print_best(sweep_dir: Path | str) -> int:
     if not best:
         print(f"no trial has completed: {shown_states(study)}")
         return 1
-    command = _command(sweep_dir)
+    command = sweep_starter(sweep_dir)
     if len(titles) > 1:
         print(f"the Pareto front: {len(best)} trials, none of them better than another in all objectives")
     for trial in best if len(titles) > 1 else best[:1]:
@@ -69,9 +63,8 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # Of another program at the same study: what was fixed there is not known.
         print("the overrides of its job are not in the study, so there is no command that trains it again")
         return
-    kept = [text for text in overrides if override_key(text) not in _OF_THE_SWEEP]
     print("train it again, in full:")
-    print(f"  {shlex.join([*command, *kept])}")
+    print(f"  {shlex.join([*command, *overrides])}")
 
 
 def _hydra_config(sweep_dir: Path) -> DictConfig:
@@ -86,16 +79,3 @@ def _hydra_config(sweep_dir: Path) -> DictConfig:
         raise UsageError(f"{sweep_dir} is no search: its sweeper is not hydra/sweeper=optuna")
     assert isinstance(config, DictConfig)
     return config.hydra
-
-
-def _command(sweep_dir: Path) -> list[str]:
-    """The command that started the task, without its overrides."""
-    try:
-        started: list[str] = (read_json(sweep_dir / MANIFEST) or {}).get("command") or ["train.py"]
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    kept = []
-    for option, value in zip(started[1:], [*started[2:], ""], strict=True):
-        if option.partition("=")[0] in _CONFIG_OPTIONS:
-            kept += [option] if "=" in option else [option, value]
-    return ["python", started[0], *kept]

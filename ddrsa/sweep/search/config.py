@@ -30,6 +30,8 @@ class OptunaSweeperConf:
     pruner: Any = MISSING
     direction: Any = "minimize"  # minimize or maximize, or a list of them, one for each objective
     objective: Any = None  # a metric of test_metrics.json, or a list; null: the value that the task returns
+    objective_group: str | None = None  # the group of test_metrics.json whose metrics an objective prefers
+    max_steps: Any = "auto"  # the most values that a trial reports; auto: as many as the first trial has reported
     n_trials: int = 20  # trials of the study, those of earlier starts too
     n_jobs: int | None = None  # trials at once; null: as many as the launcher runs at once
     max_failure_rate: float = 0.5  # no new trial starts when more of n_trials than this share have failed
@@ -41,7 +43,6 @@ class OptunaSweeperConf:
     enqueue: list[Any] = field(default_factory=list)  # values of parameters, {learning_rate: 0.001}, tried first
     check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
     dry_run: bool = False  # print what would be searched, and write nothing
-    trial: int | None = None  # set by the search in the config of each of its jobs
     # Options of a grid. A project's config sets them for whichever sweeper is chosen (conf/config.yaml: only: ${only}),
     # and Hydra would refuse every search there if the keys were not here. A value of one of the first three is refused:
     # a search would do the runs that it excludes. The other two have no effect.
@@ -171,7 +172,7 @@ PRUNERS: dict[str, dict[str, Any]] = {
     "hyperband": {
         "_target_": "optuna.pruners.HyperbandPruner",
         "min_resource": 1,  # as for successive_halving, which it does in several brackets
-        "max_resource": "${oc.select:num_epochs,auto}",  # the whole budget, where the task has a key for it
+        "max_resource": "${oc.select:hydra.sweeper.max_steps,auto}",  # the whole budget
         "reduction_factor": 3,
         "bootstrap_count": 0,
     },
@@ -192,8 +193,10 @@ def store_groups(beside_the_other: bool = False) -> None:
     """
     store = ConfigStore.instance()
     names = ["ddrsa_optuna"] if beside_the_other else ["ddrsa_optuna", "optuna"]
+    store.store(group="hydra/sweeper", name="optuna_defaults", node=OptunaSweeperConf, provider="ddrsa")
     for name in names:
-        store.store(group="hydra/sweeper", name=name, node=OptunaSweeperConf, provider="ddrsa")
+        extends = {"defaults": ["optuna_defaults", "_self_"]}
+        store.store(group="hydra/sweeper", name=name, node=extends, provider="ddrsa")
     for group, nodes in (("sampler", SAMPLERS), ("pruner", PRUNERS)):
         for name, node in nodes.items():
             if not (beside_the_other and group == "sampler" and name in SAMPLERS_OF_BOTH):

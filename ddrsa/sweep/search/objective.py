@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import nested
 
 
-def trial_values(objective: str | Sequence[str] | None, count: int, returned: Any, directory: Path) -> list[float]:
+def trial_values(
+    objective: str | Sequence[str] | None, count: int, returned: Any, directory: Path, group: str | None = None
+) -> list[float]:
     """The `count` values of a trial whose run in `directory` returned `returned`.
 
     objective: None for what was returned (a number, or a list of as many as there are objectives); a metric or a list
-    of them, as `metric_value` finds it.
+    of them, as `metric_value` finds it, which explains `group` too.
 
     Raises ValueError where there is no such number.
     """
@@ -22,7 +25,7 @@ def trial_values(objective: str | Sequence[str] | None, count: int, returned: An
         metrics = RunDirectory(directory).read_test_metrics()
         if metrics is None:
             raise ValueError(f"hydra.sweeper.objective={objective}: the run wrote no test_metrics.json")
-        return [_number(metric_value(metrics, name), f"the metric {name}") for name in names]
+        return [_number(metric_value(metrics, name, group), f"the metric {name}") for name in names]
     if count == 1:
         return [_number(returned, "the returned value")]
     if not isinstance(returned, Sequence) or isinstance(returned, str) or len(returned) != count:
@@ -30,20 +33,18 @@ def trial_values(objective: str | Sequence[str] | None, count: int, returned: An
     return [_number(value, "a returned value") for value in returned]
 
 
-def metric_value(metrics: Mapping[str, Any], name: str) -> Any:
-    """The metric `name` of test_metrics.json: on the validation units where it is measured there, else as it stands.
+def metric_value(metrics: Mapping[str, Any], name: str, group: str | None = None) -> Any:
+    """The metric `name` of test_metrics.json: that of its `group` where it has one of this name, else as it stands.
 
-    A search that chose by the test units would have nothing left to judge its choice by. Dots go into groups:
-    `validation.rul_mae`. Raises ValueError where there is none, with those that there are.
+    A search that chose by what its choice is judged by would be judged too well: so the group may be of other data.
+    Dots go into groups. Raises ValueError where there is no such metric, with those that there are.
     """
-    validation = metrics.get("validation")
-    for found in (validation, metrics):
-        for key in name.split("."):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        if found is not None:
+    preferred = None if group is None else nested(metrics, group)
+    for place in (preferred, metrics):
+        if (found := nested(place, name)) is not None:
             return found
-    groups = [metrics, *([validation] if isinstance(validation, Mapping) else [])]
-    known = {key for group in groups for key, value in group.items() if isinstance(value, int | float)}
+    groups = [each for each in (metrics, preferred) if isinstance(each, Mapping)]
+    known = {key for each in groups for key, value in each.items() if isinstance(value, int | float)}
     raise ValueError(f"hydra.sweeper.objective={name} is no metric of the run; there are {', '.join(sorted(known))}")
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from ddrsa.sweep.config import trial_of
+
 if TYPE_CHECKING:
     from ddrsa.sweep.search.trial_report import TrialReport
 
@@ -40,8 +42,7 @@ def trial_number() -> int | None:
     """The number of the trial that this run is, None where it is none."""
     if not HydraConfig.initialized():
         return None
-    number = HydraConfig.get().sweeper.get("trial")
-    return None if number is None else int(number)
+    return trial_of(HydraConfig.get())
 
 
 def searched_objectives() -> list[str | None]:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import atomic_write
+from ddrsa.started import subcommand
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.space import SearchSpace, choice_text
 from ddrsa.sweep.search.study import StudyAddress, find_study
@@ -50,9 +51,7 @@ class SearchSummary:
             if directory:
                 console.print(Text(f"the best: {os.path.relpath(self.sweep_dir / directory)}"), soft_wrap=True)
         shown = os.path.relpath(self.sweep_dir)
-        console.print(
-            Text(f"python -m ddrsa.sweep best {shown} prints the command that trains it again"), soft_wrap=True
-        )
+        console.print(Text(f"{subcommand('best')} {shown} prints the command that trains it again"), soft_wrap=True)
 
     def log(self, log: logging.Logger) -> None:
         """The same in lines of the log, where no summary is shown."""

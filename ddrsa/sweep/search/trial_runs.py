@@ -14,6 +14,7 @@ from optuna.trial import Trial
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.states import State
+from ddrsa.sweep.config import TRIAL_VARIABLE
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.objective import trial_values
@@ -58,7 +59,7 @@ class TrialRuns:
         try:
             params = self.space.suggest(trial, self.config)
             overrides = self.space.overrides(params)
-            run = self.plan_job([*overrides, f"hydra.sweeper.trial={trial.number}"], trial.number)
+            run = self.plan_job([*overrides, f"++hydra.job.env_set.{TRIAL_VARIABLE}={trial.number}"], trial.number)
         except UNUSABLE as error:
             reason = " ".join(str(error).split())
             log.warning("trial %d cannot be run: %s", trial.number, reason)
@@ -88,9 +89,9 @@ class TrialRuns:
         error, reason = outcome.error, outcome.reason or outcome.state
         if outcome.state is State.COMPLETED:
             try:
-                values = trial_values(
-                    self.options.objective, len(self.options.directions), outcome.value, run.directory
-                )
+                options = self.options
+                count = len(options.directions)
+                values = trial_values(options.objective, count, outcome.value, run.directory, options.objective_group)
                 self.trials.tell(trial, values)
             except ValueError as unusable:
                 error, reason = unusable, str(unusable)

@@ -1,4 +1,4 @@
-"""How the state of a sweep is shown: a live display on a terminal, lines at intervals elsewhere."""
+"""Displays of a sweep: a live one on a terminal, lines at intervals elsewhere."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,12 +31,13 @@ PLAIN_WIDTH = 80
 
 @dataclass
 class SweepView:
-    """The runs of a sweep, as they are shown. started: by time.monotonic."""
+    """The runs of a sweep, as they are shown. started: by time.monotonic. columns: `Presentation.columns`."""
 
     runs: Sequence[RunView]
     n_jobs: int
     durations: Durations = field(default_factory=Durations)
     started: float = field(default_factory=time.monotonic)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def active(self) -> list[RunView]:
@@ -45,7 +46,7 @@ class SweepView:
 
     @property
     def ended(self) -> int:
-        """How many have ended."""
+        """The number of runs that have ended."""
         return sum(run.state.has_ended for run in self.runs)
 
     def rest(self) -> str:
@@ -54,7 +55,7 @@ class SweepView:
 
 
 class Display(Protocol):
-    """Where a sweep is shown."""
+    """A display of a sweep."""
 
     console: Console
 
@@ -78,7 +79,7 @@ def open_display() -> Display:
 
 
 class _Console(Console):
-    """One whose reader may go away (`| head`): the sweep goes on."""
+    """A console whose reader may go away (`| head`): the sweep goes on."""
 
     def on_broken_pipe(self) -> None:
         """Write nothing more; rich would end the process."""
@@ -102,7 +103,7 @@ class PlainDisplay:
         self._last = time.monotonic()
         self._print(f"{view.ended} of {len(view.runs)} runs ended: {shown_counts(view.runs)}; time left: {view.rest()}")
         for run in view.active:
-            self._print(f"  {run.name}: {_progress_in_words(run)}")
+            self._print(f"  {run.name}: {_progress_in_words(run, view.columns)}")
 
     def ended(self, view: SweepView, run: RunView) -> None:
         """Print how."""
@@ -182,10 +183,10 @@ def _drawn(view: SweepView, most_lines: int) -> RenderableType:
     if active:
         table = Table(box=None, padding=(0, 1, 0, 0), expand=True, header_style="dim")
         table.add_column("run", no_wrap=True, ratio=1)
-        for title in ("GPU", "epoch", "val. loss", "best"):
+        for title in ("GPU", "epoch", *view.columns.values()):
             table.add_column(title, no_wrap=True, justify="right")
         for run in active[:most_lines]:
-            table.add_row(Text(_named(run)), *_progress(run))
+            table.add_row(Text(_named(run)), *_progress(run, view.columns))
         lines.append(table)
         if len(active) > most_lines:
             lines.append(Text(f"and {len(active) - most_lines} more"))
@@ -207,23 +208,22 @@ def _named(run: RunView) -> str:
     return f"{run.name}{attempt}"
 
 
-def _progress(run: RunView) -> tuple[str, str, str, str]:
+def _progress(run: RunView, columns: Mapping[str, str]) -> list[str]:
     gpu = run.status.get("gpu_index")
     place = str(run.status.get("device", "") if gpu is None else gpu)
     epochs = "" if run.num_epochs is None else f"{run.epoch}/{run.num_epochs}"
-    return place, epochs, _loss(run, "validation_loss"), _loss(run, "best_validation_loss")
+    return [place, epochs, *(_number(run, key) for key in columns)]
 
 
-def _progress_in_words(run: RunView) -> str:
-    place, epochs, loss, best = _progress(run)
+def _progress_in_words(run: RunView, columns: Mapping[str, str]) -> str:
+    place, epochs, *numbers = _progress(run, columns)
     attempt = f"attempt {run.attempt}" if run.attempt > 1 else ""
     where = "" if not place else f"GPU {place}" if place.isdigit() else f"on {place}"
-    losses = f"validation loss {loss} (best {best})" if loss else ""
-    return (
-        ", ".join(part for part in (attempt, where, f"epoch {epochs}" if epochs else "", losses) if part) or "running"
-    )
+    epoch = f"epoch {epochs}" if epochs else ""
+    shown = [f"{title} {number}" for title, number in zip(columns.values(), numbers, strict=True) if number]
+    return ", ".join(part for part in (attempt, where, epoch, *shown) if part) or "running"
 
 
-def _loss(run: RunView, key: str) -> str:
+def _number(run: RunView, key: str) -> str:
     value = run.status.get(key)
     return f"{value:.4f}" if isinstance(value, int | float) else ""

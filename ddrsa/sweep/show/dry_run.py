@@ -1,4 +1,4 @@
-"""What a command would run, printed and not done."""
+"""Dry run: the runs that a command would do, printed and not done."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from omegaconf import DictConfig, OmegaConf
 from ddrsa.rundir.directory import RunDirectory, find_runs
 from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.estimate import Durations, durations_of, remaining_seconds, shown_duration
-from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, short_name
+from ddrsa.sweep.show.run_view import RunView, view_of
 
 
 def print_sweep(
-    runs: Sequence[PlannedRun], sweep_dir: Path, n_jobs: int, describe: Callable[[PlannedRun], str] | None = None
+    runs: Sequence[PlannedRun],
+    sweep_dir: Path,
+    n_jobs: int,
+    shown: Presentation,
+    describe: Callable[[PlannedRun], str] | None = None,
 ) -> None:
     """Print each run with its number, state, swept values and directory; how many would start; how long it may take.
 
     n_jobs: how many run at once. describe: gives a text to show below each.
     """
-    views = [_view(run.directory, name_of(run.values, run.directory), kind_of(run.config)) for run in runs]
+    views = [_looked_at(view_of(run, shown)) for run in runs]
     # Two jobs with one config are one run.
     unique = {view.directory: view for view in views}
     to_start = [view for view in unique.values() if _would_start(view)]
@@ -43,23 +48,24 @@ def print_sweep(
         parts.append(f"{len(views) - len(unique)} are the same as another")
     print(", ".join(parts))
     if to_start:
-        durations = durations_of(_done_runs(sweep_dir, list(unique.values())))
+        durations = durations_of(_done_runs(sweep_dir, list(unique.values()), shown))
         print(_estimate(to_start, durations, n_jobs))
 
 
 def print_run(config: DictConfig) -> None:
     """Print the directory, the state and the overrides of the single run that `config` (with `hydra`) describes."""
     directory = Path(to_absolute_path(str(config.hydra.run.dir)))
-    view = _view(directory, short_name(config.hydra.overrides.task) or "no overrides", "")
+    name = Presentation.of(config.hydra.launcher).short_name(config.hydra.overrides.task)
+    view = _looked_at(RunView(name or "no overrides", directory))
     print("dry run: nothing is started, nothing is written")
     print(f"{_shown_state(view)}  {view.name}  {os.path.relpath(directory)}")
     print(f"{int(_would_start(view))} of 1 run would start")
 
 
-def _view(directory: Path, name: str, kind: str) -> RunView:
-    view = RunView(name, directory, kind)
+def _looked_at(view: RunView) -> RunView:
+    """`view` with the state that its files show."""
     view.refresh()
-    exists = RunDirectory(directory).status.exists()
+    exists = RunDirectory(view.directory).status.exists()
     view.state = State.UNREADABLE if exists and not view.status else State.of(view.status)
     if view.is_lost:
         view.state = State.LOST
@@ -75,13 +81,14 @@ def _shown_state(view: RunView) -> str:
     return {State.PENDING: "new", State.UNREADABLE: "damaged"}.get(view.state, view.state.value)
 
 
-def _done_runs(sweep_dir: Path, planned: Sequence[RunView]) -> list[RunView]:
-    """Those of the sweep that are done, also such as are not planned now."""
+def _done_runs(sweep_dir: Path, planned: Sequence[RunView], shown: Presentation) -> list[RunView]:
+    """The runs of the sweep that are done, also such as are not planned now."""
     views = {view.directory: view for view in planned}
     for run in find_runs(sweep_dir):
         if run.path not in views:
             config = OmegaConf.to_container(OmegaConf.load(run.config))
-            views[run.path] = _view(run.path, run.path.name, kind_of(config if isinstance(config, dict) else {}))
+            kind = shown.kind_of(config if isinstance(config, dict) else {})
+            views[run.path] = _looked_at(RunView(run.path.name, run.path, kind))
     return [view for view in views.values() if view.state.is_done]
 
 

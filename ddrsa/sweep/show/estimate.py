@@ -1,4 +1,4 @@
-"""How long the rest of a sweep will take."""
+"""Estimate of the time that the rest of a sweep will take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ddrsa.sweep.show.run_view import RunView, run_seconds
 
 
 class Durations:
-    """How long runs took, by their kind."""
+    """Durations of runs, by their kind."""
 
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = defaultdict(list)
@@ -31,7 +31,7 @@ class Durations:
         return sum(known) / len(known) if known else None
 
     def copy(self) -> Durations:
-        """One to which runs can be added without a change of this."""
+        """A copy to which runs can be added without a change of this."""
         other = Durations()
         for kind, seconds in self._seconds.items():
             other._seconds[kind] = list(seconds)
@@ -39,7 +39,7 @@ class Durations:
 
 
 def durations_of(runs: Iterable[RunView]) -> Durations:
-    """Those of the runs that are done, from their files."""
+    """Durations of the runs that are done, from their files."""
     durations = Durations()
     for run in runs:
         if run.state.is_done and (seconds := run_seconds(run.directory)) is not None:
@@ -78,7 +78,7 @@ def _rest(run: RunView, durations: Durations) -> float | None:
 
 
 def shown_duration(seconds: float | None) -> str:
-    """In words as short as they are exact: 42 s, 12 min, 3 h 05 min, 2 d 04 h."""
+    """A duration, as short as it is exact: 42 s, 12 min, 3 h 05 min, 2 d 04 h."""
     if seconds is None:
         return "unknown"
     if seconds < 90:

@@ -1,4 +1,4 @@
-"""What a launcher shows of its sweep while it works, and at its end."""
+"""Progress of a launcher's sweep on the terminal, and its summary at the end."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_display
-from ddrsa.sweep.show.run_view import RunView, kind_of, name_of, run_seconds
+from ddrsa.sweep.show.run_view import RunView, run_seconds, view_of
 from ddrsa.sweep.show.summary import print_summary
 from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 
@@ -17,18 +18,17 @@ from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 class TerminalProgress(SweepObserver):
     """Shows the sweep on stdout."""
 
-    def __init__(self, display: Display | None = None) -> None:
+    def __init__(self, presentation: Presentation | None = None, display: Display | None = None) -> None:
         """display: `open_display()` by default, when the sweep starts."""
         self._display = display
+        self._shown = presentation or Presentation()
         self._view = SweepView([], 1)
         self._runs: dict[int, RunView] = {}
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
-        self._runs = {
-            run.number: RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config)) for run in runs
-        }
-        self._view = SweepView(list(self._runs.values()), n_jobs)
+        self._runs = {run.number: view_of(run, self._shown) for run in runs}
+        self._view = SweepView(list(self._runs.values()), n_jobs, columns=self._shown.columns)
         for handler in console_handlers():
             handler.addFilter(_not_observed)
         self.display.update(self._view)
@@ -40,8 +40,7 @@ class TerminalProgress(SweepObserver):
 
     def added(self, run: PlannedRun) -> None:
         self._to_come = self._to_come[1:]
-        view = RunView(name_of(run.values, run.directory), run.directory, kind_of(run.config))
-        self._runs[run.number] = view
+        self._runs[run.number] = view_of(run, self._shown)
         self._show_all()
 
     def _show_all(self) -> None:
@@ -49,7 +48,7 @@ class TerminalProgress(SweepObserver):
 
     @property
     def display(self) -> Display:
-        """Where the sweep is shown."""
+        """The display of the sweep."""
         if self._display is None:
             self._display = open_display()
         return self._display
@@ -80,7 +79,7 @@ class TerminalProgress(SweepObserver):
         self.display.close()
         for handler in console_handlers():
             handler.removeFilter(_not_observed)
-        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best)
+        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown.rank_by)
 
 
 def _not_observed(record: logging.LogRecord) -> bool:

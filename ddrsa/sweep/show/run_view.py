@@ -1,11 +1,10 @@
-"""What can be seen of a run from outside: its status.json, read again when it has changed."""
+"""View of a run from outside: its status.json, read again when it has changed."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State, is_lost
-
-# Overrides that are the same for all runs, and of a single run too much to show.
-_OF_THE_SWEEP = ("hydra.", "hydra/", "dry_run=", "only=", "exclude=", "zip=")
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.presentation import Presentation
 
 
 @dataclass
@@ -82,12 +80,12 @@ class RunView:
 
     @property
     def started(self) -> float | None:
-        """When this attempt started."""
+        """The time at which this attempt started."""
         return self.since if self.since is not None else timestamp(self.status.get("started_at"))
 
     @property
     def seconds(self) -> float | None:
-        """How long this attempt has taken, until it ended."""
+        """Seconds that this attempt has taken, until it ended."""
         if self.started is None:
             return None
         until = self.until or timestamp(self.status.get("ended_at")) or time.time()
@@ -110,7 +108,7 @@ class RunView:
         return None if number is None else int(number)
 
     def seconds_per_epoch(self) -> float | None:
-        """As measured in this attempt; None before its first epoch has ended."""
+        """Seconds per epoch in this attempt; None before its first epoch has ended."""
         started = self.started
         if self.first is None or started is None:
             return None
@@ -123,7 +121,7 @@ class RunView:
 
 
 def run_seconds(directory: Path) -> float | None:
-    """How long a run took that ended, all its attempts where its metrics say so; None where nothing says so."""
+    """Seconds that an ended run took, all its attempts where its metrics say so; None where nothing says so."""
     run = RunDirectory(directory)
     try:
         status, metrics = run.read_status() or {}, run.read_test_metrics() or {}
@@ -144,23 +142,14 @@ def timestamp(text: Any) -> float | None:
         return None
 
 
-def kind_of(config: Mapping[Any, Any]) -> str:
-    """What runs of about the same duration share: the data set and the model, of a config that has such keys."""
-    return json.dumps([config.get("dataset"), config.get("model")], sort_keys=True, default=str)
-
-
-def name_of(values: Mapping[str, str], directory: Path) -> str:
-    """What to call a run: its swept values, or its directory where it has none."""
-    return short_name(f"{key}={value}" for key, value in values.items()) or directory.name
-
-
-def short_name(overrides: Iterable[str]) -> str:
-    """Those overrides that say what a run is, and not how the sweep is done."""
-    return " ".join(each for each in overrides if not each.lstrip("+~").startswith(_OF_THE_SWEEP))
+def view_of(run: PlannedRun, shown: Presentation) -> RunView:
+    """The view of a planned run, named by its swept values, or by its directory where it has none."""
+    name = shown.short_name(f"{key}={value}" for key, value in run.values.items())
+    return RunView(name or run.directory.name, run.directory, shown.kind_of(run.config))
 
 
 def shown_counts(runs: Sequence[RunView]) -> str:
-    """How many are in which state: 3 completed, 1 failed, 2 running."""
+    """Counts by state: 3 completed, 1 failed, 2 running."""
     counted = Counter(run.state for run in runs)
     under_way = (State.LOST, State.RUNNING, State.PENDING)
     order = [*(state for state in State if state not in under_way), *under_way]

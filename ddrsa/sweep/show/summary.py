@@ -1,4 +1,4 @@
-"""What a sweep came to: its best runs, and its failures with their logs."""
+"""End-of-sweep summary: counts by state, the best runs, and failed runs with their log paths."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import nested
 from ddrsa.rundir.states import State
 from ddrsa.sweep.show.run_view import RunView, shown_counts
 
 BEST_RUNS = 5
 SHOWN_FAILURES = 20
 
-VALIDATION_NLL = "validation NLL"
-RUL_RMSE = "RUL RMSE"
 RETURN_VALUE = "value"
 
 
@@ -28,15 +27,16 @@ def print_summary(
     runs: Sequence[RunView],
     values: Mapping[Path, Any] | None = None,
     print_best: Callable[[Console], None] | None = None,
+    rank_by: Mapping[str, str] | None = None,
 ) -> None:
     """Print how many runs ended how, the best of them, lowest first, and the failures.
 
-    values: what the tasks returned, by run directory: the criterion where the runs have no metrics.
-    print_best: prints the best in another way: those of a search.
+    values: what the tasks returned, by run directory: the criterion where the runs have none of `rank_by`.
+    print_best: prints the best in another way: those of a search. rank_by: `Presentation.rank_by`.
     """
     console.print(f"{len(runs)} runs: {shown_counts(runs)}", highlight=False)
     if print_best is None:
-        _print_best(console, runs, values or {})
+        _print_best(console, runs, values or {}, rank_by or {})
     else:
         print_best(console)
     failures = [run for run in runs if run.state.has_failed]
@@ -49,39 +49,37 @@ def print_summary(
             console.print(f"  and {len(failures) - SHOWN_FAILURES} more: see all_results.json")
 
 
-def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any]) -> None:
-    criterion, best = best_runs(runs, values)
+def _print_best(
+    console: Console, runs: Sequence[RunView], values: Mapping[Path, Any], rank_by: Mapping[str, str]
+) -> None:
+    criterion, best = best_runs(runs, values, rank_by)
     if best:
         console.print(_best_table(criterion, best, len(runs)))
         # A path that is broken in two cannot be copied.
         console.print(Text(f"the best: {os.path.relpath(best[0][1].directory)}"), soft_wrap=True)
 
 
-def best_runs(runs: Sequence[RunView], values: Mapping[Path, Any]) -> tuple[str, list[tuple[float, RunView]]]:
-    """The criterion that all judged runs have, and the completed runs that have it, the lowest value first."""
-    found: dict[str, list[tuple[float, RunView]]] = {VALIDATION_NLL: [], RUL_RMSE: [], RETURN_VALUE: []}
+def best_runs(
+    runs: Sequence[RunView], values: Mapping[Path, Any], rank_by: Mapping[str, str]
+) -> tuple[str, list[tuple[float, RunView]]]:
+    """The title of the criterion of all judged runs, and the completed runs that have it, the lowest value first."""
+    found: dict[str, list[tuple[float, RunView]]] = {title: [] for title in [*rank_by.values(), RETURN_VALUE]}
     for run in {run.directory: run for run in runs if run.state is State.COMPLETED}.values():
-        for criterion, number in _criteria(run, values.get(run.directory)).items():
+        for criterion, number in _criteria(run, values.get(run.directory), rank_by).items():
             if isinstance(number, int | float) and not isinstance(number, bool) and number == number:
                 found[criterion].append((float(number), run))
-    criterion = next((name for name, ranked in found.items() if ranked), VALIDATION_NLL)
+    criterion = next((name for name, ranked in found.items() if ranked), RETURN_VALUE)
     return criterion, sorted(found[criterion], key=lambda each: each[0])
 
 
-def _criteria(run: RunView, value: Any) -> dict[str, Any]:
+def _criteria(run: RunView, value: Any, rank_by: Mapping[str, str]) -> dict[str, Any]:
     directory = RunDirectory(run.directory)
     try:
         metrics = directory.read_test_metrics() or {}
-        status = directory.read_status() or {}
     except ValueError:
-        # A damaged file has no number to compare; the run itself stands among the completed.
-        metrics, status = {}, {}
-    validation = metrics.get("validation")
-    return {
-        VALIDATION_NLL: validation.get("nll") if isinstance(validation, dict) else None,
-        RUL_RMSE: metrics.get("rul_rmse"),
-        RETURN_VALUE: status.get("return_value") if value is None else value,
-    }
+        metrics = {}  # a damaged file has no number to compare; the run itself stands among the completed
+    returned = directory.status_or_empty().get("return_value") if value is None else value
+    return {**{title: nested(metrics, key) for key, title in rank_by.items()}, RETURN_VALUE: returned}
 
 
 def _best_table(criterion: str, best: Sequence[tuple[float, RunView]], total: int) -> Table:

@@ -21,20 +21,24 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, read_json, write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
+from ddrsa.started import command_line
 from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.supervise.events import Outcome
 
 log = logging.getLogger(__name__)
 
-
-PACKAGES = ("ddrsa", "hydra-core", "omegaconf", "joblib", "optuna", "numpy", "torch")
+PACKAGES = ("ddrsa", "hydra-core", "omegaconf", "joblib", "optuna")
 
 
 class SweepRecord:
     """The two JSON files of the sweep in `directory`. A result that cannot be written now is written later."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, presentation: Presentation | None = None, packages: Sequence[str] = ()) -> None:
+        """packages: whose versions the manifest has, besides `PACKAGES`."""
         self.directory = directory
+        self.presentation = presentation or Presentation()
+        self.packages = packages
         self.search: dict[str, Any] | None = None  # what the manifest says of the search that plans the runs
         self._runs: dict[Path, PlannedRun] = {}
         self._results: dict[Path, dict[str, Any]] = {}
@@ -46,7 +50,7 @@ class SweepRecord:
     @cached_property
     def _code(self) -> dict[str, Any]:
         """The code that was started, as it was then; a search writes the manifest again for each run."""
-        return {"git": _git_state(), "versions": _versions()}
+        return {"git": _git_state(), "versions": _versions([*PACKAGES, *self.packages])}
 
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
@@ -57,11 +61,12 @@ class SweepRecord:
             self.directory / MANIFEST,
             {
                 "created_at": now(),
-                "command": sys.argv,
+                "command": command_line(),
                 "working_dir": str(Path.cwd()),
                 "hostname": socket.gethostname(),
                 "pid": os.getpid(),
                 **self._code,
+                **self.presentation.as_entry(),
                 **({} if self.search is None else {"search": self.search}),
                 "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
                 "earlier_runs": self._others(MANIFEST, "runs", "earlier_runs"),
@@ -178,9 +183,9 @@ def _git(directory: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: Sequence[str]) -> dict[str, str]:
     versions = {"python": platform.python_version()}
-    for package in PACKAGES:
+    for package in packages:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

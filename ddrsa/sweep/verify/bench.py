@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -31,7 +32,7 @@ hydra: {{sweep: {{dir: sweep, subdir: "x${{x}}"}}}}
 
 
 class CheckFailed(Exception):  # noqa: N818 - it is a finding
-    """What is promised does not hold here; the message says what was seen."""
+    """A promise does not hold here; the message says what was seen."""
 
 
 def require(holds: bool, seen: str) -> None:
@@ -120,6 +121,15 @@ class Launches:
         """The events of this kind that the runs have reported, in their order."""
         return [event for event in self.lines("events.txt") if event["event"] == kind]
 
+    def steps(self, name: str) -> list[int]:
+        """The steps of a run, in their order. One that was reported, but not saved before a kill, counts once."""
+        events = [event for event in self.events("step") if event["directory"] == name]
+        again = [
+            (event["step"], event["pid"] != after["pid"]) == (after["step"], True)
+            for event, after in itertools.pairwise(events)
+        ]
+        return [event["step"] for event, repeated in zip(events, [*again, False], strict=False) if not repeated]
+
     def is_logged(self, text: str) -> bool:
         """Whether sweep.log has this text."""
         log = self.directory / "sweep" / "sweep.log"
@@ -148,7 +158,7 @@ class Bench(Launches):
         self.plan({})
 
     def plan(self, do: Mapping[int, str], gpus: Any = None) -> None:
-        """What the run of each x shall do, as `verify.task` has it; the others end at once."""
+        """Set what the run of each x shall do, as `verify.task` has it; the others end at once."""
         (self.directory / "do.json").write_text(json.dumps({"do": do, "gpus": gpus, "steps": STEPS}))
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:

@@ -47,7 +47,7 @@ def isolation(bench: Bench) -> str:
 
 
 def retries(bench: Bench) -> str:
-    """What fails once is tried again, and what fails for good only so often."""
+    """A run that fails once is tried again, and one that always fails only so often."""
     bench.plan({0: "raise once", 1: "kill once", 2: "raise"})
     bench.run("x=0,1,2", "hydra.launcher.n_jobs=2", "hydra.launcher.retries=1", exit_code=1)
     expected = ["completed", "completed", "failed"]
@@ -115,13 +115,12 @@ def resume(bench: Bench) -> str:
     until(lambda: len(bench.events("step")) >= STEPS // 4, "no run got half-way")
     process.kill()
     bench.require_no_processes()
-    done = len(bench.events("step"))
+    done = len(bench.steps("x1"))
     require(done < STEPS, "the run went on without its launcher")
     bench.run("x=0,1,2", "hydra.launcher.n_jobs=1")
     starts = [event["x"] for event in bench.events("begins")]
     require(starts == [0, 1, 1, 2], f"the runs that started were x={starts} instead of 0, 1, 1, 2")
-    steps = [event["step"] for event in bench.events("step")]
-    require(steps == list(range(1, STEPS + 1)), "a step was done twice, or left out")
+    require(bench.steps("x1") == list(range(1, STEPS + 1)), "a step was done twice, or left out")
     return f"killed after step {done} of {STEPS}; the second command did the others"
 
 

@@ -64,10 +64,11 @@ def steps(x: object, directory: Path, count: int, seconds: float = 0.05) -> Iter
     while done < count:
         time.sleep(seconds)
         done += 1
+        # First reported, then saved: a kill between the two has the step reported again, which `Launches.steps` knows.
+        say("step", x, directory=directory.name, step=done)
         temporary = directory / "checkpoint.tmp"
         temporary.write_text(str(done))
         temporary.replace(checkpoint)
-        say("step", x, directory=directory.name, step=done)
         yield done
 
 

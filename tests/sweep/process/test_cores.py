@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from supervised import ROOT
 
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 
@@ -61,7 +62,7 @@ def test_n_jobs_0_is_refused():
 
 
 def hydra_config(overrides):
-    with initialize(version_base=None, config_path=None):
+    with initialize(**VERSION_BASE, config_path=None):
         HydraConfig.instance().set_config(compose(overrides=overrides, return_hydra_config=True))
         return HydraConfig.get()
 

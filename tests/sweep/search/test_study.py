@@ -161,12 +161,14 @@ print(trial.number, flush=True); sys.stdin.read()
 METRICS = {"rul_mae": 1, "epochs_run": 9, "validation": {"rul_mae": 2.0, "nll": 3.0}, "oti": [1]}
 
 
-def test_metrics_are_those_of_the_validation_units():
-    assert metric_value(METRICS, "rul_mae") == 2.0
+def test_a_metric_is_that_of_the_preferred_group():
+    assert metric_value(METRICS, "rul_mae") == 1
+    assert metric_value(METRICS, "rul_mae", "validation") == 2.0
+    assert metric_value(METRICS, "rul_mae", "elsewhere") == 1
     assert metric_value(METRICS, "validation.rul_mae") == 2.0
-    assert metric_value(METRICS, "epochs_run") == 9
+    assert metric_value(METRICS, "epochs_run", "validation") == 9
     with pytest.raises(ValueError, match="mae is no metric of the run; there are epochs_run, nll, rul_mae"):
-        metric_value(METRICS, "mae")
+        metric_value(METRICS, "mae", "validation")
 
 
 @pytest.mark.parametrize(

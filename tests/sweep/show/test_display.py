@@ -29,7 +29,7 @@ size: 1
 only: null
 hydra:
   sweeper: {only: "${only}"}
-  launcher: {n_jobs: 2, not_identity: [only]}
+  launcher: {n_jobs: 2, not_identity: [only], columns: {validation_loss: val. loss, best_validation_loss: best}}
   sweep: {dir: sweep, subdir: "size_${size}"}
 """
 
@@ -38,9 +38,10 @@ import time
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from ddrsa.cli import run_cli
+from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.rundir.directory import RunDirectory
 
-@hydra.main(version_base="1.3", config_path=".", config_name="config")
+@hydra.main(config_path=".", config_name="config", **VERSION_BASE)
 def main(config):
     run = RunDirectory(HydraConfig.get().runtime.output_dir)
     print("a line of the task")

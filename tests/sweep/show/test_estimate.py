@@ -8,8 +8,9 @@ import pytest
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.estimate import Durations, durations_of, remaining_seconds, shown_duration
-from ddrsa.sweep.show.run_view import RunView, kind_of
+from ddrsa.sweep.show.run_view import RunView
 
 
 def waiting(number: int, kind: str = "lstm") -> list[RunView]:
@@ -61,6 +62,7 @@ def test_the_runs_that_ended_by_their_kind() -> None:
 
 
 def test_durations_are_read_from_the_files(tmp_path: Path) -> None:
+    shown = Presentation(kind_keys=["model"])
     statuses = {
         "plain": (State.COMPLETED, None),
         "resumed": (State.COMPLETED, 500.0),  # its last attempt was shorter than all its training
@@ -74,11 +76,11 @@ def test_durations_are_read_from_the_files(tmp_path: Path) -> None:
         write_json(run.status, {"state": state, **times})
         if training is not None:
             write_json(run.test_metrics, {"training_time_seconds": training})
-        runs.append(RunView(name, run.path, kind_of({"model": name}), state=state))
+        runs.append(RunView(name, run.path, shown.kind_of({"model": name}), state=state))
     durations = durations_of(runs)
     assert durations.count == 2
-    assert durations.expected(kind_of({"model": "plain"})) == 100
-    assert durations.expected(kind_of({"model": "resumed"})) == 500
+    assert durations.expected(shown.kind_of({"model": "plain"})) == 100
+    assert durations.expected(shown.kind_of({"model": "resumed"})) == 500
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.show.run_view import RunView
 from ddrsa.sweep.show.summary import best_runs, print_summary
 
+RANK_BY = {"validation.nll": "validation NLL", "rul_rmse": "RUL RMSE"}
+
 
 def view(root: Path, name: str, state: State = State.COMPLETED, metrics: Any = None, value: Any = None) -> RunView:
     run = RunDirectory(root / name)
@@ -23,25 +25,27 @@ def view(root: Path, name: str, state: State = State.COMPLETED, metrics: Any = N
     return RunView(name, run.path, state=state, reason=reason)
 
 
-def test_the_validation_loss_decides_before_the_test_error_and_the_value(tmp_path: Path) -> None:
+def test_the_first_metric_of_the_list_that_runs_have_decides(tmp_path: Path) -> None:
     runs = [
         view(tmp_path, "a", metrics={"rul_rmse": 1.0, "validation": {"nll": 3.0}}, value=0.0),
         view(tmp_path, "b", metrics={"rul_rmse": 2.0, "validation": {"nll": 2.0}}, value=9.0),
         view(tmp_path, "c", metrics={"rul_rmse": 0.0, "validation": {"nll": None}}),
         view(tmp_path, "d", State.FAILED, metrics={"validation": {"nll": 0.1}}),
     ]
-    criterion, best = best_runs(runs, {})
+    criterion, best = best_runs(runs, {}, RANK_BY)
     assert (criterion, [(number, run.name) for number, run in best]) == ("validation NLL", [(2.0, "b"), (3.0, "a")])
-    criterion, best = best_runs(runs[2:], {})
+    criterion, best = best_runs(runs[2:], {}, RANK_BY)
     assert (criterion, [run.name for _, run in best]) == ("RUL RMSE", ["c"])
+    criterion, best = best_runs(runs, {}, {})
+    assert (criterion, [run.name for _, run in best]) == ("value", ["a", "b"])
 
 
 def test_a_task_without_metrics_is_judged_by_its_value(tmp_path: Path) -> None:
     runs = [view(tmp_path, "a", value=2.0), view(tmp_path, "b"), view(tmp_path, "c", value="text")]
     values = {tmp_path / "b": 1}
-    criterion, best = best_runs(runs, values)
+    criterion, best = best_runs(runs, values, RANK_BY)
     assert (criterion, [(number, run.name) for number, run in best]) == ("value", [(1.0, "b"), (2.0, "a")])
-    assert best_runs([view(tmp_path, "e", value=True)], {})[1] == []
+    assert best_runs([view(tmp_path, "e", value=True)], {}, {})[1] == []
 
 
 def test_eighty_columns_but_for_the_paths(tmp_path: Path, monkeypatch: Any) -> None:

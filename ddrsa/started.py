@@ -1,0 +1,120 @@
+"""How a process or a sweep was started, spelled as one types it into a shell."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ddrsa.errors import UsageError
+from ddrsa.rundir.files import read_json
+from ddrsa.rundir.sweep_files import MANIFEST
+
+COMMAND = "ddrsa"
+"""The installed command. While it does `ddrsa train`, the first of `sys.argv` is "ddrsa train"."""
+
+_MODULES = {
+    "best": "ddrsa.sweep best",
+    "describe": "ddrsa.data.describe",
+    "download": "ddrsa.data.download",
+    "predict": "ddrsa.predict",
+    "simulate": "ddrsa.data.simulate",
+    "sweep": "ddrsa.sweep",
+    "visualize": "ddrsa.visualize",
+}
+
+# Hydra's options that say where the config is.
+_CONFIG_OPTIONS = {"--config-path": "-cp", "--config-name": "-cn", "--config-dir": "-cd"}
+
+
+def by_command() -> bool:
+    """Whether this process was started by the installed command."""
+    return sys.argv[0].partition(" ")[0] == COMMAND
+
+
+def subcommand(name: str) -> str:
+    """`ddrsa NAME` in a process that was started so, otherwise `python -m` with its module."""
+    return f"{COMMAND} {name}" if by_command() else f"python -m {_MODULES[name]}"
+
+
+def command_line() -> list[str]:
+    """That of this process, as the manifest of a sweep keeps it: ["ddrsa", "train", ...] or ["train.py", ...]."""
+    return [*sys.argv[0].split(" "), *sys.argv[1:]] if by_command() else list(sys.argv)
+
+
+def typed(command: Sequence[str]) -> list[str]:
+    """The words of a shell command for what `command_line` gave."""
+    return list(command) if command[0] == COMMAND else ["python", *command]
+
+
+def train_program() -> list[str]:
+    """The words that start the project's training, in the way that this process was started."""
+    return [COMMAND, "train"] if by_command() else ["python", "train.py"]
+
+
+def config_options(arguments: Sequence[str]) -> dict[str, str]:
+    """Hydra's options among `arguments` that say where the config is, by their long names."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for long, short in {**_CONFIG_OPTIONS, "--cfg": "-c"}.items():
+        parser.add_argument(long, short, dest=long)
+    known = vars(parser.parse_known_args(list(arguments))[0])
+    return {option: known[option] for option in _CONFIG_OPTIONS if known[option] is not None}
+
+
+def absolute_config_path() -> None:
+    """Let a relative `--config-path` of this process be one of the working directory, as `--config-dir` is."""
+    for place, argument in enumerate(sys.argv):
+        option, equals, value = argument.partition("=")
+        if option not in ("--config-path", "-cp"):
+            continue
+        if equals:
+            sys.argv[place] = f"{option}={_absolute(value)}"
+        elif place + 1 < len(sys.argv):
+            sys.argv[place + 1] = _absolute(sys.argv[place + 1])
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path else str(Path(path).absolute())
+
+
+def sweep_options(sweep_dir: Path) -> dict[str, str]:
+    """The `config_options` that the sweep in `sweep_dir` was started with; none where no manifest tells of them.
+
+    A relative `--config-dir` fits the working directory of this process. Raises UsageError where the manifest cannot
+    be read.
+    """
+    manifest = _manifest(sweep_dir)
+    options = config_options(_command(manifest)[1:])
+    started_in = manifest.get("working_dir")
+    if started_in and "--config-dir" in options and Path(started_in) != Path.cwd():
+        options["--config-dir"] = os.path.join(started_in, options["--config-dir"])  # noqa: PTH118
+    return options
+
+
+def sweep_program(sweep_dir: Path) -> list[str]:
+    """The words that start the program of the sweep in `sweep_dir`, without options: ["python", "train.py"].
+
+    Where no manifest tells, it is the project's own, started as this process was.
+    """
+    command = _command(_manifest(sweep_dir))
+    return typed(command[: 2 if command[0] == COMMAND else 1]) if command else train_program()
+
+
+def sweep_starter(sweep_dir: Path) -> list[str]:
+    """`sweep_program` with `sweep_options`: what stands before the overrides of a run like those of the sweep."""
+    options = sweep_options(sweep_dir)
+    return [*sweep_program(sweep_dir), *(word for option in options.items() for word in option)]
+
+
+def _manifest(sweep_dir: Path) -> dict[str, Any]:
+    try:
+        return read_json(sweep_dir / MANIFEST) or {}
+    except (ValueError, OSError) as error:
+        raise UsageError(str(error)) from error
+
+
+def _command(manifest: dict[str, Any]) -> list[str]:
+    return list(map(str, manifest.get("command") or []))
