@@ -27,8 +27,9 @@ from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.attempt import Context, pickle_context
+from ddrsa.sweep.process.attempt_server import AttemptServer
 from ddrsa.sweep.process.cores import job_count
-from ddrsa.sweep.process.fork_client import AttemptServer, ProcessServer
+from ddrsa.sweep.process.fork_client import ProcessServer
 from ddrsa.sweep.show.progress import TerminalProgress
 from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
 from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
@@ -46,7 +47,7 @@ MEMORY_OF_A_RUN = 400 * 2**20
 class SupervisedLauncher(Launcher):
     """Runs the jobs of a sweep in processes of their own, and loses none of them."""
 
-    supervisor_class = Supervisor
+    runs_here = True  # on this machine, whose cores and memory they share
 
     def __init__(
         self,
@@ -100,11 +101,18 @@ class SupervisedLauncher(Launcher):
 
         preload: modules that it imports besides the launcher's own.
         """
-        assert self.hydra_context is not None
         if self.server is None:
-            context = Context(self.hydra_context, self.task_function, Singleton.get_state())
-            self.server = ProcessServer(pickle_context(context), [*self.preload, *preload])
+            self.server = self.make_server([*self.preload, *preload])
         self.server.warm_up()
+
+    def make_server(self, preload: Sequence[str]) -> AttemptServer:
+        """The server that does the attempts. preload: modules that it imports once for all of them."""
+        return ProcessServer(self.pickled_context(), list(preload))
+
+    def pickled_context(self) -> bytes:
+        """What all runs share, for `restore_context`."""
+        assert self.hydra_context is not None
+        return pickle_context(Context(self.hydra_context, self.task_function, Singleton.get_state()))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Do the jobs; the results are in their order, and those that have completed before are among them.
@@ -122,20 +130,19 @@ class SupervisedLauncher(Launcher):
         """See `SessionLauncher`."""
         outcomes: dict[int, Outcome] = {}
         with self.session(len(runs)) as session:
-            session.plan(runs)
-            for run in runs:
-                session.submit(run)
+            session.submit(runs)
             for run, outcome in iter(session.wait, None):
                 outcomes[run.number] = outcome
-        ordered = [outcomes.get(run.number, session.not_started) for run in runs]
+        supervisor = session.supervisor
+        ordered = [outcomes.get(run.number, supervisor.not_started) for run in runs]
         returns = [RunReturn(run, outcome) for run, outcome in zip(runs, ordered, strict=True)]
-        if session.interrupted:
+        if supervisor.is_interrupted:
             raise SweepInterrupted(len(runs), sum(outcome.state is State.COMPLETED for outcome in ordered))
-        if session.failures_reached:
+        if supervisor.has_too_many_failures:
             done = [
                 result for result, outcome in zip(returns, ordered, strict=True) if outcome.state is not State.PENDING
             ]
-            raise SweepFailed(failed_runs(done), len(runs), stopped=session.stopping)
+            raise SweepFailed(failed_runs(done), len(runs), stopped=supervisor.stopping)
         return returns
 
     @contextmanager
@@ -158,15 +165,15 @@ class SupervisedLauncher(Launcher):
         self.record.search = None if search is None else search.manifest
         n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
-            if self.supervisor_class is Supervisor:  # and not one of runs on other machines
+            if self.runs_here:
                 _warn_of_too_many(n_jobs)
             log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
             observers = Observers(self.observers)
             with received_signals() as signals:
-                supervisor = self.supervisor_class(
+                supervisor = Supervisor(
                     self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options
                 )
-                session = SweepSession(supervisor, self.record, observers, search)
+                session = SweepSession(supervisor, self.record, observers, most_runs, search)
                 try:
                     yield session
                 except BaseException:

@@ -12,6 +12,8 @@ import pytest
 from hydra import version
 from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
 from hydra.test_utils.launcher_common_tests import BatchedSweeperTestSuite, IntegrationTestSuite, LauncherTestSuite
 from hydra.test_utils.test_utils import integration_test
 from omegaconf import DictConfig
@@ -31,7 +33,8 @@ def _unversioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_are_discovered() -> None:
-    found = {plugin.__name__ for plugin in Plugins.instance().discover() if "ddrsa" in plugin.__module__}
+    plugins = [*Plugins.instance().discover(Launcher), *Plugins.instance().discover(Sweeper)]
+    found = {plugin.__name__ for plugin in plugins if "ddrsa" in plugin.__module__}
     assert found == {"SupervisedLauncher", "RayLauncher", "SlurmLauncher", "CheckedSweeper", "OptunaSweeper"}
 
 

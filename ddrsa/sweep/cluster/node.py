@@ -10,15 +10,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exit
 from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import AVOID_VARIABLE, GIVEN_VARIABLE, WHOLE_VARIABLE
 from ddrsa.sweep.process.attempt import Job, Report, say_in_log
+from ddrsa.sweep.process.attempt_server import Ended
 from ddrsa.sweep.process.cores import CORES_VARIABLE
-from ddrsa.sweep.process.fork_client import Ended, ProcessServer
+from ddrsa.sweep.process.fork_client import ProcessServer
 
 log = logging.getLogger(__name__)
 
@@ -50,24 +50,23 @@ def perform(shared: Shared, job: Job, name: str, environ: Mapping[str, str]) -> 
     """
     run = RunDirectory(job.directory)
     run.path.mkdir(parents=True, exist_ok=True)
-    claim = Claim.take(run.path, job=name)
-    if claim is None:
+    server = _server(shared)
+    if not server.claim(run.path, job=name):
         return Report(State.RUNNING, elsewhere=True)
     try:
         status = run.status_or_empty(warn=True)
         if (status.get("state"), status.get("run_id")) == (State.COMPLETED, job.identity):
             return Report(State.COMPLETED, value=status.get("return_value"))
         job = replace(job, environ={**job.environ, **environ}, notes={**job.notes, "job": name})
-        return _attempt(shared, job, claim)
+        return _attempt(server, job)
     finally:
-        claim.release()
+        server.release(run.path)
 
 
-def _attempt(shared: Shared, job: Job, claim: Claim) -> Report:
+def _attempt(server: ProcessServer, job: Job) -> Report:
     run = RunDirectory(job.directory)
-    server = _server(shared)
     memory_kills = kernel_memory_kills()
-    number = server.start(job, claim)
+    number = server.start(job)
     try:
         ended = _wait(server)
     except BaseException as error:
@@ -75,8 +74,6 @@ def _attempt(shared: Shared, job: Job, claim: Claim) -> Report:
         _end(server, number)
         _record(run, job, State.INTERRUPTED, reason)
         raise
-    if claim.is_lost():
-        return Report(State.RUNNING, elsewhere=True)
     if ended.report is not None:
         return ended.report
     state = State.KILLED if ended.exit_code < 0 else State.FAILED

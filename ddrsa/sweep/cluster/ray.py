@@ -18,7 +18,7 @@ from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
 from ddrsa.sweep.gpu.lease import WHOLE_VARIABLE
 from ddrsa.sweep.process.attempt import Job, Report
-from ddrsa.sweep.process.fork_client import Ended
+from ddrsa.sweep.process.attempt_server import Ended
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class RayLauncher(RemoteLauncher):
         """See `RemoteLauncher`."""
         import_ray()
 
-    def make_server(self, shared: Shared) -> RayServer:
+    def connect(self, shared: Shared) -> RayServer:
         """Connect to the cluster. Raises ConfigError where that cannot be done."""
         ray = import_ray()
         if not ray.is_initialized():

@@ -1,4 +1,4 @@
-"""Runs on machines that a scheduler chooses: the supervisor's and the launcher's side of `ddrsa.sweep.cluster.node`."""
+"""Runs on machines that a scheduler chooses: the launcher's side of `ddrsa.sweep.cluster.node`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,21 @@ import sys
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from hydra.core.singleton import Singleton
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from ddrsa.rundir.claims import Claim, release_dead
+from ddrsa.rundir.claims import release_dead
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State, is_lost
 from ddrsa.sweep.cluster.node import Shared, node_environment
 from ddrsa.sweep.launcher import SupervisedLauncher
-from ddrsa.sweep.process.attempt import Context, Job, Report, pickle_context
-from ddrsa.sweep.process.fork_client import Ended
-from ddrsa.sweep.supervise.run_state import SupervisedRun
-from ddrsa.sweep.supervise.supervisor import Supervisor
+from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt_server import Ended
 
 # How often to look which jobs of the queue have begun: of each a file is read, from a network disk.
 LOOK_AT_QUEUE_SECONDS = 2.0
@@ -42,6 +40,8 @@ class Submitted:
 
 class RemoteServer(ABC):
     """An `AttemptServer` that hands the attempts to a scheduler. The run's machine claims the run, when it begins."""
+
+    look_seconds = 5.0  # a job that only finds the run taken costs the scheduler something
 
     def __init__(self, launcher: str, shared: Shared, environment: Sequence[str]) -> None:
         """launcher: its name. environment: names of variables that the runs shall have from this process."""
@@ -72,11 +72,15 @@ class RemoteServer(ABC):
     def warm_up(self) -> None:  # noqa: B027 - there is nothing to prepare
         """See `AttemptServer`."""
 
-    def pid(self, number: int) -> None:  # noqa: ARG002
-        """See `AttemptServer`: its process is on another machine."""
-        return
+    def claim(self, directory: Path) -> bool:
+        """See `AttemptServer`: False where its status says that another process has it."""
+        status = RunDirectory(directory).status_or_empty()
+        return status.get("state") != State.RUNNING or is_lost(directory, status)
 
-    def start(self, job: Job, claim: Claim | None) -> int:  # noqa: ARG002 - where the run is, it is claimed
+    def release(self, directory: Path) -> None:  # noqa: B027 - as above
+        """See `AttemptServer`: its machine lets it go."""
+
+    def start(self, job: Job) -> int:
         """See `AttemptServer`."""
         self._last_number += 1
         number = self._last_number
@@ -86,23 +90,22 @@ class RemoteServer(ABC):
         self.submit(self._queued[number])
         return number
 
-    def is_queued(self, number: int) -> bool:
-        """Whether the attempt has not begun, as far as is known."""
-        return number in self._queued
+    def queued(self, *, at_once: bool = False) -> Collection[int]:
+        """See `AttemptServer`; what has begun is known a little later, unless `at_once`."""
+        if at_once or time.monotonic() >= self._next_look:
+            for number in [number for number, submitted in self._queued.items() if self._has_begun(submitted)]:
+                del self._queued[number]
+            self._next_look = time.monotonic() + LOOK_AT_QUEUE_SECONDS
+        return self._queued.keys()
 
-    def begun(self, *, at_once: bool = False) -> list[int]:
-        """The attempts that have begun since the last call; unless `at_once`, some are told a little later."""
-        if time.monotonic() < self._next_look and not at_once:
-            return []
-        begun = [number for number, submitted in self._queued.items() if self._has_begun(submitted)]
-        for number in begun:
-            del self._queued[number]
-        self._next_look = time.monotonic() + LOOK_AT_QUEUE_SECONDS
-        return begun
+    def waiting(self) -> Collection[int]:
+        """The attempts in the scheduler's queue."""
+        return self._queued.keys()
 
-    def owns(self, job_name: Any) -> bool:
-        """Whether the `job` of a status.json is an attempt of this server."""
-        return str(job_name).startswith(self._identity)
+    def wrote(self, status: dict[str, Any]) -> bool:
+        """See `AttemptServer`: its machine sees the end of an attempt only, and not why this process wanted it."""
+        ended = status.get("state") in (State.KILLED, State.INTERRUPTED)
+        return ended and str(status.get("job")).startswith(self._identity)
 
     def _ended(self, submitted: Submitted, report: Report) -> Ended:
         self._queued.pop(submitted.number, None)
@@ -114,65 +117,10 @@ class RemoteServer(ABC):
         return RunDirectory(submitted.job.directory).status_or_empty().get("job") == submitted.name
 
 
-class RemoteSupervisor(Supervisor):
-    """A supervisor of a `RemoteServer`'s attempts: they wait in a queue first, and claim their runs themselves."""
-
-    look_seconds = 5.0  # a job that only finds the run taken costs the scheduler something
-
-    server: RemoteServer
-    _withdraw = True  # the queued attempts, when no new run shall start
-
-    def _take(self, task: SupervisedRun) -> bool:
-        if task.attempts > 0:
-            return True
-        if self._settled(task):
-            return False
-        run = RunDirectory(task.run.directory)
-        run.path.mkdir(parents=True, exist_ok=True)
-        status = run.status_or_empty()
-        if status.get("state") == State.RUNNING and not is_lost(run.path, status):
-            self._leave_alone(task)
-            return False
-        return True
-
-    def _say_started(self, task: SupervisedRun) -> None:
-        """Not yet: it waits in the queue."""
-
-    def _step(self) -> None:
-        super()._step()
-        withdraw, self._withdraw = self._withdraw and bool(self.stopping), not self.stopping
-        for number in self.server.begun(at_once=withdraw):
-            active = self._active.get(number)
-            if active is not None:
-                active.began = time.monotonic()
-                super()._say_started(active.task)
-        if withdraw:
-            for number, active in self._active.items():
-                if self.server.is_queued(number):
-                    self._end(number, active, State.INTERRUPTED, str(self.stopping))
-
-    def _waiting(self) -> list[int]:
-        return [number for number in self._active if self.server.is_queued(number)]
-
-    def _attempt_ended(self, ended: Ended) -> None:
-        if ended.report is not None and ended.report.elsewhere:
-            task = self._active.pop(ended.number).task
-            task.attempts -= 1
-            self._leave_alone(task)
-            return
-        super()._attempt_ended(ended)
-
-    def _is_ours_to_write(self, status: dict[str, Any]) -> bool:
-        # Its machine may have seen the end of the attempt only, and not why this process wanted it.
-        ended = status.get("state") in (State.KILLED, State.INTERRUPTED)
-        by_its_machine = ended and self.server.owns(status.get("job"))
-        return by_its_machine or super()._is_ours_to_write(status)
-
-
 class RemoteLauncher(SupervisedLauncher):
     """A launcher whose runs are done on other machines, which share the sweep directory and the code with this one."""
 
-    supervisor_class = RemoteSupervisor
+    runs_here = False
 
     def __init__(self, environment: Iterable[str] = (), **options: Any) -> None:
         """environment: as `RemoteServer`; the others are the supervised launcher's."""
@@ -184,20 +132,16 @@ class RemoteLauncher(SupervisedLauncher):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.check_installed()
 
-    def warm_up(self, preload: Sequence[str] = ()) -> None:
-        """Reach the scheduler."""
-        assert self.hydra_context is not None
-        if self.server is None:
-            context = Context(self.hydra_context, self.task_function, Singleton.get_state())
-            # The first entry, the script's folder, may be relative to the working directory.
-            path = tuple(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - as the import system does
-            shared = Shared(pickle_context(context), (*self.preload, *preload), tuple(sys.argv), path)
-            self.server = self.make_server(shared)
+    def make_server(self, preload: Sequence[str]) -> RemoteServer:
+        """See `SupervisedLauncher`."""
+        # The first entry, the script's folder, may be relative to the working directory.
+        path = tuple(os.path.abspath(entry) for entry in sys.path)  # noqa: PTH100 - as the import system does
+        return self.connect(Shared(self.pickled_context(), tuple(preload), tuple(sys.argv), path))
 
     @abstractmethod
     def check_installed(self) -> None:
         """Raises ConfigError where what it needs is not installed."""
 
     @abstractmethod
-    def make_server(self, shared: Shared) -> RemoteServer:
-        """The server of this launcher. Raises ConfigError where the scheduler cannot be used."""
+    def connect(self, shared: Shared) -> RemoteServer:
+        """Reach the scheduler. Raises ConfigError where the scheduler cannot be used."""

@@ -21,7 +21,7 @@ from ddrsa.sweep.cluster.compat_submitit import outcome_and_result
 from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
 from ddrsa.sweep.process.attempt import Job, Report
-from ddrsa.sweep.process.fork_client import Ended
+from ddrsa.sweep.process.attempt_server import Ended
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class SlurmLauncher(RemoteLauncher):
         """See `RemoteLauncher`."""
         import_submitit()
 
-    def make_server(self, shared: Shared) -> SlurmServer:
+    def connect(self, shared: Shared) -> SlurmServer:
         """Raises ConfigError where Slurm cannot be used, or a setting is not known."""
         submitit = import_submitit()
         settings = {"slurm_array_parallelism": self.max_jobs, **self.settings}

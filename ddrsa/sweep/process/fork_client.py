@@ -15,15 +15,20 @@ import subprocess
 import sys
 import tempfile
 import weakref
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
 
 import cloudpickle
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.claims import Claim
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.states import State, is_alive
+from ddrsa.sweep.gpu.lease import processes_that_wait
 from ddrsa.sweep.process import fork_server, spawn_server
 from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt_server import Ended
 from ddrsa.sweep.process.channel import Channel
 from ddrsa.sweep.process.server import SECONDS_TO_START, python_that_calls
 from ddrsa.sweep.process.tree import kernel_binds_children, signal_tree
@@ -38,47 +43,15 @@ def is_portable() -> bool:
     return not kernel_binds_children() or os.environ.get(PORTABLE_VARIABLE, "0") not in ("", "0")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """An attempt's process has ended, and its process group with it.
-
-    exit_code: negative, the signal that killed it. report: None where the process could not give one.
-    peak_memory: in bytes, of the process alone; 0 where it is not known.
-    """
-
-    number: int
-    exit_code: int
-    report: Report | None
-    peak_memory: int
-
-
-class AttemptServer(Protocol):
-    """Does the attempts that a supervisor starts, on this machine or on others."""
-
-    def warm_up(self) -> None:
-        """Prepare for the first `start`."""
-
-    def start(self, job: Job, claim: Claim | None) -> int:
-        """Start an attempt; returns its number. claim: on its run, where the supervisor has it already."""
-
-    def pid(self, number: int) -> int | None:
-        """The process id of an attempt under way on this machine."""
-
-    def kill(self, number: int, signal_number: signal.Signals) -> None:
-        """Send a signal to an attempt and all its descendants."""
-
-    def events(self, timeout: float) -> list[Ended]:
-        """The attempts that have ended; waits for one, at most `timeout` seconds."""
-
-    def close(self) -> None:
-        """End all attempts."""
-
-
 class ProcessServer:
     """The fork server of this process, and the attempts that it has under way. Ends with `close`, or with this process.
 
     Should the server be killed, its attempts end as killed, and the next `start` starts another server.
+
+    It has the methods of `AttemptServer`.
     """
+
+    look_seconds = 1.0
 
     def __init__(self, context: bytes, preload: list[str]) -> None:
         """context: of `pickle_context`. preload: names of the modules that are imported once, before the first fork."""
@@ -89,6 +62,8 @@ class ProcessServer:
         self._last_number = 0
         self._files: dict[int, int] = {}  # number of an attempt -> descriptor of its file
         self._pids: dict[int, int] = {}
+        self._directories: dict[int, Path] = {}
+        self._claims: dict[Path, Claim] = {}
 
     def warm_up(self) -> None:
         """Start the server, if there is none; it imports while this process goes on."""
@@ -108,24 +83,35 @@ class ProcessServer:
         self._finalizer = weakref.finalize(self, _close, self._control, process, setup)
         self._send(setup, do="setup")
 
-    def start(self, job: Job, claim: Claim | None) -> int:
-        """Start a process for `job`; it holds `claim` too. Returns the number of the attempt.
+    def claim(self, directory: Path, job: str = "") -> bool:
+        """See `AttemptServer`. job: as `Claim.take`."""
+        claim = Claim.take(directory, job=job)
+        if claim is None:
+            return False
+        status = RunDirectory(directory).status_or_empty()
+        if status.get("state") == State.RUNNING and is_alive(status):  # under Hydra's own launcher, without a claim
+            claim.release()
+            return False
+        self._claims[directory] = claim
+        return True
+
+    def release(self, directory: Path) -> None:
+        """See `AttemptServer`."""
+        self._claims.pop(directory).release()
+
+    def start(self, job: Job) -> int:
+        """Start a process for `job`; it holds the claim too. Returns the number of the attempt.
 
         Raises ConfigError where the server cannot import what it has to.
         """
-        if claim is None:
-            raise ValueError(f"{job.directory} is not claimed")
         self.warm_up()
         self._wait_until_ready()
         self._last_number += 1
         number = self._last_number
         self._files[number] = self._file_with(cloudpickle.dumps(job))
-        self._send(self._files[number], claim.descriptor, do="start", number=number)
+        self._directories[number] = job.directory
+        self._send(self._files[number], self._claims[job.directory].descriptor, do="start", number=number)
         return number
-
-    def pid(self, number: int) -> int | None:
-        """The process id of an attempt under way; None while it is not known yet."""
-        return self._pids.get(number)
 
     def kill(self, number: int, signal_number: signal.Signals) -> None:
         """Send a signal to an attempt and all its descendants."""
@@ -147,8 +133,30 @@ class ProcessServer:
                 ended.append(self._ended(message["number"], message["exit_code"], message["peak_memory"]))
         return ended
 
+    def queued(self, *, at_once: bool = False) -> Collection[int]:  # noqa: ARG002
+        """See `AttemptServer`: an attempt begins with `start`."""
+        return ()
+
+    def waiting(self) -> Collection[int]:
+        """The attempts that have no GPU yet."""
+        try:
+            waiting = processes_that_wait()
+        except (ConfigError, OSError) as error:  # nobody can lease there, so nobody waits
+            log.debug("who waits for a GPU cannot be known: %s", error)
+            return ()
+        return [number for number, pid in self._pids.items() if pid in waiting]
+
+    def wrote(self, status: dict[str, Any]) -> bool:  # noqa: ARG002
+        """See `AttemptServer`: where an attempt is ended here, it is known why."""
+        return False
+
     def close(self) -> None:
-        """End the server and all attempts."""
+        """End the server and all attempts, and let their runs go."""
+        self._stop()
+        for directory in list(self._claims):
+            self.release(directory)
+
+    def _stop(self) -> None:
         if self._control is not None:
             self._control = None
             self._finalizer()
@@ -197,17 +205,20 @@ class ProcessServer:
         for pid in self._pids.values():
             signal_tree(pid, signal.SIGKILL)  # what has not ended with the server: the runs' children
         ended = [self._ended(number, -signal.SIGKILL, 0) for number in list(self._files)]
-        self.close()
+        self._stop()
         return ended
 
     def _ended(self, number: int, exit_code: int, peak_memory: int) -> Ended:
         self._pids.pop(number, None)
+        claim = self._claims[self._directories.pop(number)]
         with os.fdopen(self._files.pop(number), "rb") as file:
             file.seek(0)
             try:
                 content = cloudpickle.load(file)
             except (EOFError, pickle.UnpicklingError):  # it was killed as it wrote its report
                 content = None
+        if claim.is_lost():
+            content = Report(State.RUNNING, elsewhere=True)
         return Ended(number, exit_code, content if isinstance(content, Report) else None, peak_memory)
 
 

@@ -29,9 +29,7 @@ def search_asynchronously(
     if left == 0:
         summary.print(open_display().console)
         return None
-    notes = SearchNotes(
-        {"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, left, summary.print
-    )
+    notes = SearchNotes({"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, summary.print)
     # `optuna`, so that a run that reports its epochs does not have to import it.
     with launcher.session(left, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
         under_way: dict[Path, list[Trial]] = {}
@@ -45,14 +43,15 @@ def search_asynchronously(
             for trial in under_way.pop(run.directory):
                 runs.tell(trial, run, outcome)
             _stop_after_failures(runs, session)
-    if session.interrupted:
+    if session.supervisor.is_interrupted:
         raise SweepInterrupted(trials.n_trials, runs.done)
-    return session.stopping
+    return session.supervisor.stopping
 
 
 def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Trial]]) -> None:
     """Ask for trials until all slots are taken."""
-    while len(under_way) < session.n_jobs and not session.stopping:
+    supervisor = session.supervisor
+    while len(under_way) < supervisor.n_jobs and not supervisor.stopping:
         trial = runs.trials.ask()
         if trial is None:
             # Another process at this study may have died meanwhile.
@@ -67,11 +66,9 @@ def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Tri
             under_way[run.directory].append(trial)
         else:
             under_way[run.directory] = [trial]
-            session.plan([run])
-            session.submit(run)
-            session.start()
+            session.submit([run])
 
 
 def _stop_after_failures(runs: TrialRuns, session: SweepSession) -> None:
     if (reason := runs.too_many_failures()) is not None:
-        session.stop(reason)
+        session.supervisor.stop(reason)

@@ -1,45 +1,42 @@
-"""What a supervisor remembers of a run, and writes to its status.json where the run's own process could not."""
+"""A run's supervisor-side state, and the final status of an attempt that died without writing its own."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, write_json
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import say_in_log
+from ddrsa.sweep.process.attempt_server import AttemptServer
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class SupervisedRun:
-    """A run, with what its attempts have come to so far."""
+    """A run, with the results of its attempts so far."""
 
     run: PlannedRun
     attempts: int = 0
-    began: float = 0.0
-    claim: Claim | None = None
+    is_claimed: bool = False  # by the server, for this supervisor
     is_elsewhere: bool = False  # another process works on it, and that has been logged
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
-    waited: float = 0.0  # seconds for a GPU, which do not count for the timeout
-    timeout: float | None = None  # seconds
 
 
 @dataclass
 class AttemptUnderWay:
-    """An attempt under way."""
+    """An attempt under way. has_begun: false while it is in the queue of a scheduler."""
 
-    task: SupervisedRun
+    supervised: SupervisedRun
     began: float
     memory_kills: int
+    has_begun: bool = False
     state: State | None = None  # the final state, once this process has decided to end the attempt
     reason: str | None = None
     kill_at: float | None = None
@@ -48,9 +45,9 @@ class AttemptUnderWay:
 class UnwrittenStates:
     """The states of runs whose processes did not write them; on a full disk they wait until there is room again."""
 
-    def __init__(self, is_ours_to_write: Callable[[dict[str, Any]], bool]) -> None:
-        """is_ours_to_write: told of the status.json that is there."""
-        self._is_ours_to_write = is_ours_to_write
+    def __init__(self, server: AttemptServer) -> None:
+        """server: of the attempts; it knows what they may have written."""
+        self._server = server
         self._waiting: dict[Path, tuple[PlannedRun, State, str | None]] = {}
 
     def add(self, run: PlannedRun, state: State, reason: str | None) -> None:
@@ -59,11 +56,11 @@ class UnwrittenStates:
         self.write()
 
     def write(self) -> None:
-        """Write what is to be written to status.json and the log."""
+        """Write to status.json and the log; but not where the attempt has written its end itself."""
         for directory, (run, state, reason) in list(self._waiting.items()):
             status = read_status(run)
             try:
-                if self._is_ours_to_write(status):
+                if status.get("state") in (None, State.RUNNING) or self._server.wrote(status):
                     write_json(
                         RunDirectory(directory).status,
                         {**status, "run_id": run.identity, "state": state, "error": reason, "ended_at": now()},

@@ -11,7 +11,6 @@ from typing import Any, Protocol, runtime_checkable
 from hydra.core.utils import JobReturn
 from rich.console import Console
 
-from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.supervise.events import Observers, Outcome, SweepOutcome
 from ddrsa.sweep.supervise.record import SweepRecord
@@ -22,12 +21,11 @@ from ddrsa.sweep.supervise.supervisor import Supervisor
 class SearchNotes:
     """What a session has to know of the search whose trials are its runs.
 
-    manifest: for experiment_manifest.json. expected: how many trials this session does, at most.
+    manifest: for experiment_manifest.json.
     print_best: prints the best trials, where the summary of a sweep has its best runs.
     """
 
     manifest: dict[str, Any]
-    expected: int
     print_best: Callable[[Console], None]
 
 
@@ -35,9 +33,14 @@ class SweepSession:
     """The runs of one call of the launcher: supervised, recorded and shown. Made by a `SessionLauncher`."""
 
     def __init__(
-        self, supervisor: Supervisor, record: SweepRecord, observers: Observers, search: SearchNotes | None
+        self,
+        supervisor: Supervisor,
+        record: SweepRecord,
+        observers: Observers,
+        most_runs: int,
+        search: SearchNotes | None,
     ) -> None:
-        self._supervisor = supervisor
+        self.supervisor = supervisor
         self._record = record
         self._observers = observers
         self._search = search
@@ -46,75 +49,38 @@ class SweepSession:
         self._outcomes: dict[int, Outcome] = {}
         if search is not None:
             observers.started([], supervisor.n_jobs)
-            observers.expected(search.expected)
+            observers.expected(most_runs)
 
-    def plan(self, runs: Sequence[PlannedRun]) -> None:
-        """Record the runs and show them, before they are submitted. Raises OSError: what is not recorded cannot start.
+    def submit(self, runs: Sequence[PlannedRun]) -> None:
+        """Record the runs, show and queue them, and start what there is room for.
 
-        In a search it is called for each run; otherwise once.
+        In a search it is called for each run; otherwise once. Raises OSError: what is not recorded cannot start.
         """
         self._record.plan(runs)
         self._runs.extend(runs)
         if self._search is None:
-            self._observers.started(runs, self._supervisor.n_jobs)
+            self._observers.started(runs, self.supervisor.n_jobs)
         else:
             for run in runs:
                 self._observers.added(run)
-
-    def submit(self, run: PlannedRun) -> None:
-        """Queue a run that is planned."""
-        self._supervisor.submit(run)
-
-    def start(self) -> None:
-        """Start what is queued, as far as there is room, before anything else is done; `wait` does so too."""
-        self._supervisor.start()
+        self.supervisor.submit(runs)
 
     def wait(self) -> tuple[PlannedRun, Outcome] | None:
         """The next run to end, and how; None when nothing more will end."""
         self._record.write()
-        ended = self._supervisor.wait()
+        ended = self.supervisor.wait()
         if ended is not None:
             run, outcome = ended
             self._outcomes[run.number] = outcome
             self._record.result(run, outcome)
         return ended
 
-    def stop(self, reason: str) -> None:
-        """Start no new run; those under way finish."""
-        self._supervisor.stop(reason)
-
-    @property
-    def n_jobs(self) -> int:
-        """The most runs at once."""
-        return self._supervisor.n_jobs
-
-    @property
-    def stopping(self) -> str | None:
-        """Why no new run starts, None where they do."""
-        return "the sweep was interrupted" if self.interrupted else self._supervisor.stopping
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether a signal has asked for the end of the sweep."""
-        return bool(self._supervisor.signals)
-
-    @property
-    def failures_reached(self) -> bool:
-        """Whether as many runs have failed as `max_failures` allows."""
-        most = self._supervisor.max_failures
-        return most is not None and self._supervisor.failures >= most
-
-    @property
-    def not_started(self) -> Outcome:
-        """Of a run that has not been started, and will not be."""
-        return Outcome(State.PENDING, self._supervisor.stopping)
-
     def end(self) -> None:
         """Show the summary; called when nothing more will be submitted."""
-        results = [(run, self._outcomes.get(run.number, self.not_started)) for run in self._runs]
+        results = [(run, self._outcomes.get(run.number, self.supervisor.not_started)) for run in self._runs]
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
-        self._observers.ended(SweepOutcome(directory, results, self.interrupted, seconds, print_best))
+        self._observers.ended(SweepOutcome(directory, results, self.supervisor.is_interrupted, seconds, print_best))
 
 
 @runtime_checkable

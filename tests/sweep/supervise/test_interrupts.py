@@ -122,15 +122,17 @@ def test_two_launchers_share_a_sweep(sweeps: Sweeps) -> None:
 
 
 def test_a_run_that_another_process_works_on_is_left_alone(sweeps: Sweeps) -> None:
-    sweeps.do({0: "epochs"})
-    first = sweeps.start("x=0", "count=60")
-    until(lambda: sweeps.epochs("x0"), "the run is under way")
-    exit_code, output = sweeps.run("x=0,1", "count=60")
-    assert exit_code == 0, output
-    assert "run 0 is being done by another process: left alone" in output
-    assert sweeps.finish(first)[0] == 0
+    sweeps.do({0: "wait"})
+    first = sweeps.start("x=0")
+    until(sweeps.starts, "the run is not under way")
+    second = sweeps.start("x=0,1")
+    until(lambda: sweeps.is_logged("run 0 is being done by another process: left alone"), "it was not left alone")
+    (sweeps.directory / "go").touch()
+    for process in (first, second):
+        exit_code, output = sweeps.finish(process)
+        assert exit_code == 0, output
     assert sorted(start["x"] for start in sweeps.starts()) == [0, 1]
-    assert sweeps.epochs("x0") == list(range(1, 61))
+    assert sweeps.states() == {"x0": "completed", "x1": "completed"}
 
 
 def test_a_run_that_another_launcher_leaves_undone_has_its_whole_time(sweeps: Sweeps) -> None:

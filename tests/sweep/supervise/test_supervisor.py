@@ -1,0 +1,85 @@
+"""The supervisor's loop, with a server in memory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from attempts_in_memory import AttemptsInMemory, planned
+
+from ddrsa.rundir.states import State
+from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.sweep.process.attempt import Report
+from ddrsa.sweep.supervise.events import SweepObserver
+from ddrsa.sweep.supervise.supervisor import Supervisor
+
+
+class Noting(SweepObserver):
+    """Notes what it is told of attempts."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    def attempt_started(self, run: PlannedRun, attempt: int) -> None:
+        self.told.append((run.number, "starts", attempt))
+
+    def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
+        self.told.append((run.number, state, reason))
+
+
+def test_an_attempt_that_another_process_has_taken_is_none_of_ours(tmp_path: Path) -> None:
+    server, run = AttemptsInMemory(), planned(tmp_path)
+    supervisor = Supervisor(server, Noting(), n_jobs=1)
+    supervisor.submit([run])
+    assert server.claimed == [run.directory]
+    server.reports = {1: Report(State.RUNNING, elsewhere=True)}
+    supervisor._step()
+    server.reports = {2: Report(State.COMPLETED, value=7)}
+    ended = supervisor.wait()
+    assert ended is not None
+    assert (ended[1].state, ended[1].value, ended[1].attempts) == (State.COMPLETED, 7, 1)
+    assert server.claimed == []
+
+
+def test_what_a_scheduler_has_queued_is_withdrawn_when_no_new_run_shall_start(tmp_path: Path) -> None:
+    server, observer = AttemptsInMemory(), Noting()
+    supervisor = Supervisor(server, observer, n_jobs=2, max_failures=1)
+    server.in_queue = {2}
+    supervisor.submit([planned(tmp_path, number) for number in range(3)])
+    assert observer.told == [(0, "starts", 1)]
+    server.reports = {1: Report(State.FAILED, "it is broken")}
+    outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
+    why = "1 runs have failed (max_failures=1)"
+    assert server.killed == [2]
+    assert (outcomes[1].state, outcomes[1].reason) == (State.INTERRUPTED, why)
+    assert 2 not in outcomes
+    assert (supervisor.not_started.state, supervisor.not_started.reason) == (State.PENDING, why)
+
+
+def test_a_run_that_ends_between_two_looks_at_the_queue_is_shown(tmp_path: Path) -> None:
+    server, observer = AttemptsInMemory(), Noting()
+    supervisor = Supervisor(server, observer, n_jobs=1)
+    server.in_queue = {1}
+    supervisor.submit([planned(tmp_path)])
+    assert observer.told == []
+    server.reports = {1: Report(State.COMPLETED)}
+    assert supervisor.wait() is not None
+    assert observer.told == [(0, "starts", 1), (0, State.COMPLETED, None)]
+
+
+def test_the_time_in_which_a_run_waits_for_its_next_attempt_is_not_its_own(tmp_path: Path) -> None:
+    server = AttemptsInMemory()
+    supervisor = Supervisor(server, Noting(), n_jobs=1, retries=1)
+    seconds = 0.5
+    supervisor.submit([planned(tmp_path, 0, timeout=seconds / 60), planned(tmp_path, 1)])
+    server.reports = {1: Report(State.FAILED, "once")}
+    failed = time.monotonic()
+    while time.monotonic() < failed + 1.5 * seconds:
+        supervisor._step()
+    assert list(server.jobs) == [1, 2]
+    server.reports = {2: Report(State.COMPLETED)}
+    supervisor._step()
+    assert [server.jobs[3].identity, server.jobs[3].attempt] == ["run0", 2]
+    server.reports |= {3: Report(State.COMPLETED)}
+    outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
+    assert (outcomes[0].state, server.killed) == (State.COMPLETED, [])
