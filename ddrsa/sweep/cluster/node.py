@@ -15,7 +15,7 @@ from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exit
 from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import AVOID_VARIABLE, GIVEN_VARIABLE, WHOLE_VARIABLE
-from ddrsa.sweep.process.attempt import Job, Report, say_in_log
+from ddrsa.sweep.process.attempt import AttemptSpec, Report, say_in_log
 from ddrsa.sweep.process.attempt_server import Ended
 from ddrsa.sweep.process.cores import CORES_VARIABLE
 from ddrsa.sweep.process.fork_client import ProcessServer
@@ -40,7 +40,7 @@ class Shared:
 _servers: dict[Shared, ProcessServer] = {}
 
 
-def perform(shared: Shared, job: Job, name: str, environ: Mapping[str, str]) -> Report:
+def perform(shared: Shared, spec: AttemptSpec, name: str, environ: Mapping[str, str]) -> Report:
     """Do the attempt in a process of its own, which ends with this one. Writes the final state where it could not.
 
     name: of this attempt, for `release_dead`. environ: added to the environment, besides what the job has.
@@ -48,37 +48,37 @@ def perform(shared: Shared, job: Job, name: str, environ: Mapping[str, str]) -> 
     The report is `elsewhere` where another process has the run. An exception that comes while it waits, a
     KeyboardInterrupt for one, ends the attempt.
     """
-    run = RunDirectory(job.directory)
+    run = RunDirectory(spec.directory)
     run.path.mkdir(parents=True, exist_ok=True)
     server = _server(shared)
     if not server.claim(run.path, job=name):
         return Report(State.RUNNING, elsewhere=True)
     try:
         status = run.status_or_empty(warn=True)
-        if (status.get("state"), status.get("run_id")) == (State.COMPLETED, job.identity):
+        if (status.get("state"), status.get("run_id")) == (State.COMPLETED, spec.identity):
             return Report(State.COMPLETED, value=status.get("return_value"))
-        job = replace(job, environ={**job.environ, **environ}, notes={**job.notes, "job": name})
-        return _attempt(server, job)
+        spec = replace(spec, environ={**spec.environ, **environ}, notes={**spec.notes, "job": name})
+        return _attempt(server, spec)
     finally:
         server.release(run.path)
 
 
-def _attempt(server: ProcessServer, job: Job) -> Report:
-    run = RunDirectory(job.directory)
+def _attempt(server: ProcessServer, spec: AttemptSpec) -> Report:
+    run = RunDirectory(spec.directory)
     memory_kills = kernel_memory_kills()
-    number = server.start(job)
+    number = server.start(spec)
     try:
         ended = _wait(server)
     except BaseException as error:
         reason = f"its scheduler ended the job ({type(error).__name__})"
         _end(server, number)
-        _record(run, job, State.INTERRUPTED, reason)
+        _record(run, spec, State.INTERRUPTED, reason)
         raise
     if ended.report is not None:
         return ended.report
     state = State.KILLED if ended.exit_code < 0 else State.FAILED
     reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > memory_kills)
-    _record(run, job, state, reason)
+    _record(run, spec, state, reason)
     return Report(state, reason)
 
 
@@ -113,10 +113,10 @@ def _end(server: ProcessServer, number: int) -> None:
     log.error("the attempt %d did not end", number)
 
 
-def _record(run: RunDirectory, job: Job, state: State, reason: str) -> None:
+def _record(run: RunDirectory, spec: AttemptSpec, state: State, reason: str) -> None:
     status = run.status_or_empty(warn=True)
     if status.get("state") in (None, State.RUNNING):
-        run.update(run_id=job.identity, state=state, error=reason, ended_at=now())
+        run.update(run_id=spec.identity, state=state, error=reason, ended_at=now())
         say_in_log(run.log, "ERROR", f"the attempt ended: {reason}")
 
 

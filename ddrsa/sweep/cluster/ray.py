@@ -17,7 +17,7 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
 from ddrsa.sweep.gpu.lease import WHOLE_VARIABLE
-from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,9 @@ class RayServer(RemoteServer):
     def submit(self, submitted: Submitted) -> None:
         """See `RemoteServer`."""
         remote = self._remote
-        if 0 < self._num_gpus < 1 and WHOLE_VARIABLE in submitted.job.environ:
+        if 0 < self._num_gpus < 1 and WHOLE_VARIABLE in submitted.spec.environ:
             remote = remote.options(num_gpus=1)
-        self._tasks[remote.remote(self._shared, submitted.job, submitted.name)] = submitted
+        self._tasks[remote.remote(self._shared, submitted.spec, submitted.name)] = submitted
 
     def events(self, timeout: float) -> list[Ended]:
         """See `AttemptServer`."""
@@ -149,13 +149,13 @@ def _check_reachable(address: str) -> None:
         ) from error
 
 
-def perform_on_ray(shared: Shared, job: Job, name: str) -> Report:
+def perform_on_ray(shared: Shared, spec: AttemptSpec, name: str) -> Report:
     """The task that runs in a worker of Ray."""
     context = import_ray().get_runtime_context()
     gpus = context.get_accelerator_ids().get("GPU", [])
     assigned = context.get_assigned_resources()
     cores, share = max(int(assigned.get("CPU", 1)), 1), assigned.get("GPU", 0)
-    return perform(shared, job, name, given_resources(",".join(map(str, gpus)), cores, shared=0 < share < 1))
+    return perform(shared, spec, name, given_resources(",".join(map(str, gpus)), cores, shared=0 < share < 1))
 
 
 def _room(resources: Mapping[str, float], request: Mapping[str, Any]) -> int:

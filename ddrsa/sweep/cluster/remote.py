@@ -22,7 +22,7 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State, is_lost
 from ddrsa.sweep.cluster.node import Shared, node_environment
 from ddrsa.sweep.launcher import SupervisedLauncher
-from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 
 # How often to look which jobs of the queue have begun: of each a file is read, from a network disk.
@@ -35,7 +35,7 @@ class Submitted:
 
     number: int
     name: str
-    job: Job
+    spec: AttemptSpec
 
 
 class RemoteServer(ABC):
@@ -80,13 +80,13 @@ class RemoteServer(ABC):
     def release(self, directory: Path) -> None:  # noqa: B027 - as above
         """See `AttemptServer`: its machine lets it go."""
 
-    def start(self, job: Job) -> int:
+    def start(self, spec: AttemptSpec) -> int:
         """See `AttemptServer`."""
         self._last_number += 1
         number = self._last_number
         name = f"{self._identity}-{number}"
-        job = replace(job, environ={**job.environ, **self._environ}, notes={"launcher": self.launcher})
-        self._queued[number] = Submitted(number, name, job)
+        spec = replace(spec, environ={**spec.environ, **self._environ}, notes={"launcher": self.launcher})
+        self._queued[number] = Submitted(number, name, spec)
         self.submit(self._queued[number])
         return number
 
@@ -110,11 +110,11 @@ class RemoteServer(ABC):
     def _ended(self, submitted: Submitted, report: Report) -> Ended:
         self._queued.pop(submitted.number, None)
         if report.state is State.KILLED:
-            release_dead(submitted.job.directory, submitted.name)
+            release_dead(submitted.spec.directory, submitted.name)
         return Ended(submitted.number, 0, report, 0)
 
     def _has_begun(self, submitted: Submitted) -> bool:
-        return RunDirectory(submitted.job.directory).status_or_empty().get("job") == submitted.name
+        return RunDirectory(submitted.spec.directory).status_or_empty().get("job") == submitted.name
 
 
 class RemoteLauncher(SupervisedLauncher):

@@ -20,7 +20,7 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.cluster.compat_submitit import outcome_and_result
 from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
-from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 
 log = logging.getLogger(__name__)
@@ -121,7 +121,7 @@ class SlurmServer(RemoteServer):
         submitted, self._unsubmitted = self._unsubmitted, []
         try:
             with self.executor.batch():
-                jobs = [self.executor.submit(SlurmJob(), self.shared, one.job, one.name) for one in submitted]
+                jobs = [self.executor.submit(SlurmJob(), self.shared, one.spec, one.name) for one in submitted]
         except Exception as error:
             raise ConfigError(f"sbatch did not take the jobs: {_last_line(error)}") from error
         self._jobs.update((one.number, _InSlurm(one, job)) for one, job in zip(submitted, jobs, strict=True))
@@ -149,12 +149,12 @@ class SlurmServer(RemoteServer):
 class SlurmJob:
     """What a job of Slurm does. Its class is what submitit asks whether it can go on after it was stopped."""
 
-    def __call__(self, shared: Shared, job: Job, name: str) -> Report:
+    def __call__(self, shared: Shared, spec: AttemptSpec, name: str) -> Report:
         cores = int(os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE") or 1)
         given = any(os.environ.get(variable) for variable in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS"))
         # Where Slurm does not hand out the GPUs, those that it leaves visible are leased as on any machine.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "") if given else None
-        return perform(shared, job, name, given_resources(visible, cores))
+        return perform(shared, spec, name, given_resources(visible, cores))
 
     def checkpoint(self, *arguments: Any) -> Any:
         """Called by submitit before Slurm ends the job for its time, or for another: the same again."""

@@ -44,7 +44,7 @@ class Context:
 
 
 @dataclass(frozen=True)
-class Job:
+class AttemptSpec:
     """What one attempt needs to know.
 
     composed: of the `PlannedRun`. environ: added to the environment. notes: added to status.json.
@@ -98,14 +98,14 @@ class Attempt:
     def perform(self, context: Context) -> int:
         """Do the run, record its end in its directory, report. Returns the exit code."""
         self.file.seek(0)
-        job: Job = cloudpickle.load(self.file)
+        spec: AttemptSpec = cloudpickle.load(self.file)
         # Held until the process ends: a launcher may die before its attempts, and the run is still worked on.
-        claim = Claim.adopt(job.directory, self.lock_descriptor, end_process)
-        os.environ.update(job.environ)
-        os.chdir(job.working_dir)
+        claim = Claim.adopt(spec.directory, self.lock_descriptor, end_process)
+        os.environ.update(spec.environ)
+        os.chdir(spec.working_dir)
         _offer_to_the_memory_killer()
         try:
-            report = _do(job, context)
+            report = _do(spec, context)
         except BaseException as error:  # a full disk, say: there may be nowhere to write but to the launcher
             traceback.print_exc()
             report = Report(State.FAILED, reason_of_exception(error), error=_portable(error))
@@ -125,20 +125,20 @@ class Attempt:
         self.file.flush()
 
 
-def _do(job: Job, context: Context) -> Report:
-    run = RunDirectory(job.directory)
+def _do(spec: AttemptSpec, context: Context) -> Report:
+    run = RunDirectory(spec.directory)
     _redirect_output(run.path / OUTPUT_LOG)
     with run.log.open("a") as log:
         faulthandler.enable(log)
         # Where a run that took too long has hung, its log tells.
         faulthandler.register(signal.SIGTERM, log, chain=True)
-        config: DictConfig = cloudpickle.loads(job.composed)
-        run.begin(job.identity, **job.notes, **_trial_of(config))
+        config: DictConfig = cloudpickle.loads(spec.composed)
+        run.begin(spec.identity, **spec.notes, **_trial_of(config))
         attempt = (run.read_status() or {})["attempt"]
-        say_in_log(run.log, "INFO", f"attempt {attempt} starts ({job.attempt} of {job.attempts} by this launcher)")
+        say_in_log(run.log, "INFO", f"attempt {attempt} starts ({spec.attempt} of {spec.attempts} by this launcher)")
         # Where it is killed, its launcher knows by this on which GPU, and tries it on another.
         when_leased(lambda lease: run.update(gpu_index=lease.index))
-        value, error = _run_job(job, config, context)
+        value, error = _run_job(spec, config, context)
         faulthandler.unregister(signal.SIGTERM)
         faulthandler.disable()
     return _settle(run, value, error)
@@ -150,11 +150,11 @@ def _trial_of(config: DictConfig) -> dict[str, int]:
     return {} if trial is None else {"trial": trial}
 
 
-def _run_job(job: Job, config: DictConfig, context: Context) -> tuple[Any, BaseException | None]:
+def _run_job(spec: AttemptSpec, config: DictConfig, context: Context) -> tuple[Any, BaseException | None]:
     """What the task returned, or what it raised."""
     with read_write(config.hydra.sweep):
         # The plan may have found the run elsewhere than the config says.
-        config.hydra.sweep.subdir = os.path.relpath(job.directory, str(config.hydra.sweep.dir))
+        config.hydra.sweep.subdir = os.path.relpath(spec.directory, str(config.hydra.sweep.dir))
     try:
         result = run_job(
             hydra_context=context.hydra_context,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt import AttemptSpec, Report
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class AttemptServer(Protocol):
     def release(self, directory: Path) -> None:
         """Let a run go that was claimed."""
 
-    def start(self, job: Job) -> int:
+    def start(self, spec: AttemptSpec) -> int:
         """Start an attempt at a run that is claimed; returns its number."""
 
     def kill(self, number: int, signal_number: signal.Signals) -> None:

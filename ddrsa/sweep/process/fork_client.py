@@ -27,7 +27,7 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State, is_alive
 from ddrsa.sweep.gpu.lease import processes_that_wait
 from ddrsa.sweep.process import fork_server, spawn_server
-from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 from ddrsa.sweep.process.channel import Channel
 from ddrsa.sweep.process.server import SECONDS_TO_START, python_that_calls
@@ -99,7 +99,7 @@ class ProcessServer:
         """See `AttemptServer`."""
         self._claims.pop(directory).release()
 
-    def start(self, job: Job) -> int:
+    def start(self, spec: AttemptSpec) -> int:
         """Start a process for `job`; it holds the claim too. Returns the number of the attempt.
 
         Raises ConfigError where the server cannot import what it has to.
@@ -108,9 +108,9 @@ class ProcessServer:
         self._wait_until_ready()
         self._last_number += 1
         number = self._last_number
-        self._files[number] = self._file_with(cloudpickle.dumps(job))
-        self._directories[number] = job.directory
-        self._send(self._files[number], self._claims[job.directory].descriptor, do="start", number=number)
+        self._files[number] = self._file_with(cloudpickle.dumps(spec))
+        self._directories[number] = spec.directory
+        self._send(self._files[number], self._claims[spec.directory].descriptor, do="start", number=number)
         return number
 
     def kill(self, number: int, signal_number: signal.Signals) -> None:

@@ -14,7 +14,7 @@ from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.plan.planned_run import PlannedRun
-from ddrsa.sweep.process.attempt import Job
+from ddrsa.sweep.process.attempt import AttemptSpec
 from ddrsa.sweep.process.attempt_server import AttemptServer, Ended
 from ddrsa.sweep.supervise.deadlines import Deadlines
 from ddrsa.sweep.supervise.events import Outcome, SweepObserver
@@ -172,7 +172,7 @@ class Supervisor:
         supervised.attempts += 1
         attempts, environ = self._retries.attempts_of(supervised), self._retries.environment_of(supervised)
         given = (run.directory, run.identity, run.composed, supervised.attempts, attempts, str(Path.cwd()), environ)
-        number = self._server.start(Job(*given))
+        number = self._server.start(AttemptSpec(*given))
         instant = time.monotonic()
         self._active[number] = AttemptUnderWay(supervised, instant, kernel_memory_kills())
         self._deadlines.begin(number, run, instant)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
-from ddrsa.sweep.process.attempt import Job, Report
+from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 
 
@@ -23,7 +23,7 @@ class AttemptsInMemory:
     look_seconds = 0.0
 
     def __init__(self) -> None:
-        self.jobs: dict[int, Job] = {}
+        self.jobs: dict[int, AttemptSpec] = {}
         self.reports: dict[int, Report] = {}
         self.in_queue: set[int] = set()
         self.killed: list[int] = []
@@ -42,7 +42,7 @@ class AttemptsInMemory:
     def release(self, directory: Path) -> None:
         self.claimed.remove(directory)
 
-    def start(self, job: Job) -> int:
+    def start(self, spec: AttemptSpec) -> int:
         number = len(self.jobs) + 1
         self.jobs[number] = job
         return number
