@@ -45,7 +45,7 @@ class Context:
 
 @dataclass(frozen=True)
 class AttemptSpec:
-    """What one attempt needs to know.
+    """Specification of one attempt.
 
     composed: of the `PlannedRun`. environ: added to the environment. notes: added to status.json.
     """

@@ -23,7 +23,7 @@ class AttemptsInMemory:
     look_seconds = 0.0
 
     def __init__(self) -> None:
-        self.jobs: dict[int, AttemptSpec] = {}
+        self.specs: dict[int, AttemptSpec] = {}
         self.reports: dict[int, Report] = {}
         self.in_queue: set[int] = set()
         self.killed: list[int] = []
@@ -43,8 +43,8 @@ class AttemptsInMemory:
         self.claimed.remove(directory)
 
     def start(self, spec: AttemptSpec) -> int:
-        number = len(self.jobs) + 1
-        self.jobs[number] = job
+        number = len(self.specs) + 1
+        self.specs[number] = spec
         return number
 
     def kill(self, number: int, signal_number: signal.Signals) -> None:
