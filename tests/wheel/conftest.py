@@ -29,10 +29,28 @@ def models(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     root = tmp_path_factory.mktemp("models")
     venv = _venv(root)
     _pip(venv, "--no-deps", str(wheel))
-    (site,) = venv.glob("lib/python*/site-packages")
     # A .pth of an editable install that lies there is not read: the checkout stays out of reach.
-    (site / "borrowed.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
+    _borrow(venv, [path for path in sys.path if path.endswith("site-packages")])
     return Installed(venv, _folder(root))
+
+
+@pytest.fixture(scope="session")
+def lowest(wheel: Path, base: Installed, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """As `base`, with the lowest Hydra that the wheel allows."""
+    root = tmp_path_factory.mktemp("lowest")
+    venv = _venv(root)
+    _pip(venv, "--no-deps", str(wheel), "hydra-core==1.3.2", "omegaconf==2.3.0")
+    _borrow(venv, [str(_site(base.venv))])
+    return Installed(venv, _folder(root))
+
+
+def _borrow(venv: Path, folders: list[str]) -> None:
+    (_site(venv) / "borrowed.pth").write_text("\n".join(folders))
+
+
+def _site(venv: Path) -> Path:
+    (site,) = venv.glob("lib/python*/site-packages")
+    return site
 
 
 def _venv(root: Path) -> Path:

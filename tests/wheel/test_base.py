@@ -113,3 +113,8 @@ def test_the_command_itself(base: Installed) -> None:
     done = base.run("ddrsa", "trian")
     assert (done.returncode, done.stderr) == (2, "error: ddrsa has no subcommand 'trian': did you mean 'train'?\n")
     assert base.run("ddrsa", "best", "nowhere").returncode == 2
+
+
+def test_the_lowest_hydra(lowest: Installed) -> None:
+    assert lowest.output("python", "-c", "import hydra; print(hydra.__version__)") == "1.3.2\n"
+    assert "all 11 checks passed" in lowest.output("ddrsa", "verify")

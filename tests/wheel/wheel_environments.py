@@ -19,7 +19,7 @@ class Installed:
     venv: Path
     folder: Path
 
-    def run(self, *command: str, timeout: float = 200) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 250) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment."""
         return subprocess.run(
             [str(self.venv / "bin" / command[0]), *command[1:]],
