@@ -171,7 +171,7 @@ def test_torch_is_not_imported(tmp_path: Path, make_run: MakeRun) -> None:
         f"    runpy.run_path({str(ANALYZE)!r}, run_name='__main__')\n"
         "except SystemExit as exit:\n"
         "    assert exit.code == 0, exit.code\n"
-        "print('imported:', [name for name in ('torch', 'ddrsa.sweep') if name in sys.modules])\n"
+        "print('imported:', [name for name in ('torch', 'ddrsa.sweep.launcher') if name in sys.modules])\n"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, text=True, capture_output=True, check=True)
     assert result.stdout.splitlines()[-1] == "imported: []"

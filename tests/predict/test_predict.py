@@ -152,7 +152,7 @@ def test_printed_table_by_the_command_line(trained_run: TrainingDirectory, tmp_p
     [
         (["dataset=turbofan"], "dataset=turbofan: the model of .* was trained on simulated"),
         (["dataset=none"], "was trained on simulated"),
-        (["dataset.num_units=2"], "dataset.num_units is 2"),
+        (["dataset.num_units=2"], "dataset.num_units=2: allowed is"),
         (["dataset.speed=2"], "dataset.speed is no key of the data set simulated"),
         (["batch_size=2"], "batch_size is no key of ddrsa.predict"),
         (["part=some"], "part=some: allowed is all, training"),
