@@ -76,10 +76,10 @@ def test_the_time_in_which_a_run_waits_for_its_next_attempt_is_not_its_own(tmp_p
     failed = time.monotonic()
     while time.monotonic() < failed + 1.5 * seconds:
         supervisor._step()
-    assert list(server.jobs) == [1, 2]
+    assert list(server.specs) == [1, 2]
     server.reports = {2: Report(State.COMPLETED)}
     supervisor._step()
-    assert [server.jobs[3].identity, server.jobs[3].attempt] == ["run0", 2]
+    assert [server.specs[3].identity, server.specs[3].attempt] == ["run0", 2]
     server.reports |= {3: Report(State.COMPLETED)}
     outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
     assert (outcomes[0].state, server.killed) == (State.COMPLETED, [])
