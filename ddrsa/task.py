@@ -5,7 +5,10 @@ Worker processes unpickle `run_task` by name, so they import this module too bef
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -45,25 +48,33 @@ class CheckConfig(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        try:
+        with _ending_the_command():
             options = scripts_options(config)
             if options is not None and options.list:
                 print_jobs(options, Selection(config.only, config.exclude, "scripts.job"))
                 raise SystemExit(0)
-        except ConfigError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from error
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        try:
+        with _ending_the_command():
             check_single_run(config)
-        except ConfigError as error:
-            # Hydra turns any other exception of a callback into a warning.
-            print(f"error: {error}", file=sys.stderr)
-            raise SystemExit(2) from error
-        if config.dry_run:
-            print_run(config)
-            raise SystemExit(0)
+            if config.dry_run:
+                print_run(config)
+                raise SystemExit(0)
+
+
+@contextmanager
+def _ending_the_command() -> Iterator[None]:
+    """End the command where the block raises: Hydra turns an exception of a callback into a warning, and goes on."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Whoever read the output has gone, `head` for one; Python would try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        usage = isinstance(error, ConfigError)
+        print(f"error: {error}" if usage else f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        raise SystemExit(2 if usage else 1) from error
 
 
 def check_single_run(config: DictConfig) -> None:

@@ -154,3 +154,14 @@ def test_a_single_run_has_nothing_to_choose_from(tmp_path: Path, override: str) 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith("it chooses among the runs of a sweep, which needs -m\n")
     assert content(tmp_path) == {}
+
+
+def test_a_dry_run_whose_reader_has_gone_starts_nothing(tmp_path: Path) -> None:
+    # -u: so that the second line is written, and fails, while the dry run is still being printed.
+    command = f"{sys.executable} -u {ROOT / 'train.py'} dry_run=true | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")
+    assert list(tmp_path.iterdir()) == []
