@@ -4,12 +4,15 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 
 from ddrsa.data.cache import cached, content_key
+from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
 # One of several processes that ask for the same entry: it counts each build by a line in a file, builds slowly, and
@@ -63,7 +66,7 @@ def _run_workers(folder: Path, count: int) -> list[str]:
     return (folder / "builds").read_text().split()
 
 
-def test_many_processes_at_once_build_once_and_rebuild_once(tmp_path):
+def test_many_processes_at_once_build_once_and_rebuild_once(tmp_path: Path) -> None:
     assert len(_run_workers(tmp_path, 5)) == 1
     entries = tmp_path / "cache" / "datasets"
     assert {path.name for path in entries.iterdir()} == {"key", "key.lock"}
@@ -74,7 +77,7 @@ def test_many_processes_at_once_build_once_and_rebuild_once(tmp_path):
     assert {path.name for path in entries.iterdir()} == {"key", "key.lock"}
 
 
-def test_an_entry_is_what_was_built(tmp_path, make_sequences):
+def test_an_entry_is_what_was_built(tmp_path: Path, make_sequences: Callable[..., Sequences]) -> None:
     parts = {"run_to_failure": make_sequences((3, 2)), "official": make_sequences((4,))}
     for builds in (lambda: parts, lambda: pytest.fail("it was in the cache")):
         loaded = cached(tmp_path, "key", builds)
@@ -93,13 +96,18 @@ def test_an_entry_is_what_was_built(tmp_path, make_sequences):
         lambda entry: (entry / "all" / "meta.json").unlink(),
     ],
 )
-def test_a_damaged_entry_is_built_anew_and_said(tmp_path, make_sequences, caplog, damage):
+def test_a_damaged_entry_is_built_anew_and_said(
+    tmp_path: Path,
+    make_sequences: Callable[..., Sequences],
+    caplog: pytest.LogCaptureFixture,
+    damage: Callable[[Path], object],
+) -> None:
     sequences = make_sequences((3, 2))
     cached(tmp_path, "key", lambda: {"all": sequences})
     damage(tmp_path / "datasets" / "key")
     builds = []
 
-    def build():
+    def build() -> dict[str, Sequences]:
         builds.append(1)
         return {"all": sequences}
 
@@ -110,8 +118,10 @@ def test_a_damaged_entry_is_built_anew_and_said(tmp_path, make_sequences, caplog
     np.testing.assert_array_equal(again["all"].features, sequences.features)
 
 
-def test_a_build_that_fails_leaves_nothing_and_the_next_one_works(tmp_path, make_sequences):
-    def fail():
+def test_a_build_that_fails_leaves_nothing_and_the_next_one_works(
+    tmp_path: Path, make_sequences: Callable[..., Sequences]
+) -> None:
+    def fail() -> NoReturn:
         raise DataError("no such file")
 
     with pytest.raises(DataError, match="no such file"):
@@ -120,7 +130,7 @@ def test_a_build_that_fails_leaves_nothing_and_the_next_one_works(tmp_path, make
     assert cached(tmp_path, "key", lambda: {"all": make_sequences((2,))})["all"].num_rows == 2
 
 
-def test_what_a_killed_build_left_is_removed(tmp_path, make_sequences):
+def test_what_a_killed_build_left_is_removed(tmp_path: Path, make_sequences: Callable[..., Sequences]) -> None:
     left = tmp_path / "datasets" / ".key-abc"
     left.mkdir(parents=True)
     (left / "features.npy").write_bytes(b"half")
@@ -128,13 +138,13 @@ def test_what_a_killed_build_left_is_removed(tmp_path, make_sequences):
     assert not left.exists()
 
 
-def test_a_cache_dir_that_is_a_file_is_named(tmp_path, make_sequences):
+def test_a_cache_dir_that_is_a_file_is_named(tmp_path: Path, make_sequences: Callable[..., Sequences]) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=f"cache_dir {tmp_path / 'file'} cannot be used"):
         cached(tmp_path / "file", "key", lambda: {"all": make_sequences((2,))})
 
 
-def test_the_key_depends_on_options_names_and_bytes(tmp_path):
+def test_the_key_depends_on_options_names_and_bytes(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("1")
     two.write_text("2")

@@ -6,7 +6,9 @@ import io
 import socket
 import threading
 import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ CONTENT = {
 HASHES = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
 
 
-def _zip(contents, inside=None):
+def _zip(contents: Mapping[str, bytes], inside: str | None = None) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in contents.items():
@@ -31,10 +33,22 @@ def _zip(contents, inside=None):
     return stream.getvalue() if inside is None else _zip({inside: stream.getvalue()})
 
 
+class _Server(ThreadingHTTPServer):
+    """A server of `contents`; it breaks off after `break_after` bytes, then after `next_break`."""
+
+    contents: dict[str, bytes]
+    requests: list[tuple[str, str | None]]  # each path with its Range
+    ranges: bool
+    break_after: int | None
+    next_break: int | None
+    url: str
+
+
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         server = self.server
         server.requests.append((self.path, self.headers.get("Range")))
         content = server.contents.get(self.path)
@@ -66,14 +80,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             server.break_after, server.next_break = server.next_break, None
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
 @pytest.fixture
-def server():
-    """A server of `contents`; it breaks off after `break_after` bytes, then after `next_break`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def server() -> Iterator[_Server]:
+    server = _Server(("127.0.0.1", 0), _Handler)
     server.contents, server.requests, server.ranges, server.break_after, server.next_break = {}, [], True, None, None
     server.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -82,17 +95,17 @@ def server():
     server.server_close()
 
 
-def _run(tmp_path, origins, *arguments, hashes=HASHES):
+def _run(tmp_path: Path, origins: Iterable[Origin], *arguments: str, hashes: Mapping[str, str] = HASHES) -> int:
     data = {"toys": PublicData(dict(hashes), tuple(origins), "Ask the shop.")}
     return main(["toys", "--data-dir", str(tmp_path), *arguments], data, pause=0)
 
 
-def _files(tmp_path):
+def _files(tmp_path: Path) -> dict[str, bytes]:
     folder = tmp_path / "toys"
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_files_from_a_folder_of_the_server(server, tmp_path, capsys):
+def test_files_from_a_folder_of_the_server(server: _Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server.contents = {f"/toys/{name}": content for name, content in CONTENT.items()}
     assert _run(tmp_path, [Origin(base=f"{server.url}/toys/")]) == 0
     assert _files(tmp_path) == CONTENT
@@ -104,13 +117,13 @@ def test_files_from_a_folder_of_the_server(server, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("inside", [None, "Inner.ZIP"])
-def test_an_archive_also_in_an_archive(server, tmp_path, inside):
+def test_an_archive_also_in_an_archive(server: _Server, tmp_path: Path, inside: str | None) -> None:
     server.contents = {"/toys.zip": _zip({**CONTENT, "readme.txt": b"hello"}, inside)}
     assert _run(tmp_path, [Origin(f"{server.url}/toys.zip")]) == 0
     assert _files(tmp_path) == CONTENT
 
 
-def test_a_broken_connection_is_gone_on_with(server, tmp_path):
+def test_a_broken_connection_is_gone_on_with(server: _Server, tmp_path: Path) -> None:
     server.contents = {f"/{name}": content for name, content in CONTENT.items()}
     server.break_after, server.next_break = 300_000, 200_000
     assert _run(tmp_path, [Origin(base=f"{server.url}/")]) == 0
@@ -121,7 +134,7 @@ def test_a_broken_connection_is_gone_on_with(server, tmp_path):
     assert starts[0] < starts[1] <= 500_000
 
 
-def test_the_next_start_goes_on_where_an_earlier_one_broke_off(server, tmp_path):
+def test_the_next_start_goes_on_where_an_earlier_one_broke_off(server: _Server, tmp_path: Path) -> None:
     server.contents = {f"/{name}": content for name, content in CONTENT.items()}
     partial = tmp_path / "toys" / ".download" / "0" / "a.csv.partial"
     partial.parent.mkdir(parents=True)
@@ -137,7 +150,7 @@ def test_the_next_start_goes_on_where_an_earlier_one_broke_off(server, tmp_path)
 
 
 @pytest.mark.parametrize("how", ["no ranges", "changed", "longer"])
-def test_it_begins_anew_where_it_cannot_go_on(server, tmp_path, how):
+def test_it_begins_anew_where_it_cannot_go_on(server: _Server, tmp_path: Path, how: str) -> None:
     partial = tmp_path / "a.partial"
     server.contents = {"/a": CONTENT["a.csv"]}
     server.break_after = 400_000
@@ -156,7 +169,7 @@ def test_it_begins_anew_where_it_cannot_go_on(server, tmp_path, how):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_the_next_place_is_tried(server, tmp_path, capsys):
+def test_the_next_place_is_tried(server: _Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server.contents = {
         "/page.zip": b"<html>please log in</html>",
         "/other.zip": _zip({**CONTENT, "b.csv": b"x,y\n1,3\n"}),
@@ -193,7 +206,7 @@ def test_the_next_place_is_tried(server, tmp_path, capsys):
         assert reason in line
 
 
-def test_what_to_do_by_hand(server, tmp_path, capsys):
+def test_what_to_do_by_hand(server: _Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     server.contents = {f"/{name}": b"something else" for name in CONTENT}
     assert _run(tmp_path, [Origin(f"{server.url}/missing.zip"), Origin(base=f"{server.url}/")]) == 1
     assert _files(tmp_path) == {}
@@ -202,7 +215,7 @@ def test_what_to_do_by_hand(server, tmp_path, capsys):
     assert f"By hand: Ask the shop. Then put a.csv, b.csv into {tmp_path / 'toys'}/" in error
 
 
-def test_check(tmp_path, capsys):
+def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "toys"
     folder.mkdir()
     (folder / "a.csv.gz").write_bytes(gzip.compress(CONTENT["a.csv"]))
@@ -215,7 +228,9 @@ def test_check(tmp_path, capsys):
     assert _run(tmp_path, [], "--check") == 0
 
 
-def test_a_file_of_the_users_own_is_replaced_only_by_force(server, tmp_path, capsys):
+def test_a_file_of_the_users_own_is_replaced_only_by_force(
+    server: _Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "toys"
     folder.mkdir()
     (folder / "b.csv.gz").write_bytes(gzip.compress(b"mine"))
@@ -227,7 +242,7 @@ def test_a_file_of_the_users_own_is_replaced_only_by_force(server, tmp_path, cap
     assert _files(tmp_path) == CONTENT
 
 
-def test_the_files_at_hand_are_those_whose_checksums_are_recorded(nasa_dir):
+def test_the_files_at_hand_are_those_whose_checksums_are_recorded(nasa_dir: Path) -> None:
     checked = 0
     for dataset, public in PUBLIC_DATA.items():
         for name, sha256 in public.files.items():

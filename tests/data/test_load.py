@@ -2,23 +2,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ddrsa.data import load
-from ddrsa.data.load import load_dataset
+from ddrsa.data.load import Dataset, load_dataset
 from ddrsa.errors import ConfigError, DataError
 
 SIMULATED = {"name": "simulated", "num_units": 12}
 
 
-def _load(tmp_path, config=SIMULATED, **arguments):
-    defaults = {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache", "seed": 0}
+def _load(tmp_path: Path, config: Mapping[str, Any] = SIMULATED, **arguments: Any) -> Dataset:
+    defaults: dict[str, Any] = {"data_dir": tmp_path / "data", "cache_dir": tmp_path / "cache", "seed": 0}
     return load_dataset(config, **{**defaults, **arguments})
 
 
-def test_the_parts_are_all_units_scaled_by_the_training_units(tmp_path):
+def test_the_parts_are_all_units_scaled_by_the_training_units(tmp_path: Path) -> None:
     dataset = _load(tmp_path)
     parts = (dataset.training, dataset.validation, dataset.test)
     ids = np.concatenate([part.unit_ids for part in parts])
@@ -32,7 +35,7 @@ def test_the_parts_are_all_units_scaled_by_the_training_units(tmp_path):
     assert dataset.name == "simulated"
 
 
-def test_with_and_without_the_cache_are_the_same(tmp_path, monkeypatch):
+def test_with_and_without_the_cache_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     without = _load(tmp_path, cache_dir=None)
     assert not (tmp_path / "cache").exists()
     first = _load(tmp_path)
@@ -47,11 +50,11 @@ def test_with_and_without_the_cache_are_the_same(tmp_path, monkeypatch):
         _load(tmp_path, {**SIMULATED, "simulation_seed": 1})
 
 
-def test_a_changed_source_file_is_read_again(tmp_path):
+def test_a_changed_source_file_is_read_again(tmp_path: Path) -> None:
     folder = tmp_path / "data" / "turbofan"
     folder.mkdir(parents=True)
 
-    def write(lengths):
+    def write(lengths: list[int]) -> None:
         rows = [(unit, cycle) for unit, length in enumerate(lengths, start=1) for cycle in range(1, length + 1)]
         text = "".join(
             f"{unit} {cycle} " + " ".join(str(unit + cycle + n) for n in range(24)) + "\n" for unit, cycle in rows
@@ -65,37 +68,37 @@ def test_a_changed_source_file_is_read_again(tmp_path):
     assert _load(tmp_path, config).test.num_units == 2
 
 
-def test_the_split_seed_comes_from_the_options_or_else_from_the_run(tmp_path):
-    def test_units(config, seed):
+def test_the_split_seed_comes_from_the_options_or_else_from_the_run(tmp_path: Path) -> None:
+    def test_units(config: Mapping[str, Any], seed: int) -> list[int]:
         return _load(tmp_path, config, seed=seed).test.unit_ids.tolist()
 
     assert test_units(SIMULATED, 1) == test_units({**SIMULATED, "split_seed": 1}, 2)
     assert test_units(SIMULATED, 1) != test_units(SIMULATED, 2)
 
 
-def test_every_unit_is_tested_in_one_fold(tmp_path):
+def test_every_unit_is_tested_in_one_fold(tmp_path: Path) -> None:
     folds = [_load(tmp_path, num_folds=4, fold=fold).test.unit_ids for fold in range(4)]
     assert sorted(np.concatenate(folds).tolist()) == list(range(1, 13))
 
 
-def test_censored_units_are_in_every_part(tmp_path):
+def test_censored_units_are_in_every_part(tmp_path: Path) -> None:
     dataset = _load(tmp_path, {"name": "simulated", "num_units": 40, "censored_fraction": 0.5})
     for part in (dataset.training, dataset.validation, dataset.test):
         assert 0.3 < part.unit_event_observed.mean() < 0.7
 
 
-def test_training_without_any_failure_is_refused(tmp_path):
+def test_training_without_any_failure_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="training units of simulated are censored"):
         _load(tmp_path, {**SIMULATED, "censored_fraction": 0.99})
 
 
-def test_missing_files_are_said_before_the_cache_is_made(tmp_path):
+def test_missing_files_are_said_before_the_cache_is_made(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"has no train_FD001\.txt"):
         _load(tmp_path, {"name": "turbofan"})
     assert not (tmp_path / "cache").exists()
 
 
-def test_the_official_test_set_of_nasa_is_scaled_by_the_training_units(nasa_dir, tmp_path):
+def test_the_official_test_set_of_nasa_is_scaled_by_the_training_units(nasa_dir: Path, tmp_path: Path) -> None:
     dataset = _load(tmp_path, {"name": "turbofan"}, data_dir=nasa_dir)
     assert [part.num_units for part in (dataset.training, dataset.validation, dataset.test)] == [49, 21, 30]
     assert dataset.official is not None
@@ -105,17 +108,18 @@ def test_the_official_test_set_of_nasa_is_scaled_by_the_training_units(nasa_dir,
     assert np.abs(dataset.official.features).max() < 2
 
 
-def test_without_test_units_all_others_train_and_the_official_engines_test(nasa_dir, tmp_path):
+def test_without_test_units_all_others_train_and_the_official_engines_test(nasa_dir: Path, tmp_path: Path) -> None:
     dataset = _load(tmp_path, {"name": "turbofan", "test_fraction": 0, "validation_fraction": 0.2}, data_dir=nasa_dir)
     assert (dataset.training.num_units, dataset.validation.num_units, dataset.test.num_units) == (80, 20, 100)
+    assert dataset.official is not None
     np.testing.assert_array_equal(dataset.test.features, dataset.official.features)
 
 
-def test_without_test_units_and_official_engines_is_refused(tmp_path):
+def test_without_test_units_and_official_engines_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"test_fraction is 0, .* but simulated has none"):
         _load(tmp_path, {**SIMULATED, "test_fraction": 0})
 
 
-def test_loading_does_not_import_torch():
+def test_loading_does_not_import_torch() -> None:
     code = "import sys, ddrsa.data.load; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

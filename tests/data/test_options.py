@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.data.load import SOURCES
 from ddrsa.data.options import DATASET_OPTIONS, SimulatedOptions, TurbofanOptions, check_dataset_options
@@ -12,39 +13,42 @@ from ddrsa.errors import ConfigError
 CONF = Path(__file__).parents[2] / "conf" / "dataset"
 
 # Keys without a default.
-NEEDED = {"table": {"path": "units.csv", "event_column": "failed"}}
+NEEDED: dict[str, dict[str, Any]] = {"table": {"path": "units.csv", "event_column": "failed"}}
 
 
-def test_every_data_set_has_options_a_source_and_a_file():
+def test_every_data_set_has_options_a_source_and_a_file() -> None:
     assert set(DATASET_OPTIONS) == set(SOURCES)
     for name in DATASET_OPTIONS:
         assert (CONF / f"{name}.yaml").is_file()
 
 
 @pytest.mark.parametrize("name", sorted(DATASET_OPTIONS))
-def test_the_config_file_has_every_key_and_allowed_values(name):
+def test_the_config_file_has_every_key_and_allowed_values(name: str) -> None:
     needed = NEEDED.get(name, {})
     config = OmegaConf.merge(OmegaConf.load(CONF / f"{name}.yaml"), needed)
+    assert isinstance(config, DictConfig)
     options = check_dataset_options(config)
     assert options == DATASET_OPTIONS[name](**needed)
     assert set(config) == set(vars(options))
 
 
 @pytest.mark.parametrize("name", sorted(DATASET_OPTIONS))
-def test_the_options_are_schemas_for_hydra(name):
+def test_the_options_are_schemas_for_hydra(name: str) -> None:
     schema = OmegaConf.structured(DATASET_OPTIONS[name])
-    merged = OmegaConf.merge(schema, {"scaling": "standard", **NEEDED.get(name, {})})
+    values = {"scaling": "standard", **NEEDED.get(name, {})}
+    merged = OmegaConf.merge(schema, values)
+    assert isinstance(merged, DictConfig)
     assert check_dataset_options(merged).scaling == "standard"
 
 
-def test_defaults_and_conversion():
+def test_defaults_and_conversion() -> None:
     options = check_dataset_options({"name": "simulated", "noise": 2})
     assert isinstance(options, SimulatedOptions)
     assert isinstance(options.noise, float)
     assert check_dataset_options({"name": "turbofan"}) == TurbofanOptions()
 
 
-def test_reading_options_leave_out_scaling_and_splitting():
+def test_reading_options_leave_out_scaling_and_splitting() -> None:
     options = SimulatedOptions(scaling="standard", split_seed=3, num_units=7)
     assert options.reading_options() == {
         "name": "simulated",
@@ -103,6 +107,6 @@ def test_reading_options_leave_out_scaling_and_splitting():
         ({"name": "simulated", "simulation_seed": -1}, "simulation_seed=-1"),
     ],
 )
-def test_a_wrong_option_names_the_key_the_value_and_what_is_allowed(mapping, message):
+def test_a_wrong_option_names_the_key_the_value_and_what_is_allowed(mapping: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         check_dataset_options(mapping)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,17 +37,19 @@ def _in_conditions(condition: np.ndarray, **sensors: np.ndarray) -> Sequences:
 
 
 @pytest.fixture(scope="module")
-def one_condition():
+def one_condition() -> Sequences:
     return simulate_fleet(SimulatedOptions(num_units=12)).sequences()
 
 
 @pytest.fixture(scope="module")
-def six_conditions():
+def six_conditions() -> Sequences:
     return simulate_fleet(SimulatedOptions(num_units=12, num_conditions=6)).sequences()
 
 
 @pytest.mark.parametrize(("method", "reference"), [("minmax", MinMaxScaler((-1, 1))), ("standard", StandardScaler())])
-def test_as_scikit_learn_on_other_units_too(one_condition, method, reference):
+def test_as_scikit_learn_on_other_units_too(
+    one_condition: Sequences, method: str, reference: MinMaxScaler | StandardScaler
+) -> None:
     training = one_condition.select_units(range(1, 9))
     other = one_condition.select_units(range(9, 13))
     scaler = fit_scaler(training, method)
@@ -58,7 +62,7 @@ def test_as_scikit_learn_on_other_units_too(one_condition, method, reference):
     assert "setting_3" not in scaler.kept_names
 
 
-def test_what_is_constant_in_training_is_dropped_though_it_varies_elsewhere():
+def test_what_is_constant_in_training_is_dropped_though_it_varies_elsewhere() -> None:
     training = _rows(np.array([[1, 5], [2, 5], [3, 5.0]]), ("a", "b"))
     other = _rows(np.array([[5, 7], [-1, 9.0]]), ("a", "b"))
     scaled = fit_scaler(training, "minmax").apply(other)
@@ -66,7 +70,7 @@ def test_what_is_constant_in_training_is_dropped_though_it_varies_elsewhere():
     assert scaled.features[:, 0].tolist() == [3, -3]  # beyond the training range, and not clipped
 
 
-def test_condition_standardises_within_each_condition(six_conditions):
+def test_condition_standardises_within_each_condition(six_conditions: Sequences) -> None:
     scaler = fit_scaler(six_conditions, "condition")
     assert len(scaler.centres) == 6
     scaled = scaler.apply(six_conditions)
@@ -93,7 +97,7 @@ def test_condition_standardises_within_each_condition(six_conditions):
     assert {"sensor_2", "sensor_4", "sensor_11"} <= set(scaled.feature_names)
 
 
-def test_a_sensor_that_hardly_moves_in_one_condition_does_not_blow_up():
+def test_a_sensor_that_hardly_moves_in_one_condition_does_not_blow_up() -> None:
     generator = np.random.default_rng(0)
     condition = np.repeat([0, 1], 2000)
     sensor = np.where(condition == 0, generator.normal(size=4000), 10.0)
@@ -107,7 +111,7 @@ def test_a_sensor_that_hardly_moves_in_one_condition_does_not_blow_up():
     assert np.diff(scaler.apply(unseen).features[:, -1])[0] == pytest.approx(np.sqrt(2), rel=0.05)
 
 
-def test_a_condition_that_training_has_not_seen_takes_the_nearest():
+def test_a_condition_that_training_has_not_seen_takes_the_nearest() -> None:
     training = _in_conditions(np.array([0, 0, 5, 5]), sensor_1=np.array([0.0, 2, 10, 14]))
     scaler = fit_scaler(training, "condition")
     near_last = _in_conditions(np.array([4]), sensor_1=np.array([12.0]))
@@ -115,19 +119,19 @@ def test_a_condition_that_training_has_not_seen_takes_the_nearest():
 
 
 @pytest.mark.parametrize("method", ["minmax", "standard", "condition"])
-def test_a_scaler_survives_json(six_conditions, method):
+def test_a_scaler_survives_json(six_conditions: Sequences, method: str) -> None:
     scaler = fit_scaler(six_conditions, method)
     again = Scaler.from_dict(json.loads(json.dumps(scaler.to_dict())))
     np.testing.assert_array_equal(again.apply(six_conditions).features, scaler.apply(six_conditions).features)
     assert again.apply(six_conditions).feature_names == scaler.kept_names
 
 
-def test_other_features_are_refused(one_condition, make_sequences):
+def test_other_features_are_refused(one_condition: Sequences, make_sequences: Callable[..., Sequences]) -> None:
     with pytest.raises(DataError, match="the data have the features x0, x1, x2, the scaler was fitted on setting_1"):
         fit_scaler(one_condition, "minmax").apply(make_sequences((3, 2)))
 
 
-def test_what_cannot_be_fitted_is_refused(make_sequences):
+def test_what_cannot_be_fitted_is_refused(make_sequences: Callable[..., Sequences]) -> None:
     with pytest.raises(ConfigError, match=r"dataset\.scaling=robust: allowed is minmax, standard, condition"):
         fit_scaler(make_sequences((3, 2)), "robust")
     with pytest.raises(ConfigError, match="no feature setting_1"):
@@ -139,7 +143,7 @@ def test_what_cannot_be_fitted_is_refused(make_sequences):
         fit_scaler(_rows(free, SETTINGS), "condition")
 
 
-def test_conditions_do_not_depend_on_the_order_of_the_rows(six_conditions):
+def test_conditions_do_not_depend_on_the_order_of_the_rows(six_conditions: Sequences) -> None:
     settings = six_conditions.features[:, :3].astype(float)
     centres = find_conditions(settings)
     np.testing.assert_allclose(centres, CONDITIONS, atol=0.001)
@@ -149,7 +153,7 @@ def test_conditions_do_not_depend_on_the_order_of_the_rows(six_conditions):
 
 
 @pytest.mark.parametrize(("subset", "conditions"), [("FD001", 1), ("FD002", 6), ("FD004", 6)])
-def test_nasa_sets_have_one_or_six_conditions(nasa_dir, subset, conditions):
+def test_nasa_sets_have_one_or_six_conditions(nasa_dir: Path, subset: str, conditions: int) -> None:
     train, test, rul = source_files(nasa_dir, subset)
     parts = read_turbofan(train, test, rul)
     scaler = fit_scaler(parts["run_to_failure"], "condition")

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
 
-def test_offsets_of_units(make_sequences):
+def test_offsets_of_units(make_sequences: Callable[..., Sequences]) -> None:
     sequences = make_sequences((3, 1, 4))
     assert (sequences.num_rows, sequences.num_units) == (8, 3)
     assert sequences.unit_ids.tolist() == [1, 2, 3]
@@ -22,7 +26,7 @@ def test_offsets_of_units(make_sequences):
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=8), st.data())
-def test_selection_keeps_exactly_the_rows_of_the_units(lengths, data):
+def test_selection_keeps_exactly_the_rows_of_the_units(lengths: list[int], data: st.DataObject) -> None:
     unit = np.repeat(np.arange(len(lengths)), lengths)
     time = np.concatenate([np.arange(length)[::-1] for length in lengths]).astype(np.float32)
     rows = np.arange(len(unit), dtype=np.float32)[:, None]
@@ -33,19 +37,19 @@ def test_selection_keeps_exactly_the_rows_of_the_units(lengths, data):
     assert sorted(ids) == selected.unit_ids.tolist()
 
 
-def test_unknown_unit_is_refused(make_sequences):
+def test_unknown_unit_is_refused(make_sequences: Callable[..., Sequences]) -> None:
     with pytest.raises(ValueError, match="no unit 7"):
         make_sequences((2, 2)).select_units([1, 7])
 
 
-def test_with_features_keeps_the_rows(make_sequences):
+def test_with_features_keeps_the_rows(make_sequences: Callable[..., Sequences]) -> None:
     sequences = make_sequences((2, 3))
     other = sequences.with_features(np.zeros((5, 1), dtype=np.float32), ["zero"])
     assert other.feature_names == ("zero",)
     assert other.unit is sequences.unit
 
 
-def _changed(array, index, value):
+def _changed(array: NDArray[Any], index: int | tuple[int, int], value: float) -> NDArray[Any]:
     array = array.copy()
     array[index] = value
     return array
@@ -70,26 +74,30 @@ def _changed(array, index, value):
         (lambda _: {"unit": np.array([1, 1, 2, 1, 1])}, "unit 1 are not contiguous"),
     ],
 )
-def test_broken_arrays_are_refused(make_sequences, change, message):
+def test_broken_arrays_are_refused(
+    make_sequences: Callable[..., Sequences], change: Callable[[Sequences], dict[str, Any]], message: str
+) -> None:
     sequences = make_sequences((2, 3))
     with pytest.raises(ValueError, match=message):
         replace(sequences, **change(sequences))
 
 
-def test_no_rows_are_refused():
+def test_no_rows_are_refused() -> None:
     empty = np.empty(0)
     with pytest.raises(ValueError, match="at least one row"):
         Sequences(np.empty((0, 1), np.float32), empty.astype(int), empty.astype(np.float32), empty.astype(bool), ("a",))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_feature_that_is_not_finite_names_column_and_unit(make_sequences, value):
+def test_a_feature_that_is_not_finite_names_column_and_unit(
+    make_sequences: Callable[..., Sequences], value: float
+) -> None:
     sequences = make_sequences((2, 3))
     with pytest.raises(DataError, match=f"feature x1 of unit 2 is {value}"):
         replace(sequences, features=_changed(sequences.features, (3, 1), value))
 
 
-def test_save_and_load_are_inverse_and_memory_mapped(make_sequences, tmp_path):
+def test_save_and_load_are_inverse_and_memory_mapped(make_sequences: Callable[..., Sequences], tmp_path: Path) -> None:
     sequences = make_sequences((4, 2, 5), censored=(2,))
     sequences.save(tmp_path / "saved")
     loaded = Sequences.load(tmp_path / "saved")
@@ -101,12 +109,12 @@ def test_save_and_load_are_inverse_and_memory_mapped(make_sequences, tmp_path):
     assert loaded.feature_names == sequences.feature_names
 
 
-def _truncate(directory):
+def _truncate(directory: Path) -> None:
     path = directory / "features.npy"
     path.write_bytes(path.read_bytes()[:-8])
 
 
-def _zero_the_end(directory):
+def _zero_the_end(directory: Path) -> None:
     path = directory / "features.npy"
     path.write_bytes(path.read_bytes()[:-8] + bytes(8))
 
@@ -121,20 +129,24 @@ def _zero_the_end(directory):
         lambda directory: (directory / "meta.json").write_text(json.dumps({"feature_names": ["a"]})),
     ],
 )
-def test_damage_is_found_on_loading(make_sequences, tmp_path, damage):
+def test_damage_is_found_on_loading(
+    make_sequences: Callable[..., Sequences], tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
     make_sequences((4, 2)).save(tmp_path)
     damage(tmp_path)
     with pytest.raises(DataError, match=str(tmp_path)):
         Sequences.load(tmp_path)
 
 
-def test_groups_are_kept_saved_and_checked(make_sequences, tmp_path):
+def test_groups_are_kept_saved_and_checked(make_sequences: Callable[..., Sequences], tmp_path: Path) -> None:
     sequences = replace(make_sequences((2, 3, 1)), group=np.array([5, 5, 5, 5, 5, 7]))
     assert sequences.unit_groups.tolist() == [5, 5, 7]
     assert make_sequences((2, 3)).unit_groups.tolist() == [1, 2]
     sequences.save(tmp_path)
     loaded = Sequences.load(tmp_path)
-    assert loaded.select_units([2, 3]).group.tolist() == [5, 5, 5, 7]
+    group = loaded.select_units([2, 3]).group
+    assert group is not None
+    assert group.tolist() == [5, 5, 5, 7]
     assert loaded.with_features(sequences.features[:, :1], ["x"]).group is loaded.group
     with pytest.raises(ValueError, match="group changes within unit 1"):
         replace(sequences, group=np.array([1, 5, 5, 5, 5, 7]))

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.data.options import check_dataset_options
 
@@ -19,12 +19,12 @@ PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
 
 
 @pytest.fixture
-def blocks():
+def blocks() -> list[tuple[str, str]]:
     """The (language, text) of each code block of the page."""
     return re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
-def test_the_example_works(blocks, tmp_path):
+def test_the_example_works(blocks: list[tuple[str, str]], tmp_path: Path) -> None:
     for name in ("train.py", "analyze.py"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
@@ -63,8 +63,9 @@ def test_the_example_works(blocks, tmp_path):
     assert "table/pumps" in training
 
 
-def test_every_key_is_on_the_page():
+def test_every_key_is_on_the_page() -> None:
     config = OmegaConf.load(ROOT / "conf" / "dataset" / "table.yaml")
+    assert isinstance(config, DictConfig)
     config.update(path="a.csv", event_column="e")
     for key in vars(check_dataset_options(config)):
         assert f"`{key}`" in PAGE or f"dataset.{key}" in PAGE, key

@@ -1,17 +1,18 @@
 """A fake NVIDIA driver, and processes that hold GPUs."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
-import select
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from gpu_holders import Holder, HoldGpu, SetGpus, UntilWaiting
 from searches import Searches
 from supervised import FAKE_DRIVER, Sweeps
 
@@ -19,7 +20,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture
-def fake_driver(monkeypatch):
+def fake_driver(monkeypatch: pytest.MonkeyPatch) -> SetGpus:
     """The function that sets the GPUs of this process: its `pynvml` is the one in fake_driver/ (see pyproject.toml)."""
     monkeypatch.setenv("FAKE_TOTAL", str(80 * 2**30))
     for name in ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "FAKE_GPUS"):
@@ -28,38 +29,11 @@ def fake_driver(monkeypatch):
     return lambda *gpus: monkeypatch.setenv("FAKE_GPUS", ",".join(gpus))
 
 
-class Holder:
-    """A process that runs hold_gpu.py."""
-
-    def __init__(self, process):
-        self.process = process
-
-    def read(self):
-        """The next line that it prints; waits for it."""
-        timer = threading.Timer(20, self.process.kill)
-        timer.start()
-        line = self.process.stdout.readline()
-        timer.cancel()
-        assert line, f"the process ended with {self.process.wait()}: {self.process.stderr.read()}"
-        return json.loads(line)
-
-    def holds_a_gpu(self, within):
-        """Whether it has said so; only before the first `read`."""
-        return bool(select.select([self.process.stdout], [], [], within)[0])
-
-    def let_go(self):
-        self.process.stdin.close()
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture
-def until_waiting(tmp_path):
+def until_waiting(tmp_path: Path) -> UntilWaiting:
     """Block until so many processes of `hold_gpu` have queued."""
 
-    def wait(count):
+    def wait(count: int) -> None:
         deadline = time.monotonic() + 10
         while len(list(tmp_path.glob("leases/*.waiting"))) != count:
             assert time.monotonic() < deadline, "the processes have not queued"
@@ -69,7 +43,7 @@ def until_waiting(tmp_path):
 
 
 @pytest.fixture
-def hold_gpu(tmp_path):
+def hold_gpu(tmp_path: Path) -> Iterator[HoldGpu]:
     """Start a process that leases a GPU: hold_gpu(gpus, hold=seconds or None, **arguments of lease_gpu)."""
     environ = {**os.environ, "PYTHONPATH": str(FAKE_DRIVER), "DDRSA_LEASE_DIR": str(tmp_path / "leases")}
     environ |= {"FAKE_TOTAL": str(80 * 2**30), "FAKE_ALLOCATIONS": str(tmp_path)}
@@ -77,7 +51,14 @@ def hold_gpu(tmp_path):
         environ.pop(name, None)
     with contextlib.ExitStack() as stack:
 
-        def start(gpus="auto", *, hold=None, fork=False, variables=None, **arguments):
+        def start(
+            gpus: str | Sequence[int] = "auto",
+            *,
+            hold: float | None = None,
+            fork: bool = False,
+            variables: Mapping[str, str] | None = None,
+            **arguments: object,
+        ) -> Holder:
             options = json.dumps({"lease": {"gpus": gpus, **arguments}, "hold": hold, "fork": fork})
             process = subprocess.Popen(
                 [sys.executable, HERE / "hold_gpu.py", options],
@@ -89,7 +70,7 @@ def hold_gpu(tmp_path):
             )
             stack.enter_context(process)
             stack.callback(process.kill)
-            return Holder(process)
+            return Holder(process, tmp_path)
 
         yield start
 

@@ -4,6 +4,8 @@ Its argument is JSON: {"lease": the arguments of lease_gpu, "hold": seconds, or 
 whether to leave behind a child that was forked while the GPU was held}.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
@@ -12,7 +14,7 @@ import time
 from ddrsa.sweep.gpu.lease import current_lease, lease_gpu, release_current
 
 
-def say(**content):
+def say(**content: object) -> None:
     os.write(1, (json.dumps(content) + "\n").encode())  # in one piece, since a forked child speaks too
 
 
@@ -25,6 +27,7 @@ if options.get("fork"):
         say(child=os.getpid(), holds=current_lease() is not None)
         time.sleep(60)
         os._exit(0)
+assert lease is not None
 assert current_lease() is lease
 say(gpu=lease.index, identity=lease.gpu.identity)
 if options["hold"] is None:

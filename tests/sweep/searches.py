@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
+from optuna.storages.journal import JournalFileBackend
 from supervised import Sweeps
 
 from ddrsa.sweep.search.journal_lock import JournalLock
@@ -37,14 +39,14 @@ class Searches(Sweeps):
     app = "search_app"
     config = CONFIG
 
-    def start(self, *overrides: str, multirun: bool = True) -> subprocess.Popen[str]:
+    def start(self, *overrides: str, multirun: bool = True, on: Sequence[str] = ()) -> subprocess.Popen[str]:
         two = [] if "hydra/launcher=basic" in overrides else ["hydra.launcher.n_jobs=2"]
-        return super().start(*overrides, *two, multirun=multirun)
+        return super().start(*overrides, *two, multirun=multirun, on=on)
 
     def study(self, storage: Any = None, name: str = "study") -> optuna.Study:
         if storage is None:
             file = self.directory / "sweep" / "study.journal"
-            backend = optuna.storages.journal.JournalFileBackend(str(file), lock_obj=JournalLock(file))
+            backend = JournalFileBackend(str(file), lock_obj=JournalLock(file))
             storage = optuna.storages.JournalStorage(backend)
         return optuna.load_study(study_name=name, storage=storage)
 

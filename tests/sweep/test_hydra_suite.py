@@ -57,7 +57,7 @@ class TestBatches(BatchedSweeperTestSuite):
 class TestIntegration(IntegrationTestSuite):
     """Scripts in processes of their own, which know nothing of this package."""
 
-    def test_to_absolute_path_multirun(
+    def test_to_absolute_path_multirun(  # type: ignore[override]  # a test takes what fixtures it wants
         self, tmpdir: Path, task_launcher_cfg: DictConfig, extra_flags: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # It runs two scripts with one config in one directory. For this launcher the second is the first, completed.

@@ -1,8 +1,12 @@
 """Sweeps of a small Hydra app, in processes of their own, with the stock launchers."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
+from pathlib import Path
+from typing import Protocol
 
 import pytest
 import yaml
@@ -64,14 +68,20 @@ except SweepFailed as failed:
 """
 
 
+class RunApp(Protocol):
+    """Runs the app with these overrides."""
+
+    def __call__(self, *overrides: str) -> subprocess.CompletedProcess[str]: ...
+
+
 @pytest.fixture
-def app(tmp_path):
+def app(tmp_path: Path) -> RunApp:
     """Run the app with these overrides; returns the completed process."""
     for name, text in {"config.yaml": CONFIG, "checks.py": CHECKS, "app.py": APP}.items():
         (tmp_path / name).write_text(text)
     environ = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
 
-    def run(*overrides):
+    def run(*overrides: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "app.py", "-m", *overrides], cwd=tmp_path, env=environ, capture_output=True, text=True
         )
@@ -87,7 +97,7 @@ LAUNCHERS = pytest.mark.parametrize(
 
 
 @LAUNCHERS
-def test_a_bad_value_is_found_before_anything_is_written(app, tmp_path, launcher):
+def test_a_bad_value_is_found_before_anything_is_written(app: RunApp, tmp_path: Path, launcher: list[str]) -> None:
     result = app("batch_size=32,0", *launcher)
     assert result.stderr == "REFUSED batch_size is 0: it must be at least 1\n"
     assert result.stdout == ""
@@ -95,7 +105,7 @@ def test_a_bad_value_is_found_before_anything_is_written(app, tmp_path, launcher
 
 
 @LAUNCHERS
-def test_each_job_is_checked_once_with_the_config_of_its_task(app, tmp_path, launcher):
+def test_each_job_is_checked_once_with_the_config_of_its_task(app: RunApp, tmp_path: Path, launcher: list[str]) -> None:
     result = app("batch_size=32,64", *launcher)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "checked.txt").read_text().splitlines() == ["0 32 False", "1 64 False"]
@@ -106,7 +116,9 @@ def test_each_job_is_checked_once_with_the_config_of_its_task(app, tmp_path, lau
 
 @LAUNCHERS
 @pytest.mark.parametrize("batches", [[], ["hydra.sweeper.max_batch_size=1"]], ids=["one batch", "batches of one"])
-def test_all_failures_are_named_and_the_other_results_stand(app, tmp_path, launcher, batches):
+def test_all_failures_are_named_and_the_other_results_stand(
+    app: RunApp, tmp_path: Path, launcher: list[str], batches: list[str]
+) -> None:
     result = app("batch_size=3,1,5,2", *launcher, *batches)
     assert result.returncode == 7, result.stderr
     sweep = tmp_path / "sweep"
@@ -120,14 +132,14 @@ def test_all_failures_are_named_and_the_other_results_stand(app, tmp_path, launc
     assert sorted(path.parent.name for path in sweep.glob("*/done")) == ["1", "2"]
 
 
-def test_the_config_of_the_sweeper_can_name_parameters(app, tmp_path):
+def test_the_config_of_the_sweeper_can_name_parameters(app: RunApp, tmp_path: Path) -> None:
     result = app("+hydra.sweeper.params.batch_size='8,9'", "hydra.sweeper.check=null")
     assert result.returncode == 0, result.stderr
     assert sorted(path.parent.name for path in tmp_path.glob("sweep/*/done")) == ["8", "9"]
     assert not (tmp_path / "checked.txt").exists()
 
 
-def test_the_command_line_takes_the_place_of_a_parameter(app, tmp_path):
+def test_the_command_line_takes_the_place_of_a_parameter(app: RunApp, tmp_path: Path) -> None:
     result = app("+hydra.sweeper.params.batch_size='8,9'", "batch_size=4,6", "hydra.sweeper.check=null")
     assert result.returncode == 0, result.stderr
     assert sorted(path.parent.name for path in tmp_path.glob("sweep/*/done")) == ["4", "6"]
@@ -140,20 +152,20 @@ def test_the_command_line_takes_the_place_of_a_parameter(app, tmp_path):
         ("hydra.sweeper.max_batch_size=0", "hydra.sweeper.max_batch_size=0: allowed is 1 or more, or null"),
     ],
 )
-def test_a_bad_config_of_the_sweeper(app, tmp_path, override, message):
+def test_a_bad_config_of_the_sweeper(app: RunApp, tmp_path: Path, override: str, message: str) -> None:
     result = app("batch_size=1,2", override)
     assert f"REFUSED {message}" in result.stderr
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_job_that_cannot_be_composed_is_found_before_anything_is_written(app, tmp_path):
+def test_a_job_that_cannot_be_composed_is_found_before_anything_is_written(app: RunApp, tmp_path: Path) -> None:
     result = app("batch_size=1,2", "nonsense=1,2")
     assert result.returncode == 1
     assert "nonsense" in result.stderr
     assert not (tmp_path / "sweep").exists()
 
 
-def test_a_run_without_a_result_has_failed():
+def test_a_run_without_a_result_has_failed() -> None:
     done = JobReturn(status=JobStatus.COMPLETED)
     (failure,) = failed_runs([done, JobReturn(overrides=["a=1"])])
     assert str(SweepFailed([failure], 2)) == (

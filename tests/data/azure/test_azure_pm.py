@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import gzip
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,10 +17,13 @@ from ddrsa.data.azure.files import FILES, find_files, read_azure_pm
 from ddrsa.data.azure.hours import Records
 from ddrsa.data.azure.rows import make_sequences
 from ddrsa.data.load import load_dataset
+from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError, DataError
 
 SIGNALS = ("volt", "rotate", "pressure", "vibration")
 START = datetime(2015, 1, 1, 6)
+
+Tables = dict[str, pd.DataFrame]
 
 
 def _write(data_dir: Path, **tables: pd.DataFrame) -> Path:
@@ -42,7 +47,7 @@ def _events(column: str, *events: tuple[int, int, str]) -> pd.DataFrame:
 
 
 @pytest.fixture
-def tables():
+def tables() -> Tables:
     """Two machines over 100 hours. Machine 1 fails at hours 40 (two components) and 71, machine 2 never."""
     return {
         "telemetry": pd.concat([_telemetry(range(100)), _telemetry(range(100), 2, seed=1)]),
@@ -53,11 +58,11 @@ def tables():
     }
 
 
-def _read(tmp_path, tables, step_hours=15):
+def _read(tmp_path: Path, tables: Tables, step_hours: int = 15) -> Sequences:
     return read_azure_pm(find_files(_write(tmp_path, **tables)), step_hours)
 
 
-def test_a_failure_ends_a_sequence_and_the_next_begins(tmp_path, tables):
+def test_a_failure_ends_a_sequence_and_the_next_begins(tmp_path: Path, tables: Tables) -> None:
     sequences = _read(tmp_path, tables)
     assert sequences.unit_ids.tolist() == [1001, 1002, 1003, 2001]
     assert sequences.unit_groups.tolist() == [1, 1, 1, 2]
@@ -67,7 +72,7 @@ def test_a_failure_ends_a_sequence_and_the_next_begins(tmp_path, tables):
     assert sequences.time_to_event.tolist() == [2, 1, 0, 2, 1, 0, 0, 5, 4, 3, 2, 1, 0]
 
 
-def test_nothing_of_a_repair_is_seen_in_the_row_of_its_failure(tmp_path, tables):
+def test_nothing_of_a_repair_is_seen_in_the_row_of_its_failure(tmp_path: Path, tables: Tables) -> None:
     sequences = _read(tmp_path, tables)
     table = pd.DataFrame(sequences.features, columns=sequences.feature_names)
     days = table["days_since_comp1"] * 24
@@ -78,7 +83,7 @@ def test_nothing_of_a_repair_is_seen_in_the_row_of_its_failure(tmp_path, tables)
     assert (table["days_since_comp4"][7:] * 24).tolist() == pytest.approx([14, 29, 44, 59, 74, 89])
 
 
-def test_errors_count_over_24_hours_and_not_across_a_failure(tmp_path, tables):
+def test_errors_count_over_24_hours_and_not_across_a_failure(tmp_path: Path, tables: Tables) -> None:
     table = _read(tmp_path, tables)
     counts = pd.DataFrame(table.features, columns=table.feature_names)
     # error1 at 16, 40, 41; the row at 40 looks back to 17, the row at 55 to 41 since 40 is the failure.
@@ -86,7 +91,7 @@ def test_errors_count_over_24_hours_and_not_across_a_failure(tmp_path, tables):
     assert counts["error2_count_24h"][:7].tolist() == [0, 0, 1, 0, 0, 0, 0]
 
 
-def test_model_and_age(tmp_path, tables):
+def test_model_and_age(tmp_path: Path, tables: Tables) -> None:
     sequences = _read(tmp_path, tables)
     table = pd.DataFrame(sequences.features, columns=sequences.feature_names)
     assert table["age"].tolist() == [7] * 7 + [0] * 6
@@ -95,7 +100,7 @@ def test_model_and_age(tmp_path, tables):
     assert not table[["model_model2", "model_model4"]].to_numpy().any()
 
 
-def test_the_future_changes_no_earlier_row(tmp_path, tables):
+def test_the_future_changes_no_earlier_row(tmp_path: Path, tables: Tables) -> None:
     """Whatever happens from hour 62 on, the rows up to hour 55 have the same features."""
     before = _read(tmp_path / "before", tables)
     later = tables["telemetry"]["datetime"] >= START + timedelta(hours=62)
@@ -110,8 +115,8 @@ def test_the_future_changes_no_earlier_row(tmp_path, tables):
 
 
 # A brute force of the same rules, hour by hour and row by row in plain Python.
-def _reference(records, step_hours):
-    rows = []
+def _reference(records: Tables, step_hours: int) -> list[tuple[int, int, int, bool, list[float]]]:
+    rows: list[tuple[int, int, int, bool, list[float]]] = []
     for machine in sorted(set(records["telemetry"]["machineID"])):
         own = {
             name: table[table["machineID"] == machine].to_dict("records")
@@ -128,7 +133,8 @@ def _reference(records, step_hours):
             if len(hours) < 3:
                 continue
             number += 1
-            filled, known = {}, [np.nan] * 4
+            filled: dict[int, list[float]] = {}
+            known = [np.nan] * 4
             for hour in hours:
                 known = [
                     old if np.isnan(new) else new
@@ -139,13 +145,13 @@ def _reference(records, step_hours):
             if end is not None and (not ticks or ticks[-1] != end):
                 ticks.append(end)
             for index, t in enumerate(ticks):
-                features = []
+                features: list[float] = []
                 for width in (3, 24):
                     window = np.array([filled[h] for h in hours if t - width < h <= t])
-                    window = [column[~np.isnan(column)] for column in window.T]
-                    if min(map(len, window)) < 2:
+                    columns = [column[~np.isnan(column)] for column in window.T]
+                    if min(map(len, columns)) < 2:
                         break
-                    features += [np.mean(column) for column in window] + [np.std(column, ddof=1) for column in window]
+                    features += [np.mean(column) for column in columns] + [np.std(column, ddof=1) for column in columns]
                 else:
                     for kind in range(1, 6):
                         features.append(
@@ -168,7 +174,7 @@ def _reference(records, step_hours):
 
 
 @st.composite
-def _records(draw):
+def _records(draw: st.DrawFn) -> Tables:
     machines = draw(st.lists(st.integers(1, 9), min_size=1, max_size=3, unique=True))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     telemetry, failures, errors, replacements = [], [], [], []
@@ -200,9 +206,13 @@ def _records(draw):
 
 @settings(max_examples=40, deadline=None)
 @given(_records(), st.integers(3, 30))
-def test_the_features_are_those_of_a_brute_force(records, step_hours):
+def test_the_features_are_those_of_a_brute_force(records: Tables, step_hours: int) -> None:
     expected = _reference(records, step_hours) if len(records["telemetry"]) else []
-    arguments = (SIGNALS, *(FILES[name].values for name in ("PdM_errors", "PdM_maint", "PdM_machines")), step_hours)
+    arguments: tuple[Any, ...] = (
+        SIGNALS,
+        *(FILES[name].values for name in ("PdM_errors", "PdM_maint", "PdM_machines")),
+        step_hours,
+    )
     if not expected:
         if len(records["telemetry"]):
             with pytest.raises(DataError, match="there are no rows"):
@@ -212,18 +222,21 @@ def test_the_features_are_those_of_a_brute_force(records, step_hours):
     assert sequences.unit.tolist() == [machine * 1000 + number for machine, number, *_ in expected]
     assert sequences.time_to_event.tolist() == [tau for _, _, tau, _, _ in expected]
     assert sequences.event_observed.tolist() == [observed for *_, observed, _ in expected]
+    assert sequences.group is not None
     assert sequences.group.tolist() == [machine for machine, *_ in expected]
     np.testing.assert_allclose(sequences.features, [features for *_, features in expected], rtol=1e-4, atol=1e-4)
 
 
-def test_missing_hours_take_the_last_values_and_that_is_said(tmp_path, tables, caplog):
+def test_missing_hours_take_the_last_values_and_that_is_said(
+    tmp_path: Path, tables: Tables, caplog: pytest.LogCaptureFixture
+) -> None:
     tables["telemetry"] = tables["telemetry"].drop(tables["telemetry"].index[5:29])
     with caplog.at_level(logging.WARNING):
         assert _read(tmp_path, tables).num_units == 4
     assert "telemetry is missing in 48 of 200 hours" in caplog.text  # the index is that of both machines
 
 
-def test_a_gap_of_more_than_a_day_is_an_error(tmp_path, tables):
+def test_a_gap_of_more_than_a_day_is_an_error(tmp_path: Path, tables: Tables) -> None:
     telemetry = tables["telemetry"].reset_index(drop=True)
     tables["telemetry"] = telemetry.drop(range(5, 30))
     with pytest.raises(DataError, match=r"machine 1 has no volt for 25 hours from 2015-01-01 11:00:00, at most 24"):
@@ -234,7 +247,9 @@ def test_a_gap_of_more_than_a_day_is_an_error(tmp_path, tables):
         _read(tmp_path / "other", tables)
 
 
-def test_repeated_rows_and_failures_outside_the_telemetry_are_left_out_and_that_is_said(tmp_path, tables, caplog):
+def test_repeated_rows_and_failures_outside_the_telemetry_are_left_out_and_that_is_said(
+    tmp_path: Path, tables: Tables, caplog: pytest.LogCaptureFixture
+) -> None:
     tables["telemetry"] = pd.concat([tables["telemetry"], tables["telemetry"].head(3)])
     with caplog.at_level(logging.INFO):
         assert _read(tmp_path, tables).lifetimes.tolist() == [3, 3, 1, 6]
@@ -242,7 +257,7 @@ def test_repeated_rows_and_failures_outside_the_telemetry_are_left_out_and_that_
     assert "1 of 3 failures lie outside the telemetry" in caplog.text
 
 
-def test_plain_and_gzipped_files_are_the_same(tmp_path, tables):
+def test_plain_and_gzipped_files_are_the_same(tmp_path: Path, tables: Tables) -> None:
     plain = _read(tmp_path, tables)
     path = tmp_path / "azure_pm" / "PdM_telemetry.csv"
     path.with_suffix(".csv.gz").write_bytes(gzip.compress(path.read_bytes()))
@@ -250,7 +265,7 @@ def test_plain_and_gzipped_files_are_the_same(tmp_path, tables):
     np.testing.assert_array_equal(read_azure_pm(find_files(tmp_path), 15).features, plain.features)
 
 
-def _with(tables, name, **columns):
+def _with(tables: Tables, name: str, **columns: Any) -> Tables:
     return {**tables, name: tables[name].assign(**columns)}
 
 
@@ -280,19 +295,21 @@ def _with(tables, name, **columns):
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused(tmp_path, tables, change, message):
+def test_what_cannot_be_used_is_refused(
+    tmp_path: Path, tables: Tables, change: Callable[[Tables], Tables], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
         _read(tmp_path, change(tables))
 
 
-def test_an_empty_file_is_refused(tmp_path, tables):
+def test_an_empty_file_is_refused(tmp_path: Path, tables: Tables) -> None:
     _write(tmp_path, **tables)
     (tmp_path / "azure_pm" / "PdM_maint.csv").write_text("")
     with pytest.raises(DataError, match=r"PdM_maint.csv is empty, the columns machineID, comp, datetime are expected"):
         read_azure_pm(find_files(tmp_path), 15)
 
 
-def test_missing_files_say_what_to_do(tmp_path, tables):
+def test_missing_files_say_what_to_do(tmp_path: Path, tables: Tables) -> None:
     tables.pop("machines")
     _write(tmp_path, **tables)
     with pytest.raises(
@@ -308,19 +325,19 @@ def test_missing_files_say_what_to_do(tmp_path, tables):
         ({"scaling": "condition"}, "dataset.scaling=condition: allowed is minmax, standard$"),
     ],
 )
-def test_wrong_options(tmp_path, options, message):
+def test_wrong_options(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         load_dataset({"name": "azure_pm", **options}, data_dir=tmp_path, cache_dir=None, seed=0)
 
 
 @pytest.fixture(scope="module")
-def azure_dir(nasa_dir):
+def azure_dir(nasa_dir: Path) -> Path:
     if not (nasa_dir / "azure_pm" / "PdM_telemetry.csv.gz").is_file():
         pytest.skip(f"{nasa_dir} has no azure_pm/PdM_telemetry.csv.gz")
     return nasa_dir
 
 
-def test_microsofts_files(azure_dir):
+def test_microsofts_files(azure_dir: Path) -> None:
     sequences = read_azure_pm(find_files(azure_dir), 15)
     assert (sequences.num_units, sequences.unit_event_observed.sum(), sequences.num_rows) == (57, 37, 2881)
     assert sequences.features.shape[1] == 4 * 4 + 5 + 4 + 1 + 4
@@ -332,7 +349,7 @@ def test_microsofts_files(azure_dir):
         assert failing.quantile(0.9) > mean[sequences.time_to_event > 4].quantile(0.99)
 
 
-def test_splits_are_by_machine(azure_dir, tmp_path):
+def test_splits_are_by_machine(azure_dir: Path, tmp_path: Path) -> None:
     for fold in range(4):
         dataset = load_dataset(
             {"name": "azure_pm"}, data_dir=azure_dir, cache_dir=tmp_path, seed=3, num_folds=4, fold=fold

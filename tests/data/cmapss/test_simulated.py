@@ -2,22 +2,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from ddrsa.data.cmapss import simulated
 from ddrsa.data.cmapss.sensors import CONDITIONS, SENSORS, sensor_values
 from ddrsa.data.cmapss.simulated import failure_time, loss, read_fleet, simulate_fleet, write_fleet
 from ddrsa.data.cmapss.text_format import COLUMNS, FEATURES
 from ddrsa.data.options import SimulatedOptions
+from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
 CONSTANT = [f"sensor_{number}" for number in (1, 5, 10, 16, 18, 19)]  # as in FD001
 
 
-def _ridge_features(sequences, rows=10):
+def _ridge_features(sequences: Sequences, rows: int = 10) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """The mean of the last rows, and the last row itself, at every third cycle; target min(time, 125)."""
     inputs, targets = [], []
     for unit in sequences.unit_ids:
@@ -28,7 +32,7 @@ def _ridge_features(sequences, rows=10):
     return np.array(inputs, dtype=float), np.array(targets)
 
 
-def test_failure_time_is_the_first_time_at_which_the_margin_is_used_up():
+def test_failure_time_is_the_first_time_at_which_the_margin_is_used_up() -> None:
     generator = np.random.default_rng(1)
     for _ in range(200):
         initial, rate = generator.uniform(0, 0.07), generator.uniform(*simulated.RATE_RANGE)
@@ -40,7 +44,7 @@ def test_failure_time_is_the_first_time_at_which_the_margin_is_used_up():
         assert loss(np.array([0.0]), initial, rate, exponent)[0] == pytest.approx(initial)
 
 
-def test_sensors_at_sea_level_move_from_the_baseline_by_the_shift():
+def test_sensors_at_sea_level_move_from_the_baseline_by_the_shift() -> None:
     condition, nothing, everything = np.zeros(2, dtype=int), np.zeros(2), np.ones(2)
     quiet = np.zeros((2, 21))
     healthy = sensor_values(condition, 0, nothing, nothing, quiet)
@@ -52,7 +56,7 @@ def test_sensors_at_sea_level_move_from_the_baseline_by_the_shift():
     np.testing.assert_allclose(noisy - healthy, [[2 * s.noise for s in SENSORS]] * 2, atol=1e-9)
 
 
-def test_lifetimes_look_like_those_of_fd001():
+def test_lifetimes_look_like_those_of_fd001() -> None:
     lifetimes = simulate_fleet(SimulatedOptions(num_units=400)).sequences().lifetimes
     assert 190 < lifetimes.mean() < 215
     assert 30 < lifetimes.std() < 55
@@ -60,7 +64,7 @@ def test_lifetimes_look_like_those_of_fd001():
     assert lifetimes.max() < 400
 
 
-def test_the_same_seed_gives_the_same_fleet_and_another_seed_another():
+def test_the_same_seed_gives_the_same_fleet_and_another_seed_another() -> None:
     options = SimulatedOptions(num_units=5, censored_fraction=0.4)
     first, again = simulate_fleet(options), simulate_fleet(options)
     pd.testing.assert_frame_equal(first.table, again.table, check_exact=True)
@@ -69,20 +73,20 @@ def test_the_same_seed_gives_the_same_fleet_and_another_seed_another():
     assert not first.table.equals(other.table)
 
 
-def test_a_larger_fleet_has_the_same_first_units():
+def test_a_larger_fleet_has_the_same_first_units() -> None:
     small = simulate_fleet(SimulatedOptions(num_units=3)).table
     large = simulate_fleet(SimulatedOptions(num_units=6)).table
     pd.testing.assert_frame_equal(large[large["unit"] <= 3], small, check_exact=True)
 
 
-def test_one_condition_has_the_constant_sensors_of_fd001():
+def test_one_condition_has_the_constant_sensors_of_fd001() -> None:
     table = simulate_fleet(SimulatedOptions(num_units=20)).table
     varying = table[list(FEATURES)].nunique() > 1
     assert list(varying.index[~varying]) == ["setting_3", *CONSTANT]
     assert table["sensor_6"].nunique() <= 3  # almost constant
 
 
-def test_six_conditions_have_the_settings_of_cmapss():
+def test_six_conditions_have_the_settings_of_cmapss() -> None:
     table = simulate_fleet(SimulatedOptions(num_units=10, num_conditions=6)).table
     settings = table[["setting_1", "setting_2", "setting_3"]].to_numpy()
     distance = np.abs(settings[:, None] - CONDITIONS).max(axis=2)
@@ -91,8 +95,8 @@ def test_six_conditions_have_the_settings_of_cmapss():
     assert counts.min() > len(table) / 6 * 0.8
 
 
-def test_a_worn_fan_moves_pressure_the_other_way():
-    def pressure_shift(unit):
+def test_a_worn_fan_moves_pressure_the_other_way() -> None:
+    def pressure_shift(unit: pd.DataFrame) -> float:
         pressure = unit["sensor_7"].to_numpy()
         return pressure[-3:].mean() - pressure[:30].mean()
 
@@ -102,7 +106,7 @@ def test_a_worn_fan_moves_pressure_the_other_way():
     assert 5 <= (two > 0).sum() <= 25
 
 
-def test_without_noise_each_sensor_is_a_smooth_curve():
+def test_without_noise_each_sensor_is_a_smooth_curve() -> None:
     table = simulate_fleet(SimulatedOptions(num_units=3, noise=0)).table
     for _, unit in table.groupby("unit"):
         temperature = unit["sensor_4"].to_numpy()
@@ -110,7 +114,7 @@ def test_without_noise_each_sensor_is_a_smooth_curve():
         assert temperature[-1] - temperature[0] > 15
 
 
-def test_the_share_of_censored_units_leave_before_their_failure():
+def test_the_share_of_censored_units_leave_before_their_failure() -> None:
     full = simulate_fleet(SimulatedOptions(num_units=20)).sequences()
     fleet = simulate_fleet(SimulatedOptions(num_units=20, censored_fraction=0.25))
     sequences = fleet.sequences()
@@ -122,7 +126,7 @@ def test_the_share_of_censored_units_leave_before_their_failure():
 
 
 @pytest.mark.parametrize("options", [{}, {"num_conditions": 6, "num_fault_modes": 2, "censored_fraction": 0.5}])
-def test_what_is_written_is_read_back_exactly(tmp_path, options):
+def test_what_is_written_is_read_back_exactly(tmp_path: Path, options: dict[str, Any]) -> None:
     fleet = simulate_fleet(SimulatedOptions(num_units=6, **options))
     write_fleet(tmp_path, fleet)
     again = read_fleet(tmp_path)
@@ -133,7 +137,7 @@ def test_what_is_written_is_read_back_exactly(tmp_path, options):
     assert len(first.split()) == len(COLUMNS)
 
 
-def test_a_wrong_list_of_censored_units_is_refused(tmp_path):
+def test_a_wrong_list_of_censored_units_is_refused(tmp_path: Path) -> None:
     write_fleet(tmp_path, simulate_fleet(SimulatedOptions(num_units=3)))
     path = tmp_path / simulated.CENSORED_FILE
     path.write_text("2\n9\n")
@@ -147,7 +151,7 @@ def test_a_wrong_list_of_censored_units_is_refused(tmp_path):
         read_fleet(tmp_path)
 
 
-def test_the_remaining_life_can_be_learned_but_not_perfectly():
+def test_the_remaining_life_can_be_learned_but_not_perfectly() -> None:
     sequences = simulate_fleet(SimulatedOptions()).sequences()
     varying = np.ptp(sequences.features, axis=0) > 0
     scaled = (sequences.features - sequences.features.mean(0))[:, varying] / sequences.features.std(0)[varying]
@@ -160,13 +164,13 @@ def test_the_remaining_life_can_be_learned_but_not_perfectly():
     assert 5 < error < 0.6 * error_of_mean
 
 
-def _run(*arguments):
+def _run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "ddrsa.data.simulate", *map(str, arguments)], capture_output=True, text=True, check=False
     )
 
 
-def test_the_command_writes_the_fleet_of_its_options(tmp_path):
+def test_the_command_writes_the_fleet_of_its_options(tmp_path: Path) -> None:
     done = _run(tmp_path / "out", "num_units=4", "censored_fraction=0.5", "simulation_seed=3")
     assert done.returncode == 0, done.stderr
     assert "4 units" in done.stdout
@@ -182,7 +186,7 @@ def test_the_command_writes_the_fleet_of_its_options(tmp_path):
         (["scaling=minmax"], "argument 'scaling=minmax' is not KEY=VALUE with a key of num_units"),
     ],
 )
-def test_the_command_says_what_is_wrong_in_one_line(tmp_path, arguments, message):
+def test_the_command_says_what_is_wrong_in_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     done = _run(tmp_path / "out", *arguments)
     assert done.returncode == 2
     assert message in done.stderr

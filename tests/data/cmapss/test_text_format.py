@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,13 @@ def _line(unit: object, cycle: object, *cells: object) -> str:
     return " ".join(map(str, [unit, cycle, *rest])) + "  \n"
 
 
-def _write(tmp_path, *lines: str):
+def _write(tmp_path: Path, *lines: str) -> Path:
     path = tmp_path / "train.txt"
     path.write_text("".join(lines))
     return path
 
 
-def test_columns_are_read_by_position(tmp_path):
+def test_columns_are_read_by_position(tmp_path: Path) -> None:
     path = _write(tmp_path, _line(3, 1, -0.0007, 100.0), "\n", _line(3, 2), _line(7, 1))
     table = read_table(path)
     assert list(table.columns) == list(COLUMNS)
@@ -31,7 +32,7 @@ def test_columns_are_read_by_position(tmp_path):
     assert table["sensor_21"].tolist() == [21.5, 23.5, 23.5]
 
 
-def test_gzip_is_read_as_plain(tmp_path):
+def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
     plain = _write(tmp_path, _line(1, 1), _line(1, 2))
     packed = tmp_path / "train.txt.gz"
     packed.write_bytes(gzip.compress(plain.read_bytes()))
@@ -61,7 +62,7 @@ def test_gzip_is_read_as_plain(tmp_path):
         ([_line(1, 1), _line(2, 1), _line(1, 1)], "unit 1 comes back"),
     ],
 )
-def test_a_broken_table_is_named_in_one_line(tmp_path, lines, message):
+def test_a_broken_table_is_named_in_one_line(tmp_path: Path, lines: list[str], message: str) -> None:
     path = _write(tmp_path, *lines)
     with pytest.raises(DataError, match=message) as caught:
         read_table(path)
@@ -69,7 +70,7 @@ def test_a_broken_table_is_named_in_one_line(tmp_path, lines, message):
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_cut_gzip_are_data_errors(tmp_path):
+def test_a_missing_file_and_a_cut_gzip_are_data_errors(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path / "none.txt")
     cut = tmp_path / "cut.txt.gz"
@@ -81,7 +82,7 @@ def test_a_missing_file_and_a_cut_gzip_are_data_errors(tmp_path):
         read_rul(cut, 1)
 
 
-def test_rul_has_one_number_for_each_unit(tmp_path):
+def test_rul_has_one_number_for_each_unit(tmp_path: Path) -> None:
     path = tmp_path / "RUL.txt"
     path.write_text("112 \n98 \n\n0\n")
     assert read_rul(path, 3).tolist() == [112, 98, 0]
@@ -99,14 +100,14 @@ def test_rul_has_one_number_for_each_unit(tmp_path):
         ("1 2\n3\n", "line 1: 2 numbers found"),
     ],
 )
-def test_a_broken_rul_file_is_named(tmp_path, text, message):
+def test_a_broken_rul_file_is_named(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "RUL.txt"
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         read_rul(path, 3)
 
 
-def test_times_count_down_to_the_failure_or_to_the_rul(tmp_path):
+def test_times_count_down_to_the_failure_or_to_the_rul(tmp_path: Path) -> None:
     # Ids out of order: the file's order holds, not that of the numbers.
     table = read_table(_write(tmp_path, _line(9, 1), _line(9, 2), _line(9, 3), _line(2, 1), _line(2, 2)))
     sequences = sequences_from_table(table, censored=[2])
@@ -119,7 +120,7 @@ def test_times_count_down_to_the_failure_or_to_the_rul(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["txt", "txt.gz"])
-def test_nasa_file_survives_reading_and_writing(nasa_dir, tmp_path, suffix):
+def test_nasa_file_survives_reading_and_writing(nasa_dir: Path, tmp_path: Path, suffix: str) -> None:
     table = read_table(nasa_dir / "turbofan" / "train_FD001.txt.gz")
     write_table(tmp_path / f"copy.{suffix}", table)
     pd.testing.assert_frame_equal(read_table(tmp_path / f"copy.{suffix}"), table, check_exact=True)

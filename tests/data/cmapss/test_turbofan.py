@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from ddrsa.errors import DataError
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     """Two engines that fail after 3 and 2 cycles, and a test engine with 2 cycles and 7 more to live."""
     turbofan = tmp_path / "turbofan"
     turbofan.mkdir()
@@ -24,14 +25,14 @@ def folder(tmp_path):
     return turbofan
 
 
-def test_training_runs_to_failure_and_the_test_set_stops_before(folder):
+def test_training_runs_to_failure_and_the_test_set_stops_before(folder: Path) -> None:
     parts = read_turbofan(*source_files(folder.parent, "FD003"))
     assert parts["run_to_failure"].time_to_event.tolist() == [2, 1, 0, 1, 0]
     assert parts["official"].time_to_event.tolist() == [8, 7]
     assert parts["official"].event_observed.all()
 
 
-def test_no_official_test_set_is_said(folder, caplog):
+def test_no_official_test_set_is_said(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "test_FD003.txt.gz").unlink()
     (folder / "RUL_FD003.txt").unlink()
     with caplog.at_level(logging.WARNING):
@@ -41,13 +42,13 @@ def test_no_official_test_set_is_said(folder, caplog):
 
 
 @pytest.mark.parametrize("name", ["test_FD003.txt.gz", "RUL_FD003.txt"])
-def test_half_an_official_test_set_is_an_error(folder, name):
+def test_half_an_official_test_set_is_an_error(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(DataError, match=rf"has no {name.removesuffix('.gz')}"):
         source_files(folder.parent, "FD003")
 
 
-def test_phm08_is_train_txt_without_a_test_set(folder):
+def test_phm08_is_train_txt_without_a_test_set(folder: Path) -> None:
     (folder / "train_FD003.txt").rename(folder / "train.txt")
     parts = read_turbofan(*source_files(folder.parent, "PHM08"))
     assert set(parts) == {"run_to_failure"}
@@ -56,7 +57,7 @@ def test_phm08_is_train_txt_without_a_test_set(folder):
 @pytest.mark.parametrize(
     ("subset", "name"), [("FD001", "train_FD001.txt, test_FD001.txt, RUL_FD001.txt"), ("PHM08", "train.txt")]
 )
-def test_missing_files_say_what_to_do(tmp_path, subset, name):
+def test_missing_files_say_what_to_do(tmp_path: Path, subset: str, name: str) -> None:
     with pytest.raises(DataError) as caught:
         source_files(tmp_path, subset)
     message = str(caught.value)
@@ -79,7 +80,9 @@ def test_missing_files_say_what_to_do(tmp_path, subset, name):
     ("subset", "train_units", "train_rows", "test_units", "test_rows"),
     [("FD001", 100, 20631, 100, 13096), ("FD002", 260, 53759, 259, 33991), ("FD004", 249, 61249, 248, 41214)],
 )
-def test_nasa_sets_have_the_published_sizes(nasa_dir, subset, train_units, train_rows, test_units, test_rows):
+def test_nasa_sets_have_the_published_sizes(
+    nasa_dir: Path, subset: str, train_units: int, train_rows: int, test_units: int, test_rows: int
+) -> None:
     parts = read_turbofan(*source_files(nasa_dir, subset))
     train, official = parts["run_to_failure"], parts["official"]
     assert (train.num_units, train.num_rows) == (train_units, train_rows)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from random import Random
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -10,12 +13,13 @@ from hypothesis import strategies as st
 
 from ddrsa.data.load import load_dataset
 from ddrsa.data.options import TableOptions
+from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.files import find_table_files
 from ddrsa.data.table.read import read_table_sequences
 from ddrsa.errors import ConfigError, DataError
 
 
-def _read(tmp_path, table, *, name="units.csv", **options):
+def _read(tmp_path: Path, table: pd.DataFrame | str, *, name: str = "units.csv", **options: Any) -> Sequences:
     path = tmp_path / name
     if isinstance(table, str):
         path.write_text(table)
@@ -30,7 +34,7 @@ def _read(tmp_path, table, *, name="units.csv", **options):
 
 
 @pytest.fixture
-def table():
+def table() -> pd.DataFrame:
     """Unit 3 fails at time 3, unit 1 is censored after time 6, unit 2 fails at its only row."""
     return pd.DataFrame(
         {
@@ -44,11 +48,11 @@ def table():
     )
 
 
-def _column(sequences, name):
+def _column(sequences: Sequences, name: str) -> list[float]:
     return sequences.features[:, sequences.feature_names.index(name)].tolist()
 
 
-def test_units_times_and_events(tmp_path, table):
+def test_units_times_and_events(tmp_path: Path, table: pd.DataFrame) -> None:
     sequences = _read(tmp_path, table, exclude_columns=["site"])
     assert sequences.unit.tolist() == [1, 1, 2, 3, 3, 3]
     assert sequences.time_to_event.tolist() == [1, 0, 0, 2, 1, 0]
@@ -70,17 +74,19 @@ def test_units_times_and_events(tmp_path, table):
         ({"categorical_columns": ["site"], "exclude_columns": ["heat", "oil"]}, ("site=north", "site=south")),
     ],
 )
-def test_features_by_name_and_pattern(tmp_path, table, options, names):
+def test_features_by_name_and_pattern(
+    tmp_path: Path, table: pd.DataFrame, options: dict[str, Any], names: tuple[str, ...]
+) -> None:
     assert _read(tmp_path, table, **options).feature_names == names
 
 
-def test_categories_become_features_of_0_and_1(tmp_path, table):
+def test_categories_become_features_of_0_and_1(tmp_path: Path, table: pd.DataFrame) -> None:
     sequences = _read(tmp_path, table, categorical_columns=["site"])
     assert _column(sequences, "site=north") == [1, 1, 0, 1, 1, 0]
     assert _column(sequences, "site=south") == [0, 0, 1, 0, 0, 1]
 
 
-def test_a_flag_of_the_whole_unit_is_the_same(tmp_path, table):
+def test_a_flag_of_the_whole_unit_is_the_same(tmp_path: Path, table: pd.DataFrame) -> None:
     by_row = _read(tmp_path, table, feature_columns=["heat"])
     table["failed"] = [True, True, True, False, False, True]
     by_unit = _read(tmp_path, table, feature_columns=["heat"])
@@ -88,19 +94,19 @@ def test_a_flag_of_the_whole_unit_is_the_same(tmp_path, table):
     np.testing.assert_array_equal(by_row.event_observed, by_unit.event_observed)
 
 
-def test_all_units_fail(tmp_path, table):
+def test_all_units_fail(tmp_path: Path, table: pd.DataFrame) -> None:
     sequences = _read(tmp_path, table.drop(columns="failed"), all_units_fail=True, feature_columns=["heat"])
     assert sequences.event_observed.all()
 
 
-def test_time_to_event(tmp_path, table):
+def test_time_to_event(tmp_path: Path, table: pd.DataFrame) -> None:
     table["rul"] = [12, 11, 10, None, None, 0]
     sequences = _read(tmp_path, table, time_to_event_column="rul", feature_columns=["heat"])
     assert sequences.time_to_event.tolist() == [1, 0, 0, 12, 11, 10]
     assert sequences.unit_event_observed.tolist() == [False, True, True]
 
 
-def test_rows_after_an_event(tmp_path, table, caplog):
+def test_rows_after_an_event(tmp_path: Path, table: pd.DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     table["failed"] = [0, 1, 0, 1, 0, 0]
     with pytest.raises(DataError, match=r"unit 1 comes back after its event, at time 6 \(2 rows of 2 units\)"):
         _read(tmp_path, table, feature_columns=["heat"])
@@ -116,7 +122,7 @@ def test_rows_after_an_event(tmp_path, table, caplog):
     assert parts.unit_groups.tolist() == [0, 0, 1, 2, 2]
 
 
-def test_names_of_units_and_groups(tmp_path, table):
+def test_names_of_units_and_groups(tmp_path: Path, table: pd.DataFrame) -> None:
     table["unit"] = ["c", "c", "c", "a", "a", "b"]
     table["plant"] = ["x", "x", "x", "y", "y", "x"]
     sequences = _read(tmp_path, table, group_column="plant", feature_columns=["heat"])
@@ -126,7 +132,7 @@ def test_names_of_units_and_groups(tmp_path, table):
     assert groups[1] == groups[2] != groups[0]
 
 
-def test_each_file_a_unit(tmp_path, table):
+def test_each_file_a_unit(tmp_path: Path, table: pd.DataFrame) -> None:
     for unit, rows in table.groupby("unit"):
         rows.drop(columns="unit").to_csv(tmp_path / f"pump_{unit}.csv", index=False)
     options = TableOptions(
@@ -137,9 +143,9 @@ def test_each_file_a_unit(tmp_path, table):
     assert _column(sequences, "heat") == [4, 5, 6, 1, 2, 3]
 
 
-def test_parquet_is_the_same_as_csv(tmp_path, table):
+def test_parquet_is_the_same_as_csv(tmp_path: Path, table: pd.DataFrame) -> None:
     table["time"] = pd.Timestamp("2024-03-01") + pd.to_timedelta(table["time"], unit="h")
-    options = {"categorical_columns": ["site"], "step": "2h"}
+    options: dict[str, Any] = {"categorical_columns": ["site"], "step": "2h"}
     csv = _read(tmp_path, table, **options)
     parquet = _read(tmp_path, table, name="units.parquet", **options)
     np.testing.assert_array_equal(csv.features, parquet.features)
@@ -147,12 +153,14 @@ def test_parquet_is_the_same_as_csv(tmp_path, table):
     np.testing.assert_array_equal(csv.time_to_event, parquet.time_to_event)
 
 
-def test_a_separator(tmp_path):
+def test_a_separator(tmp_path: Path) -> None:
     text = "unit;time;x;failed\n1;1;0.5;0\n1;2;0.75;1\n"
     assert _column(_read(tmp_path, text, separator=";"), "x") == [0.5, 0.75]
 
 
-def test_missing_values_take_the_last_before_them(tmp_path, table, caplog):
+def test_missing_values_take_the_last_before_them(
+    tmp_path: Path, table: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
     table["heat"] = [None, 2, None, 4, None, 6]
     table["site"] = ["north", None, "south", "north", "north", "south"]
     table["dead"] = np.nan
@@ -172,7 +180,7 @@ def test_missing_values_take_the_last_before_them(tmp_path, table, caplog):
     ("aggregation", "expected"),
     [("mean", [1.5, 1.5, 5]), ("last", [2, 2, 5]), ("max", [2, 2, 5]), ("min", [1, 1, 5]), ("sum", [3, 3, 5])],
 )
-def test_resampling(tmp_path, aggregation, expected):
+def test_resampling(tmp_path: Path, aggregation: str, expected: list[float]) -> None:
     # Steps of 10 from time 3: [3, 13) has two rows, [13, 23) none, [23, 33) the event.
     table = pd.DataFrame({"unit": 1, "time": [3, 12.5, 26], "x": [1.0, 2, 5], "failed": [0, 0, 1]})
     sequences = _read(tmp_path, table, step=10, aggregation=aggregation)
@@ -180,7 +188,7 @@ def test_resampling(tmp_path, aggregation, expected):
     assert _column(sequences, "x") == expected
 
 
-def test_resampling_of_a_time_to_event(tmp_path):
+def test_resampling_of_a_time_to_event(tmp_path: Path) -> None:
     # The event is at 47, in the step [43, 53).
     table = pd.DataFrame({"unit": 1, "time": [3, 12.5, 26], "x": [1.0, 2, 5], "rul": [44, 34.5, 21]})
     sequences = _read(tmp_path, table, step=10, time_to_event_column="rul")
@@ -196,12 +204,14 @@ def test_resampling_of_a_time_to_event(tmp_path):
     st.integers(1, 9),
     st.randoms(use_true_random=False),
 )
-def test_resampling_is_that_of_a_brute_force(tmp_path_factory, units, step, random):
+def test_resampling_is_that_of_a_brute_force(
+    tmp_path_factory: pytest.TempPathFactory, units: list[list[int]], step: int, random: Random
+) -> None:
     rows = [(unit, time, random.uniform(0, 1)) for unit, times in enumerate(units) for time in times]
     random.shuffle(rows)
     table = pd.DataFrame(rows, columns=["unit", "time", "x"])
     sequences = _read(tmp_path_factory.mktemp("table"), table, step=step, all_units_fail=True)
-    expected = []
+    expected: list[tuple[int, int, Any]] = []
     for unit, times in enumerate(units):
         start, last = min(times), max(times)
         value = None
@@ -215,7 +225,7 @@ def test_resampling_is_that_of_a_brute_force(tmp_path_factory, units, step, rand
     np.testing.assert_allclose(sequences.features[:, 0], [value for *_, value in expected], rtol=1e-6, atol=1e-30)
 
 
-def test_rows_that_stand_there_twice(tmp_path, table, caplog):
+def test_rows_that_stand_there_twice(tmp_path: Path, table: pd.DataFrame, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         sequences = _read(tmp_path, pd.concat([table, table.head(2)]), feature_columns=["heat"])
     assert sequences.num_rows == 6
@@ -289,7 +299,9 @@ def test_rows_that_stand_there_twice(tmp_path, table, caplog):
         ),
     ],
 )
-def test_what_cannot_be_used_is_refused(tmp_path, table, change, options, message):
+def test_what_cannot_be_used_is_refused(
+    tmp_path: Path, table: pd.DataFrame, change: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises((DataError, ConfigError), match=message) as caught:
         _read(tmp_path, table.assign(**change), **options)
     assert "\n" not in str(caught.value)
@@ -311,7 +323,7 @@ def test_what_cannot_be_used_is_refused(tmp_path, table, change, options, messag
         ),
     ],
 )
-def test_files_that_cannot_be_used(tmp_path, files, path, message):
+def test_files_that_cannot_be_used(tmp_path: Path, files: dict[str, str], path: str, message: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     options = TableOptions(path=str(tmp_path / path), event_column="failed")
@@ -320,8 +332,8 @@ def test_files_that_cannot_be_used(tmp_path, files, path, message):
     assert "\n" not in str(caught.value)
 
 
-def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
-    def no_engine(_):
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_engine(_: Path) -> NoReturn:
         raise ImportError("Unable to find a usable engine")
 
     monkeypatch.setattr(pd, "read_parquet", no_engine)
@@ -331,11 +343,11 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
         read_table_sequences(find_table_files(options.path), options)
 
 
-def test_a_category_that_only_other_units_have_is_no_feature_of_training(tmp_path):
+def test_a_category_that_only_other_units_have_is_no_feature_of_training(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"unit": np.repeat(np.arange(10), 5), "time": np.tile(np.arange(5), 10)})
     table["x"], table["site"], table["failed"] = rng.random(50), "north", table["time"] == 4
-    load = {"data_dir": tmp_path, "cache_dir": None, "seed": 0}
+    load: dict[str, Any] = {"data_dir": tmp_path, "cache_dir": None, "seed": 0}
     options = {
         "name": "table",
         "path": str(tmp_path / "a.csv"),

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from supervised import ROOT, Sweeps
@@ -23,7 +25,7 @@ PATIENCE = 180  # seconds: every worker of Ray is a new process that imports wha
 
 
 @pytest.fixture
-def cluster():
+def cluster() -> Iterator[Any]:
     """Two nodes of two cores and one GPU each, as far as Ray knows."""
     from ray.cluster_utils import Cluster
 
@@ -36,11 +38,11 @@ def cluster():
 
 
 @pytest.fixture
-def on_ray(cluster) -> list[str]:
+def on_ray(cluster: Any) -> list[str]:
     return ["hydra/launcher=ray", f"hydra.launcher.ray.init.address='{cluster.address}'", "hydra.launcher.n_jobs=null"]
 
 
-def kill_second_node(cluster) -> None:
+def kill_second_node(cluster: Any) -> None:
     (node,) = cluster.worker_nodes
     cluster.remove_node(node, allow_graceful=False)
 
@@ -133,13 +135,17 @@ def test_a_cluster_that_is_not_there_is_one_line(sweeps: Sweeps) -> None:
     assert sweeps.starts() == []
 
 
-def test_twelve_runs_though_a_node_dies(tmp_path: Path, cluster, on_ray: list[str]) -> None:
+def test_twelve_runs_though_a_node_dies(tmp_path: Path, cluster: Any, on_ray: list[str]) -> None:
     """With the project's own runs: the same command once more, and no epoch of any run was trained twice."""
     sweep_dir = tmp_path / "sweep"
     command = [sys.executable, str(ROOT / "train.py"), "-m", *on_ray, "device=cpu", "model=lstm,gru", "seed=range(6)"]
     command += ["dataset=simulated", "dataset.num_units=60", "num_epochs=12", "patience=12", "lookback=32"]
     command += ["horizon=32", f"hydra.sweep.dir={sweep_dir}"]
-    options = {"env": {**os.environ, "PYTHONPATH": str(ROOT)}, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    options: dict[str, Any] = {
+        "env": {**os.environ, "PYTHONPATH": str(ROOT)},
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+    }
     first = subprocess.Popen(command, text=True, **options)
     until(lambda: any(status["epoch"] >= 5 for status in statuses(sweep_dir)), "no epochs", PATIENCE)
     # The display of others, from the files alone, while it runs.
@@ -166,7 +172,7 @@ def test_twelve_runs_though_a_node_dies(tmp_path: Path, cluster, on_ray: list[st
     assert {run["attempt"] for run in results["runs"]} == {1, 2}
 
 
-def statuses(sweep_dir: Path) -> list[dict]:
+def statuses(sweep_dir: Path) -> list[dict[str, Any]]:
     found = []
     for run in find_trainings(sweep_dir):
         status = TrainingDirectory(run.path).read_status()

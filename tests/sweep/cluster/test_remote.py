@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from gpu_holders import SetGpus
 from supervised import Sweeps
 
 from ddrsa.sweep.cluster.node import given_resources, node_environment
@@ -27,7 +28,9 @@ def test_without_the_extra(sweeps: Sweeps, launcher: str, package: str) -> None:
     assert not (sweeps.directory / "sweep").exists()
 
 
-def test_a_gpu_that_is_given_needs_no_lease(fake_driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_that_is_given_needs_no_lease(
+    fake_driver: SetGpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake_driver("GPU-a", "GPU-b")
     monkeypatch.setenv("DDRSA_LEASE_DIR", str(tmp_path / "leases"))
     for name, value in given_resources("1", 4).items():
@@ -41,7 +44,9 @@ def test_a_gpu_that_is_given_needs_no_lease(fake_driver, tmp_path: Path, monkeyp
     assert current_lease() is None
     assert not (tmp_path / "leases").exists()
     monkeypatch.setenv("DDRSA_GIVEN_GPU", "shared")
-    assert lease_gpu().shared
+    lease = lease_gpu()
+    assert lease is not None
+    assert lease.shared
     release_current()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert lease_gpu() is None
@@ -62,5 +67,5 @@ def test_what_runs_elsewhere_get_of_the_environment() -> None:
     ("request_", "room"),
     [({"num_cpus": 1}, 8), ({"num_cpus": 3}, 2), ({"num_cpus": 1, "num_gpus": 0.5}, 4), ({"num_cpus": 16}, 1)],
 )
-def test_room_in_a_ray_cluster(request_: dict, room: int) -> None:
+def test_room_in_a_ray_cluster(request_: dict[str, float], room: int) -> None:
     assert _room({"CPU": 8.0, "GPU": 2.0}, request_) == room

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ PATIENCE = 240  # seconds: Slurm looks at its queue every few seconds, and each 
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory):
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmNode]:
     if missing := SlurmNode.missing():
         pytest.skip(missing)
     made = SlurmNode(tmp_path_factory.mktemp("slurm"))
@@ -31,7 +32,7 @@ def node(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture
-def slurm(sweeps: Sweeps, node: SlurmNode):
+def slurm(sweeps: Sweeps, node: SlurmNode) -> Iterator[Sweeps]:
     """Sweeps whose commands find that Slurm."""
     sweeps.environ |= node.environ
     yield sweeps

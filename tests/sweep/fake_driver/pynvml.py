@@ -4,6 +4,8 @@ Each GPU has FAKE_TOTAL bytes. Processes allocate more by a file <UUID>.<process
 directory FAKE_ALLOCATIONS; it counts while they live. With FAKE_SILENCE the driver does not tell who has how much.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,58 +17,58 @@ NVML_ERROR_LIBRARY_NOT_FOUND = 12
 
 
 class NVMLError(Exception):
-    def __init__(self, value):
+    def __init__(self, value: int) -> None:
         super().__init__(f"NVML error {value}")
         self.value = value
 
 
-def _gpus():
+def _gpus() -> list[list[str]]:
     return [entry.split("=") for entry in os.environ["FAKE_GPUS"].split(",")]
 
 
-def nvmlInit():  # noqa: N802
+def nvmlInit() -> None:  # noqa: N802
     if "FAKE_GPUS" not in os.environ:
         raise NVMLError(NVML_ERROR_LIBRARY_NOT_FOUND)
     if os.environ["FAKE_GPUS"] == "mismatch":
         raise NVMLError(18)
 
 
-def nvmlShutdown():  # noqa: N802
+def nvmlShutdown() -> None:  # noqa: N802
     pass
 
 
-def nvmlDeviceGetCount():  # noqa: N802
+def nvmlDeviceGetCount() -> int:  # noqa: N802
     return len(_gpus())
 
 
-def nvmlDeviceGetHandleByIndex(index):  # noqa: N802
+def nvmlDeviceGetHandleByIndex(index: int) -> int:  # noqa: N802
     if _gpus()[index][0] == "withheld":
         raise NVMLError(NVML_ERROR_NO_PERMISSION)
     return index
 
 
-def nvmlDeviceGetHandleByUUID(uuid):  # noqa: N802
+def nvmlDeviceGetHandleByUUID(uuid: str) -> int:  # noqa: N802
     return [entry[0] for entry in _gpus()].index(uuid)
 
 
-def nvmlDeviceGetUUID(handle):  # noqa: N802
+def nvmlDeviceGetUUID(handle: int) -> str:  # noqa: N802
     return _gpus()[handle][0]
 
 
-def nvmlDeviceGetMemoryInfo(handle):  # noqa: N802
+def nvmlDeviceGetMemoryInfo(handle: int) -> SimpleNamespace:  # noqa: N802
     uuid, used = _gpus()[handle]
     if used == "unknown":
         raise NVMLError(NVML_ERROR_NOT_SUPPORTED)
     return SimpleNamespace(used=int(used) + sum(_allocations(uuid).values()), total=int(os.environ["FAKE_TOTAL"]))
 
 
-def nvmlDeviceGetComputeRunningProcesses(handle):  # noqa: N802
+def nvmlDeviceGetComputeRunningProcesses(handle: int) -> list[SimpleNamespace]:  # noqa: N802
     if "FAKE_SILENCE" in os.environ:
         raise NVMLError(NVML_ERROR_NO_PERMISSION)
     return [SimpleNamespace(pid=pid, usedGpuMemory=used) for pid, used in _allocations(_gpus()[handle][0]).items()]
 
 
-def _allocations(uuid):
+def _allocations(uuid: str) -> dict[int, int]:
     found = {}
     for file in Path(os.environ.get("FAKE_ALLOCATIONS", "/nowhere")).glob(f"{uuid}.*"):
         pid = int(file.suffix[1:])

@@ -1,25 +1,33 @@
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+from gpu_holders import SetGpus
 
 from ddrsa.sweep.gpu.memory import GpuMemory, gpu_memory
 from ddrsa.sweep.gpu.visible import visible_gpus
 
 
-def test_gpu_memory(fake_driver, monkeypatch, tmp_path):
+def test_gpu_memory(fake_driver: SetGpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fake_driver("GPU-a=123", "GPU-b=unknown")
     monkeypatch.setenv("FAKE_TOTAL", "1000")
     monkeypatch.setenv("FAKE_ALLOCATIONS", str(tmp_path))
     (tmp_path / f"GPU-a.{os.getpid()}").write_text("77")
     first, second = visible_gpus({})
-    assert gpu_memory(first) == GpuMemory(1000, 200, {os.getpid(): 77})
-    assert gpu_memory(first).free == 800
+    memory = gpu_memory(first)
+    assert memory is not None
+    assert memory == GpuMemory(1000, 200, {os.getpid(): 77})
+    assert memory.free == 800
     assert gpu_memory(second) is None
     monkeypatch.setenv("FAKE_SILENCE", "1")
     assert gpu_memory(first) == GpuMemory(1000, 200, {})
 
 
-def test_what_a_process_uses_includes_its_children():
+def test_what_a_process_uses_includes_its_children() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         memory = GpuMemory(1000, 300, {os.getpid(): 100, child.pid: 20, 1: 180})

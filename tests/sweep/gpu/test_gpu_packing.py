@@ -1,22 +1,33 @@
 """runs_per_gpu=auto, with processes that hold GPUs of a fake driver."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
 import pytest
+from gpu_holders import Holder, HoldGpu, UntilWaiting
 
 from ddrsa.sweep.gpu.lease import processes_that_wait
 
 GIB = 2**30
 
 
+class Pack(Protocol):
+    """Starts such a process; variables: of its environment."""
+
+    def __call__(self, takes: float | None = None, *, settle: float = 0.4, **variables: str) -> Holder: ...
+
+
 @pytest.fixture
-def pack(hold_gpu, tmp_path):
+def pack(hold_gpu: HoldGpu) -> Pack:
     """Start a process that leases a GPU of 40 GiB by its memory, and, where `takes` is given, takes so many GiB."""
 
-    def start(takes=None, *, settle=0.4, **variables):
+    def start(takes: float | None = None, *, settle: float = 0.4, **variables: str) -> Holder:
         environ = {"FAKE_GPUS": "GPU-a=0", "FAKE_TOTAL": str(40 * GIB), **variables}
         holder = hold_gpu(runs_per_gpu="auto", settle_seconds=settle, variables=environ)
         if takes is not None:
             holder.read()
-            holder.take = lambda gib: (tmp_path / f"GPU-a.{holder.process.pid}").write_text(str(int(gib * GIB)))
             holder.take(takes)
         return holder
 
@@ -24,7 +35,9 @@ def pack(hold_gpu, tmp_path):
 
 
 @pytest.mark.parametrize("silence", [{}, {"FAKE_SILENCE": "1"}])
-def test_as_many_runs_as_the_memory_has_room_for(pack, until_waiting, silence):
+def test_as_many_runs_as_the_memory_has_room_for(
+    pack: Pack, until_waiting: UntilWaiting, silence: dict[str, Any]
+) -> None:
     first = pack(10, **silence)
     for _ in range(2):
         pack(10, **silence)  # 10 of 40 GiB, then 20 are taken: there is room for 11.5 more
@@ -35,7 +48,7 @@ def test_as_many_runs_as_the_memory_has_room_for(pack, until_waiting, silence):
     assert fourth.read()["gpu"] == 0
 
 
-def test_a_run_that_has_not_begun_is_waited_for(pack, until_waiting):
+def test_a_run_that_has_not_begun_is_waited_for(pack: Pack, until_waiting: UntilWaiting) -> None:
     first = pack(0)
     second = pack()
     until_waiting(1)
@@ -44,7 +57,7 @@ def test_a_run_that_has_not_begun_is_waited_for(pack, until_waiting):
     assert second.read()["gpu"] == 0
 
 
-def test_a_run_that_grows_is_waited_for(pack, until_waiting):
+def test_a_run_that_grows_is_waited_for(pack: Pack, until_waiting: UntilWaiting) -> None:
     first = pack(1)
     second = pack(settle=1)
     until_waiting(1)
@@ -58,7 +71,7 @@ def test_a_run_that_grows_is_waited_for(pack, until_waiting):
     assert second.read()["gpu"] == 0
 
 
-def test_what_a_run_took_that_has_ended_counts(pack, until_waiting):
+def test_what_a_run_took_that_has_ended_counts(pack: Pack, until_waiting: UntilWaiting) -> None:
     large = pack(12)
     small = pack(1)
     large.kill()
@@ -70,7 +83,7 @@ def test_what_a_run_took_that_has_ended_counts(pack, until_waiting):
     small.kill()
 
 
-def test_without_the_driver_s_word_a_gpu_has_one_run(pack, until_waiting):
+def test_without_the_driver_s_word_a_gpu_has_one_run(pack: Pack, until_waiting: UntilWaiting) -> None:
     first = pack(FAKE_GPUS="GPU-a=unknown")
     first.read()
     second = pack(FAKE_GPUS="GPU-a=unknown")
@@ -80,7 +93,9 @@ def test_without_the_driver_s_word_a_gpu_has_one_run(pack, until_waiting):
     assert second.read()["gpu"] == 0
 
 
-def test_runs_that_count_and_runs_that_measure_do_not_mix(pack, hold_gpu, until_waiting):
+def test_runs_that_count_and_runs_that_measure_do_not_mix(
+    pack: Pack, hold_gpu: HoldGpu, until_waiting: UntilWaiting
+) -> None:
     environ = {"FAKE_GPUS": "GPU-a=0"}
     first = pack(1)
     counting = hold_gpu(runs_per_gpu=4, variables=environ)
@@ -93,7 +108,7 @@ def test_runs_that_count_and_runs_that_measure_do_not_mix(pack, hold_gpu, until_
     assert not measuring.holds_a_gpu(within=1)  # nothing is known of what the other takes
 
 
-def test_a_run_that_must_have_the_gpu_to_itself(pack, until_waiting):
+def test_a_run_that_must_have_the_gpu_to_itself(pack: Pack, until_waiting: UntilWaiting) -> None:
     first = pack(1)
     whole = pack(DDRSA_WHOLE_GPU="1")
     until_waiting(1)
@@ -105,7 +120,7 @@ def test_a_run_that_must_have_the_gpu_to_itself(pack, until_waiting):
     assert not third.holds_a_gpu(within=1)
 
 
-def test_who_waits_is_known(pack, until_waiting, tmp_path):
+def test_who_waits_is_known(pack: Pack, until_waiting: UntilWaiting, tmp_path: Path) -> None:
     first = pack(1)
     second = pack(settle=60)
     until_waiting(1)

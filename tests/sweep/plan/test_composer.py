@@ -66,7 +66,7 @@ def loader() -> Iterator[ConfigLoader]:
 
 
 @pytest.fixture(scope="module")
-def sweep(loader) -> DictConfig:
+def sweep(loader: ConfigLoader) -> DictConfig:
     overrides = [
         "hydra/launcher=basic",
         "hydra.sweep.dir=sweep",
@@ -77,7 +77,7 @@ def sweep(loader) -> DictConfig:
 
 
 @pytest.fixture(scope="module")
-def composer(loader, sweep) -> Composer:
+def composer(loader: ConfigLoader, sweep: DictConfig) -> Composer:
     return Composer(sweep, loader)
 
 
@@ -89,7 +89,7 @@ def _no_leases() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("job", JOBS, ids=str)
-def test_equal(loader, sweep, composer, job):
+def test_equal(loader: ConfigLoader, sweep: DictConfig, composer: Composer, job: list[str]) -> None:
     expected = loader.load_sweep_config(sweep, job)
     for _ in range(2):  # composed, and a copy of what was
         found = composer.compose(job)
@@ -97,19 +97,19 @@ def test_equal(loader, sweep, composer, job):
         assert found == expected
         assert OmegaConf.is_struct(found) == OmegaConf.is_struct(expected)
         assert found.hydra._get_flag("readonly") == expected.hydra._get_flag("readonly")
-        assert {key: OmegaConf.get_type(found, key) for key in found} == {
-            key: OmegaConf.get_type(expected, key) for key in found
+        assert {key: OmegaConf.get_type(found, str(key)) for key in found} == {
+            key: OmegaConf.get_type(expected, str(key)) for key in found
         }
         found.seed = 99  # of this job alone
 
 
-def _without_its_place(error):
+def _without_its_place(error: BaseException) -> str:
     # Hydra 1.4 counts the overrides of the sweep too.
     return re.sub(r"index: \d+|out of \[.*\]", "", str(error))
 
 
 @pytest.mark.parametrize("job", WRONG, ids=str)
-def test_equal_errors(loader, sweep, composer, job):
+def test_equal_errors(loader: ConfigLoader, sweep: DictConfig, composer: Composer, job: list[str]) -> None:
     with pytest.raises(Exception) as expected:  # noqa: PT011 - whatever Hydra raises
         loader.load_sweep_config(sweep, job)
     with pytest.raises(type(expected.value)) as found:
@@ -118,7 +118,7 @@ def test_equal_errors(loader, sweep, composer, job):
     assert str(found.value.__cause__) == str(expected.value.__cause__)
 
 
-def test_files_are_read_once(loader, sweep):
+def test_files_are_read_once(loader: ConfigLoader, sweep: DictConfig) -> None:
     composer = Composer(sweep, loader)
     load = loader.load_configuration
     with patch.object(loader, "load_configuration", side_effect=load) as loaded:

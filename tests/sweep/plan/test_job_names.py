@@ -18,7 +18,7 @@ def test_expressions(text: str) -> None:
     assert not is_list_of_names(text)
 
 
-def selected(only: str | None, exclude: str | None = None, jobs: str = "als alzheimers heart-risk") -> list[str]:
+def selected(only: str | None, exclude: str | None = None, *, jobs: str = "als alzheimers heart-risk") -> list[str]:
     selection = Selection(only, exclude, "scripts.job")
     configs = [OmegaConf.create({"scripts": {"job": job, "epochs": 3}}) for job in jobs.split()]
     names = [str(config.scripts.job) for config in configs if selection.wants(config, [])]

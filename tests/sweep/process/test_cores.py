@@ -1,10 +1,14 @@
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import joblib
 import pytest
 from hydra import compose, initialize
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +20,7 @@ from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 
 
 @given(n_jobs=st.integers(-70, 70).filter(bool) | st.none(), cores=st.integers(1, 64))
-def test_concurrent_runs_use_no_more_threads_than_cores(n_jobs, cores):
+def test_concurrent_runs_use_no_more_threads_than_cores(n_jobs: int | None, cores: int) -> None:
     threads = threads_per_run(n_jobs, cores)
     runs = 1 if n_jobs is None else n_jobs if n_jobs > 0 else max(cores + 1 + n_jobs, 1)
     assert threads >= 1
@@ -25,13 +29,13 @@ def test_concurrent_runs_use_no_more_threads_than_cores(n_jobs, cores):
 
 
 @pytest.mark.parametrize("n_jobs", [-1, -2, -100, 1, 3, None])
-def test_n_jobs_is_read_as_joblib_reads_it(n_jobs, monkeypatch):
+def test_n_jobs_is_read_as_joblib_reads_it(n_jobs: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "64")
     cores = joblib.cpu_count()
     assert threads_per_run(n_jobs, cores) == max(cores // joblib.effective_n_jobs(n_jobs), 1)
 
 
-def test_cores_are_those_that_this_process_may_use():
+def test_cores_are_those_that_this_process_may_use() -> None:
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {min(allowed)})
@@ -50,18 +54,18 @@ def test_cores_are_those_that_this_process_may_use():
         (["hydra.mode=MULTIRUN", "hydra/launcher=basic"], 1),
     ],
 )
-def test_concurrent_runs(overrides, expected):
+def test_concurrent_runs(overrides: list[str], expected: int) -> None:
     assert concurrent_runs(hydra_config(overrides)) == expected
 
 
-def test_n_jobs_0_is_refused():
+def test_n_jobs_0_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"hydra.launcher.n_jobs is 0"):
         threads_per_run(0)
     with pytest.raises(ConfigError, match=r"hydra.launcher.n_jobs is 0"):
         concurrent_runs(hydra_config(["hydra.mode=MULTIRUN", "hydra/launcher=joblib", "hydra.launcher.n_jobs=0"]))
 
 
-def hydra_config(overrides):
+def hydra_config(overrides: list[str]) -> HydraConf:
     with initialize(**VERSION_BASE, config_path=None):
         HydraConfig.instance().set_config(compose(overrides=overrides, return_hydra_config=True))
         return HydraConfig.get()
@@ -69,7 +73,7 @@ def hydra_config(overrides):
 
 @pytest.mark.parametrize("given", [None, "77"])
 @pytest.mark.parametrize("sweep", [[], ["-m"]], ids=["one run", "sweep"])
-def test_openmp_is_told_to_wait_briefly_before_it_starts(tmp_path, given, sweep):
+def test_openmp_is_told_to_wait_briefly_before_it_starts(tmp_path: Path, given: str | None, sweep: list[str]) -> None:
     environ = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE", **({} if given is None else {"GOMP_SPINCOUNT": given})}
     # It ends as soon as it looks for the data, with torch imported.
     missing = ["dataset=turbofan", "data_dir=nowhere", "device=cpu", "hydra.sweep.dir=sweep"]

@@ -41,6 +41,7 @@ def test_the_next_trial_does_not_wait(searches: Searches) -> None:
     results = yaml.safe_load((searches.directory / "sweep" / "optimization_results.yaml").read_text())
     assert (results["name"], results["best_params"], results["best_value"]) == ("optuna", {"x": 3}, 0.25)
     manifest = read_json(searches.directory / "sweep" / "experiment_manifest.json")
+    assert manifest is not None
     assert len(manifest["runs"]) == 6
     assert manifest["search"]["n_trials"] == 6
     assert searches.results()["counts"] == {"completed": 6}

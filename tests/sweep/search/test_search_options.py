@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.search.config import OptunaSweeperConf
@@ -14,7 +14,8 @@ from ddrsa.sweep.search.sweeper import OptunaSweeper
 
 def sweeper(**changed: Any) -> OptunaSweeper:
     schema = OmegaConf.structured(OptunaSweeperConf)
-    config = OmegaConf.merge(schema, {"sampler": {}, "pruner": {}, **changed})
+    config = OmegaConf.merge(schema, OmegaConf.create({"sampler": {}, "pruner": {}, **changed}))
+    assert isinstance(config, DictConfig)
     return OptunaSweeper(**{str(key): config[key] for key in config if not str(key).startswith("_")})
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from omegaconf import DictConfig, OmegaConf
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.search.space import SearchSpace, choice_text, parse_search_space
 
 
-def parse(*overrides: str, **options: object) -> SearchSpace:
+def parse(*overrides: str, **options: Any) -> SearchSpace:
     return parse_search_space(overrides, OverridesParser.create(), **options)
 
 
@@ -36,21 +39,22 @@ def parse(*overrides: str, **options: object) -> SearchSpace:
         ("key=float(interval(1,5))", FloatDistribution(1, 5)),
     ],
 )
-def test_distributions(override, distribution):
+def test_distributions(override: str, distribution: BaseDistribution | None) -> None:
     found = parse(override).distributions["key"]
     if distribution is None:
-        assert sorted(found.choices) == [1, 2]
+        assert isinstance(found, CategoricalDistribution)
+        assert sorted(found.choices, key=str) == [1, 2]
     else:
         assert found == distribution
 
 
-def test_a_range_has_the_values_that_a_grid_has():
+def test_a_range_has_the_values_that_a_grid_has() -> None:
     override = OverridesParser.create().parse_override("key=range(0,1,step=0.1)")
     values = [float(text) for text in override.sweep_string_iterator()]
     assert parse("key=range(0,1,step=0.1)").grid()["key"] == pytest.approx(values)
 
 
-def test_the_command_line_goes_before_params_and_they_before_search_space():
+def test_the_command_line_goes_before_params_and_they_before_search_space() -> None:
     described = {"a": {"type": "int", "low": 1, "high": 4}, "b": {"type": "float", "low": 1, "high": 4, "log": True}}
     space = parse("x=1", "y=interval(0,1)", "~z", params={"x": "1,2", "y": 3, "b": 7}, search_space=described)
     assert space.fixed == {"x": "1", "b": "7"}
@@ -58,7 +62,7 @@ def test_the_command_line_goes_before_params_and_they_before_search_space():
     assert space.overrides({"a": 2, "y": 0.5}) == ["~z", "b=7", "x=1", "a=2", "y=0.5"]
 
 
-def test_search_space_of_each_type():
+def test_search_space_of_each_type() -> None:
     space = parse(
         search_space={
             "a": {"type": "categorical", "choices": [1, "b"]},
@@ -77,22 +81,22 @@ def test_search_space_of_each_type():
     ("value", "text"),
     [(None, "null"), (True, "true"), (0.1, "0.1"), ("lstm", "lstm"), ("a,b", "'a,b'"), ("'a b'", "'a b'"), (3, "3")],
 )
-def test_values_are_read_back_as_they_were(value, text):
+def test_values_are_read_back_as_they_were(value: Any, text: str) -> None:
     assert choice_text(value) == text
     read = OverridesParser.create().parse_override(f"key={text}").value()
     assert read == (value.strip("'") if isinstance(value, str) else value)
 
 
-def conditional(config, trial):
+def conditional(config: DictConfig, trial: optuna.Trial) -> None:
     if trial.params["model"] == "transformer":
         trial.suggest_categorical("model.num_heads", [config.heads, 8])
 
 
-def overlapping(_, trial):
+def overlapping(_: DictConfig, trial: optuna.Trial) -> None:
     trial.suggest_int("fixed", 1, 2)
 
 
-def test_a_function_adds_parameters_on_a_condition():
+def test_a_function_adds_parameters_on_a_condition() -> None:
     space = parse("model=lstm,transformer", custom_search_space=f"{__name__}.conditional")
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     seen = [space.suggest(study.ask(), OmegaConf.create({"heads": 4})) for _ in range(20)]
@@ -121,12 +125,12 @@ def test_a_function_adds_parameters_on_a_condition():
         (lambda: parse("x=1,2").enqueued(0, {"y": 1}), "has y=1, which is not searched; searched are x"),
     ],
 )
-def test_what_is_not_allowed(run, message):
+def test_what_is_not_allowed(run: Callable[[], object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run()
 
 
-def test_enqueued_values_become_choices():
+def test_enqueued_values_become_choices() -> None:
     space = parse("x='c,d',null,2", "y=interval(0,1)")
     assert space.enqueued(0, {"x": "c,d", "y": 1}) == {"x": "'c,d'", "y": 1}
     assert space.enqueued(0, {"x": None}) == {"x": "null"}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -24,20 +25,28 @@ def address(tmp_path: Path, storage: object = None) -> StudyAddress:
     return StudyAddress(storage, "study", tmp_path, tmp_path)
 
 
+def study_there(place: StudyAddress) -> optuna.Study:
+    study = find_study(place)
+    assert study is not None
+    return study
+
+
 def study_in(tmp_path: Path, storage: object = None) -> optuna.Study:
     return open_study(address(tmp_path, storage), ["minimize"], optuna.samplers.RandomSampler(seed=0), NEVER)
 
 
 @pytest.mark.parametrize("storage", [None, "other.log", "sqlite:///study.db"])
-def test_a_study_is_found_again(tmp_path, storage):
+def test_a_study_is_found_again(tmp_path: Path, storage: Any) -> None:
     assert find_study(address(tmp_path, storage)) is None
     assert list(tmp_path.iterdir()) == []
     study_in(tmp_path, storage).add_trial(optuna.trial.create_trial(value=1.0))
-    assert address(tmp_path, storage).file.parent == tmp_path
-    assert find_study(address(tmp_path, storage)).best_value == 1.0
+    file = address(tmp_path, storage).file
+    assert file is not None
+    assert file.parent == tmp_path
+    assert study_there(address(tmp_path, storage)).best_value == 1.0
 
 
-def test_the_address_of_a_search_elsewhere():
+def test_the_address_of_a_search_elsewhere() -> None:
     hydra = {
         "sweeper": {"study_name": None, "storage": None},
         "sweep": {"dir": "a/b"},
@@ -61,28 +70,28 @@ def test_the_address_of_a_search_elsewhere():
         (3, "allowed are a URL, a path"),
     ],
 )
-def test_a_storage_that_cannot_be_used(tmp_path, storage, message):
+def test_a_storage_that_cannot_be_used(tmp_path: Path, storage: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         address(tmp_path, storage).open()
 
 
-def test_other_directions(tmp_path):
+def test_other_directions(tmp_path: Path) -> None:
     study_in(tmp_path)
     with pytest.raises(ConfigError, match=r"the study study in .* has minimize"):
         open_study(address(tmp_path), ["maximize"], None, NEVER)
 
 
-def test_what_a_killed_process_leaves_in_the_journal(tmp_path):
+def test_what_a_killed_process_leaves_in_the_journal(tmp_path: Path) -> None:
     study = study_in(tmp_path)
     study.add_trial(optuna.trial.create_trial(value=1.0))
     journal = tmp_path / "study.journal"
     with journal.open("a") as stream:
         stream.write('{"op_code":4,"worker')
     study.add_trial(optuna.trial.create_trial(value=2.0))
-    assert [trial.value for trial in find_study(address(tmp_path)).get_trials()] == [1.0, 2.0]
+    assert [trial.value for trial in study_there(address(tmp_path)).get_trials()] == [1.0, 2.0]
 
 
-def test_a_process_that_died_with_the_lock_stops_nobody(tmp_path):
+def test_a_process_that_died_with_the_lock_stops_nobody(tmp_path: Path) -> None:
     study_in(tmp_path)
     code = (
         "import os, signal, sys; from pathlib import Path; from ddrsa.sweep.search.journal_lock import JournalLock\n"
@@ -94,7 +103,7 @@ def test_a_process_that_died_with_the_lock_stops_nobody(tmp_path):
 
 
 @pytest.mark.parametrize("name", SAMPLERS)
-def test_samplers(name):
+def test_samplers(name: str) -> None:
     if name == "cmaes":
         pytest.importorskip("cmaes")
     sampler = make_sampler({**SAMPLERS[name], "seed": 1}, 3, {"x": [1, 2]})
@@ -103,32 +112,32 @@ def test_samplers(name):
 
 
 @pytest.mark.parametrize("name", PRUNERS)
-def test_pruners(name):
+def test_pruners(name: str) -> None:
     values = {"lower": 0.0} if name == "threshold" else {}
     config = OmegaConf.create({"num_epochs": 27, "pruner": {**PRUNERS[name], **values}})
     pruner = make_pruner(config.pruner)
     assert type(pruner).__name__ == PRUNERS[name]["_target_"].rpartition(".")[2]
 
 
-def test_a_pruner_around_another():
+def test_a_pruner_around_another() -> None:
     inner = {"_target_": "optuna.pruners.MedianPruner"}
     pruner = make_pruner({"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 2})
     assert isinstance(pruner, optuna.pruners.PatientPruner)
 
 
-def test_what_a_sampler_cannot_have():
+def test_what_a_sampler_cannot_have() -> None:
     with pytest.raises(ConfigError, match=r"hydra.sweeper.sampler.sed: TPESampler has no such option, it has .*seed"):
         make_sampler({"_target_": "optuna.samplers.TPESampler", "sed": 1}, 0)
     with pytest.raises(ConfigError, match=r"_target_=optuna.samplers.Nothing"):
         make_sampler({"_target_": "optuna.samplers.Nothing"}, 0)
 
 
-def test_a_key_of_an_older_optuna_is_left_out(caplog):
+def test_a_key_of_an_older_optuna_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     make_sampler({"_target_": "optuna.samplers.RandomSampler", "consider_prior": True}, 0)
     assert "hydra.sweeper.sampler.consider_prior: Optuna" in caplog.text
 
 
-def test_trials_of_a_living_process_are_left_alone_and_those_of_a_dead_one_are_not(tmp_path):
+def test_trials_of_a_living_process_are_left_alone_and_those_of_a_dead_one_are_not(tmp_path: Path) -> None:
     study_in(tmp_path)
     code = f"""
 import sys; sys.path[:0] = {[str(Path(__file__).parent)]!r}
@@ -139,6 +148,7 @@ trial = trials.ask(); trial.suggest_int("x", 0, 9)
 print(trial.number, flush=True); sys.stdin.read()
 """
     with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout is not None
         assert other.stdout.readline() == "0\n"
         trials = Trials(study_in(tmp_path), 3, tmp_path)
         assert trials.recover() == 0
@@ -147,10 +157,14 @@ print(trial.number, flush=True); sys.stdin.read()
     params = trials.study.get_trials()[0].params
     assert trials.recover() == 1
     trial = trials.ask()
+    assert trial is not None
     assert (trial.number, trial.params) == (0, params)
     trials.tell(trial, [1.0])
-    trials.fail(trials.ask(), "why")
+    second = trials.ask()
+    assert second is not None
+    trials.fail(second, "why")
     third = trials.ask()
+    assert third is not None
     assert trials.ask() is None
     trials.close()
     states = [trial.state.name for trial in study_in(tmp_path).get_trials()]
@@ -161,7 +175,7 @@ print(trial.number, flush=True); sys.stdin.read()
 METRICS = {"rul_mae": 1, "epochs_run": 9, "validation": {"rul_mae": 2.0, "nll": 3.0}, "oti": [1]}
 
 
-def test_a_metric_is_that_of_the_preferred_group():
+def test_a_metric_is_that_of_the_preferred_group() -> None:
     assert metric_value(METRICS, "rul_mae") == 1
     assert metric_value(METRICS, "rul_mae", "validation") == 2.0
     assert metric_value(METRICS, "rul_mae", "elsewhere") == 1
@@ -180,13 +194,13 @@ def test_a_metric_is_that_of_the_preferred_group():
         (2, [1.0, "x"], "a returned value is 'x'"),
     ],
 )
-def test_what_is_no_value(tmp_path, count, returned, message):
+def test_what_is_no_value(tmp_path: Path, count: int, returned: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         trial_values(None, count, returned, tmp_path)
     with pytest.raises(ValueError, match=r"wrote no test_metrics.json"):
         trial_values("nll", 1, 1.0, tmp_path)
 
 
-def test_optuna_is_not_imported_before_it_is_used():
+def test_optuna_is_not_imported_before_it_is_used() -> None:
     code = "import sys, ddrsa.task; sys.exit('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ)).returncode == 0

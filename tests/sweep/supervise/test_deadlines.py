@@ -47,7 +47,12 @@ def test_a_run_may_have_a_limit_of_its_own(
 
 def test_without_a_limit_nobody_is_asked_who_waits(tmp_path: Path) -> None:
     asked: list[str] = []
-    deadlines = Deadlines(None, lambda: asked.append("asked") or ())
+
+    def waiting() -> tuple[int, ...]:
+        asked.append("asked")
+        return ()
+
+    deadlines = Deadlines(None, waiting)
     deadlines.begin(1, planned(tmp_path), 0)
     assert deadlines.overdue(1e9) == []
     assert asked == []

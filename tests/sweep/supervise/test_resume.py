@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,7 @@ def test_earlier_results_stay(sweeps: Sweeps) -> None:
 
 
 @pytest.fixture
-def small_disk(sweeps: Sweeps):
+def small_disk(sweeps: Sweeps) -> Iterator[Path]:
     """A disk of 500 kB where the sweep goes."""
     path = sweeps.directory / "sweep"
     path.mkdir()
