@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -138,7 +139,7 @@ def test_beside_the_other_sweeper_optuna_is_the_other(tmp_path: Path) -> None:
     assert study_results(tmp_path)["name"] == "optuna"
 
 
-def launcher_of(**options: int) -> Launcher:
+def launcher_of(**options: Any) -> Launcher:
     config = OmegaConf.create({"hydra": {"launcher": OmegaConf.structured(SupervisedLauncherConf(**options))}})
     plugins = Plugins.instance()
     return plugins.instantiate_launcher(
