@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from ddrsa.errors import UsageError
 from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.sweep_files import MANIFEST
@@ -58,12 +59,23 @@ def is_script(run: RunDirectory) -> bool:
 def command(run: RunDirectory, arguments: list[str]) -> str:
     """The arguments behind the program that did `run`, and behind its options that say where the config is."""
     sweep_dir = next((path for path in run.path.absolute().parents if (path / MANIFEST).is_file()), None)
-    return shlex.join([*(_job_program(run) if sweep_dir is None else sweep_starter(sweep_dir)), *arguments])
+    return shlex.join([*_starter(run, sweep_dir), *arguments])
 
 
 def resume(sweep_dir: Path) -> str:
     """The shell command that goes on with a sweep. The options of its start need not be given again."""
-    return shlex.join([*sweep_program(sweep_dir), f"resume={sweep_dir}"])
+    try:
+        program = sweep_program(sweep_dir)
+    except UsageError:
+        program = train_program()
+    return shlex.join([*program, f"resume={sweep_dir}"])
+
+
+def _starter(run: RunDirectory, sweep_dir: Path | None) -> list[str]:
+    try:
+        return _job_program(run) if sweep_dir is None else sweep_starter(sweep_dir)
+    except UsageError:  # the report says that the manifest is damaged
+        return _job_program(run)
 
 
 def hydra_value(value: Any) -> str:

@@ -45,8 +45,17 @@ def resumed_arguments(arguments: Sequence[str]) -> list[str]:
     ours = f"hydra.sweep.dir={quoted(str(directory))}"
     replaced = {override_parts(argument)[0] for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
     given_options = config_options(others)
-    where = [f"{option}={value}" for option, value in sweep_options(directory).items() if option not in given_options]
+    where = [f"{option}={value}" for option, value in _options_of(directory).items() if option not in given_options]
     return [*where, "-m", *(text for text in overrides if override_parts(text)[0] not in replaced), ours, *others]
+
+
+def _options_of(directory: Path) -> dict[str, str]:
+    try:
+        return sweep_options(directory)
+    except UsageError as error:
+        # The sweep can be done without, and its manifest is written anew.
+        print(f"warning: {error}; a --config-dir that the sweep had must be given again", file=sys.stderr)
+        return {}
 
 
 def _overrides_of(directory: Path) -> list[str]:

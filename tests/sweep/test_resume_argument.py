@@ -42,6 +42,13 @@ def test_it_finds_the_config_as_the_sweep_did(tmp_path: Path) -> None:
     assert resumed_arguments([f"resume={tmp_path}", *given]) == [found[0], "-m", "x=1,2", ours, *given]
 
 
+def test_a_damaged_manifest_costs_its_options_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, [], ["x=1,2"])
+    (tmp_path / "experiment_manifest.json").write_text("{")
+    assert resumed_arguments([f"resume={tmp_path}"]) == ["-m", "x=1,2", f"hydra.sweep.dir='{tmp_path}'"]
+    assert "a --config-dir that the sweep had must be given again" in capsys.readouterr().err
+
+
 def test_other_command_lines_stay() -> None:
     assert resumed_arguments(["-m", "x=1,2"]) == ["-m", "x=1,2"]
 
