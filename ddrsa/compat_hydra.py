@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -91,3 +93,13 @@ def register_resolver(name: str, resolver: Callable[..., Any]) -> None:
         register(name, resolver, replace=True, annotation_validation="off")
     else:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+
+
+def trust_callback(target: str) -> None:
+    """Let Hydra make the callback `target` of the project's own config without a warning.
+
+    Hydra 1.4 warns of every `_target_` that it instantiates without a list of what may be executed, also where it is
+    Hydra itself that passes none, as for `hydra.callbacks`.
+    """
+    shown = re.escape(f"hydra.utils.instantiate() resolved _target_={target!r} with no")
+    warnings.filterwarnings("ignore", message=shown, category=UserWarning)

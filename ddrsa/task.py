@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from ddrsa import config as run_config
 from ddrsa import resolvers
+from ddrsa.compat_hydra import trust_callback
 from ddrsa.errors import ConfigError
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
@@ -26,6 +27,7 @@ from ddrsa.sweep.show.dry_run import print_run
 
 resolvers.register()
 run_config.register()
+trust_callback("ddrsa.task.CheckConfig")  # of conf/config.yaml
 
 
 def run_task(config: DictConfig) -> float | None:
