@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # The files of tests go at once, so many at a time; most of them wait for processes of their own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test test-all test-hydra-next test-ray test-slurm test-wheel lint format bench clean
+.PHONY: help install demo test test-all test-hydra-next test-wheel test-ray test-slurm test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -76,4 +76,4 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/async_gain.py
 
 clean:  ## remove the virtual environment and all caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf $(VENV) $(HYDRA_NEXT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
