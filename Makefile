@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # The files of tests go at once, so many at a time; most of them wait for processes of their own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test test-all test-hydra-next test-wheel test-ray test-slurm test-wheel lint format bench clean
+.PHONY: help install demo test test-all test-hydra-next test-ray test-slurm test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
