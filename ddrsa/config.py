@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from importlib.util import find_spec
@@ -17,6 +15,7 @@ from ddrsa.checks import require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.command import check_job
@@ -112,9 +111,8 @@ def identity(config: DictConfig) -> dict[str, Any]:
 
 
 def run_id(config: DictConfig) -> str:
-    """A short name of `identity`, the same in any sweep and any order of keys: 8 hexadecimal digits."""
-    canonical = json.dumps(identity(config), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    """A hash of `identity`, the same in any sweep and any order of keys: see `ddrsa.rundir.identity`."""
+    return identity_of(identity(config))
 
 
 def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[str, Any]:

@@ -234,11 +234,7 @@ def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] |
     except ValueError as error:
         log.warning("%s; the run is done again", error)
         return None
-    other = (status or {}).get("run_id", name)
-    if other != name:
-        raise ConfigError(
-            f"{directory.path} holds run {other}, and this config is run {name}: choose another directory"
-        )
+    directory.check_owner(name, status or {})
     # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
     return None if metrics is None or metrics.get("pruned") else metrics
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import UsageError
-from ddrsa.rundir.files import read_json
-from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.rundir.manifest import read_manifest
 
 COMMAND = "ddrsa"
 """The installed command. While it does `ddrsa train`, the first of `sys.argv` is "ddrsa train"."""
@@ -111,8 +110,8 @@ def sweep_starter(sweep_dir: Path) -> list[str]:
 
 def _manifest(sweep_dir: Path) -> dict[str, Any]:
     try:
-        return read_json(sweep_dir / MANIFEST) or {}
-    except (ValueError, OSError) as error:
+        return read_manifest(sweep_dir) or {}
+    except ValueError as error:
         raise UsageError(str(error)) from error
 
 

@@ -19,10 +19,34 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.identity import in_names, is_of_earlier_version
 from ddrsa.rundir.states import State
+from ddrsa.rundir.structure import Fields, check_structure
 
 log = logging.getLogger(__name__)
+
+_STATUS = Fields(
+    {
+        "run_id": str,
+        "state": str,
+        "attempt": int,
+        "epoch": (int, None),
+        "num_epochs": (int, None),
+        "trial": (int, None),
+        "pid": (int, None),
+        "hostname": (str, None),
+        "device": (str, None),
+        "gpu_index": (int, None),
+        "started_at": (str, None),
+        "ended_at": (str, None),
+        "updated_at": (str, None),
+        "error": (str, None),
+        "launcher": (str, None),
+        "job": (str, None),
+    }
+)
 
 
 class RunDirectory:
@@ -40,8 +64,14 @@ class RunDirectory:
         return f"RunDirectory({str(self.path)!r})"
 
     def read_status(self) -> dict[str, Any] | None:
-        """The content of status.json, or None before the run has started. Raises ValueError as `read_json`."""
-        return read_json(self.status)
+        """The content of status.json, or None before the run has started.
+
+        Raises ValueError, which names file and key, as `read_json`, and where a value is not of its type.
+        """
+        status = read_json(self.status)
+        if status is not None:
+            check_structure(status, _STATUS, self.status)
+        return status
 
     def status_or_empty(self, run_id: str | None = None, *, warn: bool = False) -> dict[str, Any]:
         """As `read_status`; empty before the run has started, and where the file is damaged or cannot be read.
@@ -64,9 +94,11 @@ class RunDirectory:
         """Start an attempt: state running, this process and host, one attempt more than before.
 
         Called again by the process that is at it already, it adds `fields` to the same attempt.
+        Raises ConfigError where another run lies here.
         """
         # A status file that an earlier process damaged must not keep the run from starting again.
         previous = self.status_or_empty()
+        self.check_owner(run_id, previous)
         process = {"pid": os.getpid(), "hostname": socket.gethostname()}
         if previous.get("state") == State.RUNNING and all(previous.get(key) == value for key, value in process.items()):
             self._write_status({**previous, "run_id": run_id, **fields})
@@ -83,6 +115,21 @@ class RunDirectory:
                 "error": None,
                 **fields,
             },
+        )
+
+    def check_owner(self, run_id: str, status: dict[str, Any] | None = None) -> None:
+        """Raise ConfigError where another run than `run_id` lies here. status: of this directory, if it is known."""
+        other = (self.status_or_empty() if status is None else status).get("run_id", run_id)
+        if other == run_id:
+            return
+        if is_of_earlier_version(other) and not is_of_earlier_version(run_id):
+            raise ConfigError(
+                f"{self.path} holds run {other} of an earlier version of ddrsa, which told runs apart by 32 bits: this "
+                "version does not go on with it, choose another directory"
+            )
+        raise ConfigError(
+            f"{self.path} holds run {in_names(other)}, and this config is run {in_names(run_id)}: choose another "
+            "directory"
         )
 
     def update(self, **fields: Any) -> None:

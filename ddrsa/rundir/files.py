@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
+import re
+import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+
 SCHEMA_VERSION = 1
+_DEEPEST = 100
+_MOST_NODES = 1_000_000
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# For `os.open`: of a link that somebody else has put there, no other file is read or written.
+NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
+# The manifest of a hundred thousand runs has less.
+MOST_BYTES = 1 << 30
 
 
 @contextmanager
@@ -54,14 +66,17 @@ def _without_nan(value: Any) -> Any:
 def read_json(path: Path) -> dict[str, Any] | None:
     """The content of `path`, or None where there is no such file.
 
-    Raises ValueError where the file is no JSON object or comes from a newer version.
+    Raises ValueError, which names the file, where it cannot be read, is no JSON object or of another version.
     """
     try:
-        text = Path(path).read_text()
+        text = read_text(path)
+        content = json.loads(text)
     except FileNotFoundError:
         return None
-    try:
-        content = json.loads(text)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is not valid JSON: it is nested too deeply") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
@@ -70,6 +85,73 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if version != SCHEMA_VERSION:
         raise ValueError(f"{path} has schema_version {version!r}, this version reads {SCHEMA_VERSION}")
     return content
+
+
+def read_yaml(path: Path | str) -> Any:
+    """The plain content of a YAML file of a sweep: interpolations stand as written, and no tag makes an object.
+
+    Raises OSError where the file cannot be read, FileNotFoundError where there is none, and ValueError, which names
+    it, where it is no YAML or refers to parts of itself: those can be made to fill the memory.
+    """
+    text = read_text(path)
+    try:
+        check_yaml(text, path)
+        return yaml.load(text, _YAML_LOADER)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+
+
+def check_yaml(text: str, path: Path | str) -> None:
+    """Raise ValueError where a YAML text could fill the memory or the stack of who reads it; yaml's where it is none.
+
+    path: for the message.
+    """
+    # Most files can be seen to be harmless without being parsed: each level is one of these, or more indentation.
+    levels = sum(map(text.count, ("[", "{", "- ", "? "))) + len(max(re.findall(r"^ *", text, re.MULTILINE)))
+    if "*" not in text and levels < _DEEPEST:
+        return
+    sizes: dict[str, int] = {}  # of what is referred to, each reference counted as what it stands for
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, _YAML_LOADER):
+        size = 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 1))
+            size = 0
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_nodes.pop()
+            sizes |= {} if anchor is None else {anchor: size}
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(event.anchor, _MOST_NODES)  # of none but itself: without an end
+        elif isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
+            sizes[event.anchor] = 1
+        anchor, before = open_nodes[-1]
+        open_nodes[-1] = anchor, before + size
+        if len(open_nodes) > _DEEPEST or before + size > _MOST_NODES:
+            raise ValueError(f"{path} is no file of a sweep: it is nested too deeply, or refers to itself too often")
+
+
+def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
+    """The text of a file of a sweep, which may not be one's own: a regular file, no link, of `most` bytes.
+
+    Raises OSError where it is none, and ValueError where it is too long or no UTF-8.
+    """
+    # Nobody may ever write into a named pipe that lies in the place of a file: do not wait for it.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | NO_LINKS | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link, which is not followed", str(path)) from error
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"{path} has more than {most >> 20} MiB, which no file of its kind has")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
 
 
 def now() -> str:

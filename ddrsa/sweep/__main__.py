@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
     command = commands.add_parser("best", help="print the best trial of a search, and the command that trains it again")
     command.add_argument("directory", help="the directory of the search (hydra.sweep.dir)")
+    command.add_argument("--storage", help="URL or path of the study, where the directory does not tell")
     command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
     command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
     options = parser.parse_args(arguments)
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "best":
             from ddrsa.sweep.search.best import print_best  # imports Optuna
 
-            return print_best(options.directory)
+            return print_best(options.directory, options.storage)
         if options.command == "verify":
             from ddrsa.sweep.verify.command import verify
 

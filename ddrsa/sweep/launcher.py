@@ -129,13 +129,14 @@ class SupervisedLauncher(Launcher):
     def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
         """See `SessionLauncher`."""
         outcomes: dict[int, Outcome] = {}
+        done_as = {run.number: run for run in runs}  # where another sweep was faster, in another directory
         with self.session(len(runs)) as session:
             session.submit(runs)
             for run, outcome in iter(session.wait, None):
-                outcomes[run.number] = outcome
+                outcomes[run.number], done_as[run.number] = outcome, run
         supervisor = session.supervisor
         ordered = [outcomes.get(run.number, supervisor.not_started) for run in runs]
-        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, ordered, strict=True)]
+        returns = [RunReturn(done_as[run.number], outcome) for run, outcome in zip(runs, ordered, strict=True)]
         if supervisor.is_interrupted:
             raise SweepInterrupted(len(runs), sum(outcome.state is State.COMPLETED for outcome in ordered))
         if supervisor.has_too_many_failures:
@@ -168,7 +169,7 @@ class SupervisedLauncher(Launcher):
             if self.runs_here:
                 _warn_of_too_many(n_jobs)
             log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
-            observers = Observers(self.observers)
+            observers = Observers([*self.observers, self.record])
             with received_signals() as signals:
                 supervisor = Supervisor(
                     self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import yaml
-
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts, quoted
+from ddrsa.plain_overrides import why_not_plain
+from ddrsa.rundir.files import read_yaml
+from ddrsa.rundir.structure import Fields, ListOf, check_structure
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.started import config_options, sweep_options
 
+_CONFIG = Fields({"hydra!": Fields({"overrides!": Fields({"hydra!": ListOf(str), "task!": ListOf(str)})})})
 
-def resumable(hydra_main: Callable[[], None]) -> Callable[[], None]:
+
+def resumable(hydra_main: Callable[[], None], programs: Sequence[str] = ()) -> Callable[[], None]:
     """The function decorated with `hydra.main`, which now understands `resume=DIR` on the command line.
 
-    The result raises UsageError where DIR is not the directory of a sweep.
+    programs: see `resumed_arguments`. The result raises UsageError as that does.
     """
 
     def main() -> None:
-        sys.argv[1:] = resumed_arguments(sys.argv[1:])
+        sys.argv[1:] = resumed_arguments(sys.argv[1:], programs)
         hydra_main()
 
     return main
 
 
-def resumed_arguments(arguments: Sequence[str]) -> list[str]:
+def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = ()) -> list[str]:
     """`arguments` with `resume=DIR` replaced by what the sweep in DIR was started with.
 
-    Those are its overrides, and Hydra's options that say where its config is. What else stands there comes on top:
-    another value of a key takes the place of the sweep's own.
-    Raises UsageError where DIR is not the directory of a sweep.
+    Those are its overrides. What else stands there comes on top: another value of a key takes the place of the sweep's
+    own. The directory may be somebody else's: only plain values are taken from it, see `ddrsa.plain_overrides`.
+
+    programs: dotted keys of the project that say what it executes; they are not taken from the directory either.
+
+    Raises UsageError where DIR is not the directory of a sweep, and, with the command that gives them again, where the
+    sweep was started with what is not taken from a directory.
     """
     given = [argument for argument in arguments if argument.startswith("resume=")]
     if not given:
@@ -40,13 +49,25 @@ def resumed_arguments(arguments: Sequence[str]) -> list[str]:
     if len(given) > 1:
         raise UsageError(f"{' '.join(given)}: one sweep is resumed at a time")
     directory = Path(given[0].removeprefix("resume="))
-    overrides = _overrides_of(directory)
     others = [argument for argument in arguments if argument not in (given[0], "-m", "--multirun")]
     ours = f"hydra.sweep.dir={quoted(str(directory))}"
     replaced = {override_parts(argument)[0] for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
+    overrides = [text for text in _overrides_of(directory) if override_parts(text)[0] not in replaced]
     given_options = config_options(others)
-    where = [f"{option}={value}" for option, value in _options_of(directory).items() if option not in given_options]
-    return [*where, "-m", *(text for text in overrides if override_parts(text)[0] not in replaced), ours, *others]
+    options = {option: value for option, value in _options_of(directory).items() if option not in given_options}
+    refused = {text: why for text in overrides if (why := why_not_plain(text, programs)) is not None}
+    where = [f"{option}={value}" for option, value in options.items()]
+    # A file of the project's own config, by its name.
+    names = [each for each in where if re.fullmatch(r"--config-name=[\w-]+", each)]
+    refused |= {each: "configs may name what is executed" for each in where if each not in names}
+    if refused:
+        shown = ", ".join(f"{text} ({why})" for text, why in refused.items())
+        again = shlex.join([given[0], *others, *refused])
+        raise UsageError(
+            f"resume={directory}: not taken from a directory that others may have written: {shown}. If you trust it, "
+            f"give it again: {again}"
+        )
+    return [*names, "-m", *overrides, ours, *others]
 
 
 def _options_of(directory: Path) -> dict[str, str]:
@@ -61,9 +82,11 @@ def _options_of(directory: Path) -> dict[str, str]:
 def _overrides_of(directory: Path) -> list[str]:
     file = directory / CONFIG
     try:
-        overrides = yaml.safe_load(file.read_text())["hydra"]["overrides"]
-        return [*overrides["hydra"], *overrides["task"]]
-    except OSError as error:
+        content = read_yaml(file)
+        check_structure(content, _CONFIG, file)
+    except FileNotFoundError as error:
         raise UsageError(f"resume={directory}: the directory of a sweep is expected, with its multirun.yaml") from error
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise UsageError(f"resume={directory}: {file} does not say what the sweep was started with") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"resume={directory}: it cannot be seen what the sweep was started with: {error}") from error
+    overrides = content["hydra"]["overrides"]
+    return [*overrides["hydra"], *overrides["task"]]

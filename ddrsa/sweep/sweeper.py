@@ -171,8 +171,8 @@ class CheckedSweeper(Sweeper):
 
 def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:
     """The first of each identity: the others would only wait for its result."""
-    unique = {run.directory: run for run in reversed(runs)}
-    kept = [run for run in runs if unique[run.directory] is run]
+    unique = {run.identity: run for run in reversed(runs)}
+    kept = [run for run in runs if unique[run.identity] is run]
     if len(kept) < len(runs):
         log.info("%d of %d jobs are the same as another, and left out", len(runs) - len(kept), len(runs))
     return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from ddrsa.errors import UsageError
 from ddrsa.rundir.directory import find_runs
-from ddrsa.rundir.files import read_json
+from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.states import State, is_alive
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
 from ddrsa.sweep.presentation import KEY, Presentation
@@ -77,7 +78,11 @@ def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
         return None
     from ddrsa.sweep.search.best import summary_of  # imports Optuna
 
-    summary = summary_of(sweep_dir)
+    try:
+        summary = summary_of(sweep_dir)
+    except UsageError as error:
+        print(f"the best trials are not shown: {error}", file=sys.stderr)
+        return None
     return None if summary is None else summary.print
 
 
@@ -90,12 +95,12 @@ def _with_those_planned_since(sweep_dir: Path, runs: Sequence[RunView]) -> list[
 def _launcher_lives(sweep_dir: Path) -> bool | None:
     """Whether the process which wrote the manifest still runs; None where that cannot be known."""
     manifest = _manifest(sweep_dir)
-    return None if manifest is None else is_alive({**manifest, "started_at": manifest["created_at"]})
+    return None if manifest is None else is_alive({**manifest, "started_at": manifest.get("created_at")})
 
 
 def _manifest(sweep_dir: Path) -> dict[str, Any] | None:
     try:
-        return read_json(sweep_dir / MANIFEST)
+        return read_manifest(sweep_dir)
     except (OSError, ValueError) as error:
         raise UsageError(f"{sweep_dir} cannot be watched: {error}") from error
 

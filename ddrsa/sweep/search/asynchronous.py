@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from optuna.trial import Trial
 
@@ -32,7 +31,7 @@ def search_asynchronously(
     notes = SearchNotes({"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, summary.print)
     # `optuna`, so that a run that reports its epochs does not have to import it.
     with launcher.session(left, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
-        under_way: dict[Path, list[Trial]] = {}
+        under_way: dict[str, list[Trial]] = {}  # by the identity of their run
         while True:
             _fill(runs, session, under_way)
             summary.write()
@@ -40,7 +39,7 @@ def search_asynchronously(
             if ended is None:
                 break
             run, outcome = ended
-            for trial in under_way.pop(run.directory):
+            for trial in under_way.pop(run.identity):
                 runs.tell(trial, run, outcome)
             _stop_after_failures(runs, session)
     if session.supervisor.is_interrupted:
@@ -48,7 +47,7 @@ def search_asynchronously(
     return session.supervisor.stopping
 
 
-def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Trial]]) -> None:
+def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[str, list[Trial]]) -> None:
     """Ask for trials until all slots are taken."""
     supervisor = session.supervisor
     while len(under_way) < supervisor.n_jobs and not supervisor.stopping:
@@ -61,11 +60,11 @@ def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Tri
         run = runs.plan(trial)
         if run is None:
             _stop_after_failures(runs, session)
-        elif run.directory in under_way:
-            log.info("trial %d has the same run as trial %d", trial.number, under_way[run.directory][0].number)
-            under_way[run.directory].append(trial)
+        elif run.identity in under_way:
+            log.info("trial %d has the same run as trial %d", trial.number, under_way[run.identity][0].number)
+            under_way[run.identity].append(trial)
         else:
-            under_way[run.directory] = [trial]
+            under_way[run.identity] = [trial]
             session.submit([run])
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.utils import to_absolute_path
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
@@ -86,10 +87,17 @@ def _done_runs(sweep_dir: Path, planned: Sequence[RunView], shown: Presentation)
     views = {view.directory: view for view in planned}
     for run in find_runs(sweep_dir):
         if run.path not in views:
-            config = OmegaConf.to_container(OmegaConf.load(run.config))
+            config = _config_of(run)
             kind = shown.kind_of(config if isinstance(config, dict) else {})
             views[run.path] = _looked_at(RunView(run.path.name, run.path, kind))
     return [view for view in views.values() if view.state.is_done]
+
+
+def _config_of(run: RunDirectory) -> object:
+    try:
+        return read_yaml(run.config)
+    except (OSError, ValueError):
+        return None
 
 
 def _estimate(to_start: Sequence[RunView], durations: Durations, n_jobs: int) -> str:

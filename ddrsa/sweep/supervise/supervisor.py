@@ -7,12 +7,14 @@ import signal
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.rundir.states import State, is_done_for
+from ddrsa.sweep.plan.placement import owner_of, place_beside
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import AttemptSpec
 from ddrsa.sweep.process.attempt_server import AttemptServer, Ended
@@ -162,13 +164,13 @@ class Supervisor:
             self._start(supervised)
 
     def _start(self, supervised: SupervisedRun) -> None:
-        run = supervised.run
         try:
             if not self._claim(supervised):
                 return
         except OSError as error:
             self._finish(supervised, Outcome(State.FAILED, reason_of_exception(error), error=error))
             return
+        run = supervised.run
         supervised.attempts += 1
         attempts, environ = self._retries.attempts_of(supervised), self._retries.environment_of(supervised)
         given = (run.directory, run.identity, run.composed, supervised.attempts, attempts, str(Path.cwd()), environ)
@@ -192,6 +194,7 @@ class Supervisor:
         """Claim the run for an attempt; False where it needs none, or not now."""
         if supervised.is_claimed:
             return True
+        self._move_from_others(supervised)
         if self._settled(supervised):
             return False
         supervised.run.directory.mkdir(parents=True, exist_ok=True)
@@ -199,8 +202,30 @@ class Supervisor:
             self._leave_alone(supervised)
             return False
         supervised.is_claimed = True
+        if self._is_of_another(supervised.run):  # taken and let go by another sweep between the two looks
+            self._release(supervised)
+            return self._claim(supervised)
         # Another launcher may have ended the run after the first look; under Hydra's own, a task may claim none.
         return not self._settled(supervised)
+
+    def _is_of_another(self, run: PlannedRun) -> bool:
+        return owner_of(run.directory) not in (None, run.identity)
+
+    def _move_from_others(self, supervised: SupervisedRun) -> None:
+        """Where another sweep in the same place has taken the directory since the plan, the run gets one beside it."""
+        run = supervised.run
+        owners = {}
+        while self._is_of_another(supervised.run):
+            owners[supervised.run.directory] = str(owner_of(supervised.run.directory))
+            place = place_beside(run.directory, run.identity, owners)
+            if place in owners:
+                raise FileExistsError(f"{run.directory} and those beside it hold other runs")
+            supervised.run = replace(run, directory=place)
+        if supervised.run is not run:
+            log.warning(
+                "%s holds another run by now: run %d goes to %s", run.directory, run.number, supervised.run.directory
+            )
+            self._observer.moved(supervised.run)
 
     def _release(self, supervised: SupervisedRun) -> None:
         if supervised.is_claimed:
