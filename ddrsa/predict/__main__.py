@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.predict.__main__", "models"))  # before the imports that need the extra
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -65,7 +71,3 @@ def _report(table: pd.DataFrame, decision: Decision, options: PredictOptions) ->
         f"intervene {when}: {units} of {table['unit'].nunique()} units "
         f"({decision.policy}, {threshold}{window}, {decision.source})"
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -12,6 +12,7 @@ import pandas as pd
 
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.extras import needed
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +60,9 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
 def _read_file(path: Path, separator: str) -> pd.DataFrame:
     try:
         if {".parquet", ".pq"} & set(path.suffixes):
+            needed("pyarrow", f"{path}, a Parquet file,")
             return pd.read_parquet(path).reset_index(drop=True)
         return pd.read_csv(path, sep=separator, skipinitialspace=True)
-    except ImportError as error:
-        raise DataError(f"{path} is a Parquet file, which needs pyarrow: pip install 'ddrsa[parquet]'") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path} is empty") from error
     # pyarrow's own errors are ValueErrors or OSErrors.
