@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,7 +13,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.checks import require
+from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.models.options import OPTIONS, ModelOptions
@@ -84,7 +84,8 @@ def parse_config(config: DictConfig) -> RunConfig:
 
 
 def check_config(config: DictConfig) -> None:
-    """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
+    """Raise ConfigError where a key or a value is not allowed: the check of `hydra.sweeper.check`."""
+    _check_keys(config)
     options = scripts.scripts_options(config)
     if options is None:
         if find_spec("torch") is None:
@@ -101,20 +102,35 @@ def check_config(config: DictConfig) -> None:
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
-    """The resolved config without what does not change the result: `hydra`, the device, paths.
+    """The checked config without what does not change the result: `hydra`, the device, paths.
 
     Of a run of a script it is the script and its arguments alone.
     """
     options = scripts.scripts_options(config)
     if options is not None:
         return {"scripts": script_identity(options)}
-    return _values(config, leave_out=NOT_IDENTITY | {"scripts"})
+    values = _values(config, leave_out=NOT_IDENTITY | {"scripts"})
+    for key, checked in (("dataset", check_dataset_options), ("model", _model_options)):
+        try:
+            # As they are used: 1 and 1.0 of a key that is checked to be a number are one value.
+            values[key] = asdict(checked(_group(values, key)))
+        except ConfigError:
+            continue  # there is no such run; the check tells of it
+    return values
 
 
 def run_id(config: DictConfig) -> str:
     """A short name of `identity`, the same in any sweep and any order of keys: 8 hexadecimal digits."""
     canonical = json.dumps(identity(config), sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def _check_keys(config: DictConfig) -> None:
+    """Raise ConfigError on a key of the top level that nobody reads: with a `+` Hydra takes any."""
+    known = {field.name for field in fields(Schema)} | {"hydra"}
+    for key in map(str, config):
+        if key not in known:
+            raise ConfigError(f"{key}: there is no such key in the config{did_you_mean(key, known)}")
 
 
 def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[str, Any]:
