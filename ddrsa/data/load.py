@@ -11,6 +11,7 @@ from ddrsa.data.azure.files import find_files, read_azure_pm
 from ddrsa.data.cache import cached, content_key
 from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
+from ddrsa.data.inputs import TrainingInputs, training_inputs
 from ddrsa.data.options import (
     AzureOptions,
     DatasetOptions,
@@ -44,6 +45,7 @@ class Dataset:
     test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
     policy: units that train nothing, for the promise of a policy; None where `policy_fraction` is 0 or null.
+    inputs: what the features of the training units were before scaling.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Dataset:
     test: Sequences
     official: Sequences | None
     scaler: Scaler
+    inputs: TrainingInputs
     policy: Sequences | None = None
 
 
@@ -149,4 +152,5 @@ def load_dataset(
         official=None if official is None else scaler.apply(official),
         scaler=scaler,
         policy=scaler.apply(units.select_units(split.policy)) if len(split.policy) else None,
+        inputs=training_inputs(training),
     )
