@@ -199,6 +199,7 @@ def _train_and_evaluate(
             "config": config,
             "feature_names": list(feature_names),
             "scaler": dataset.scaler.to_dict(),
+            "inputs": dataset.inputs.to_dict(),
         },
         on_epoch=on_epoch,
     )

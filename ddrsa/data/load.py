@@ -11,6 +11,7 @@ from ddrsa.data.azure.files import find_files, read_azure_pm
 from ddrsa.data.cache import cached, content_key
 from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
+from ddrsa.data.inputs import TrainingInputs, training_inputs
 from ddrsa.data.options import (
     AzureOptions,
     DatasetOptions,
@@ -43,6 +44,7 @@ class Dataset:
 
     test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
+    inputs: what the features of the training units were before scaling.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Dataset:
     test: Sequences
     official: Sequences | None
     scaler: Scaler
+    inputs: TrainingInputs
 
 
 def _simulated(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (it reads no files)
@@ -145,4 +148,5 @@ def load_dataset(
         test=scaler.apply(test),
         official=None if official is None else scaler.apply(official),
         scaler=scaler,
+        inputs=training_inputs(training),
     )

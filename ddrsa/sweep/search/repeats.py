@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -101,6 +102,11 @@ def _wilcoxon(count: int) -> BasePruner:
 
     Of n repeats that are all worse than those of the best trial, the test gives p = 2^-n.
     """
+    if find_spec("scipy") is None:
+        raise ConfigError(
+            "hydra.sweeper.repeats: the pruner of repeats, WilcoxonPruner, needs scipy: pip install scipy, or "
+            "hydra/sweeper/pruner=none"
+        )
     return pruners.WilcoxonPruner(p_threshold=max(P_THRESHOLD, 1.01 * 2.0 ** -(count - 1)))
 
 

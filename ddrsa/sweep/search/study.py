@@ -13,10 +13,13 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import optuna
+import yaml
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.pruners import BasePruner
@@ -28,7 +31,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.dotted_path import find_object
-from ddrsa.sweep.search.config import PRUNERS, SAMPLERS
 from ddrsa.sweep.search.journal_lock import JournalLock
 
 log = logging.getLogger(__name__)
@@ -248,12 +250,17 @@ def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
 
 def _is_of_the_default(key: str, target: Any, name: str, value: Any) -> bool:
     """Whether an option that `target` does not have stands in one of the project's configs of another class."""
-    path = f"{target.__module__}.{target.__qualname__}"
-    nodes = SAMPLERS if key == "sampler" else PRUNERS
-    return any(
-        name in node and node[name] == value and node["_target_"].rpartition(".")[2] != path.rpartition(".")[2]
-        for node in nodes.values()
-    )
+    nodes = _configs(key)
+    return any(name in node and node[name] == value and find_object(key, node["_target_"]) != target for node in nodes)
+
+
+@cache
+def _configs(key: str) -> list[dict[str, Any]]:
+    """The project's configs of the samplers or pruners."""
+    package = files("hydra_plugins.ddrsa_sweep")
+    folders = [package / root / "hydra" / "sweeper" / key for root in ("conf", "optuna_names")]
+    texts = [file.read_text() for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    return [yaml.safe_load(text) for text in texts]
 
 
 def _made(shown: str, value: Any) -> Any:

@@ -193,14 +193,15 @@ def print_search(
         print(f"trials so far: {shown_states(study)}")
         ended = sum(trial.state.is_finished() and counts(trial) for trial in study.get_trials(deepcopy=False))
     left = max(n_trials - ended, 0)
-    print(f"{left} of {n_trials} trials would start")
+    of_runs = "" if options.repeats == 1 else f", each of at most {options.repeats} runs"
+    print(f"{left} of {n_trials} trials would start{of_runs}")
     at_once = min(n_jobs, options.n_jobs or n_jobs, left)
     durations = durations_of(_runs_in(sweep_dir))
     mean = durations.expected("")
     if left and mean is None:
         print("how long that takes is not known: no run has completed there")
     elif left and mean is not None:
-        seconds = shown_duration(mean * left / at_once)
+        seconds = shown_duration(mean * left * options.repeats / at_once)
         print(f"about {seconds} with {at_once} at once, by the {durations.count} runs that have ended there")
 
 
