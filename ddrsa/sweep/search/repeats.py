@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from optuna import pruners
+from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner
 
 from ddrsa.errors import ConfigError
@@ -107,7 +109,9 @@ def _wilcoxon(count: int) -> BasePruner:
             "hydra.sweeper.repeats: the pruner of repeats, WilcoxonPruner, needs scipy: pip install scipy, or "
             "hydra/sweeper/pruner=none"
         )
-    return pruners.WilcoxonPruner(p_threshold=max(P_THRESHOLD, 1.01 * 2.0 ** -(count - 1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return pruners.WilcoxonPruner(p_threshold=max(P_THRESHOLD, 1.01 * 2.0 ** -(count - 1)))
 
 
 def mean_of(results: Sequence[Sequence[float]]) -> list[float]:
