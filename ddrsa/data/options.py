@@ -27,7 +27,7 @@ class DatasetOptions:
     scaling: str = "minmax"
     test_fraction: float = 0.3
     validation_fraction: float = 0.3
-    split_seed: int | None = None  # None: the seed of the run
+    split_seed: int | None = 0  # None: the seed of the run
 
     def __post_init__(self) -> None:
         self._check_choice("scaling", self.SCALINGS)
