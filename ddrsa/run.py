@@ -22,15 +22,19 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official
 from ddrsa.models.build import build_model
+from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import Calibration
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.calibrate import calibrate, described
+from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.pruning import Pruning
 from ddrsa.training.trainer import train
@@ -162,13 +166,24 @@ def _train_and_evaluate(
     epochs_log = log if single_run else file_log
 
     sizes = (checked.lookback, checked.horizon, device)
+    validation_windows = Windows(dataset.validation, checked.lookback, device)
+
+    def evaluate_validation() -> dict[str, Any]:
+        return evaluate(
+            model,
+            dataset.validation,
+            dataset.training,
+            *sizes,
+            calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
+        )
+
     # Pruning looks at one objective: of a search for several nothing is reported.
     objectives = [] if trial_number() is None else searched_objectives()
     pruning = Pruning(
         report if len(objectives) == 1 else None,
         objectives[0] if objectives else None,
         partial(metric_value, group="validation"),
-        lambda: evaluate(model, dataset.validation, dataset.training, *sizes),
+        evaluate_validation,
         checked.training.num_epochs,
     )
 
@@ -192,7 +207,7 @@ def _train_and_evaluate(
     progress = train(
         model,
         Windows(dataset.training, checked.lookback, device),
-        Windows(dataset.validation, checked.lookback, device),
+        validation_windows,
         checked.training,
         directory,
         describe={
@@ -203,10 +218,15 @@ def _train_and_evaluate(
         on_epoch=on_epoch,
     )
     start = time.perf_counter()
-    validation = evaluate(model, dataset.validation, dataset.training, *sizes)
-    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation)
+    # As training left it in the checkpoint: what is reported here is what that file forecasts.
+    calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
+    log.info("%s: %s", _shown(directory), described(checked.training, calibration))
+    validation = evaluate_validation()
+    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation, calibrate=calibration)
+    metrics["calibration"] |= calibration.to_dict()
     if dataset.official is not None:
-        metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
+        calibrated = CalibratedModel(model, calibration)
+        metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
