@@ -20,7 +20,7 @@ from ddrsa.config import RunConfig, identity, parse_config, run_id
 from ddrsa.data.load import load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official
+from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.claims import claimed
@@ -28,6 +28,7 @@ from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
+from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
@@ -175,6 +176,7 @@ def _train_and_evaluate(
             dataset.training,
             *sizes,
             calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
+            policy=checked.policy,
         )
 
     # Pruning looks at one objective: of a search for several nothing is reported.
@@ -214,18 +216,34 @@ def _train_and_evaluate(
             "config": config,
             "feature_names": list(feature_names),
             "scaler": dataset.scaler.to_dict(),
+            "inputs": dataset.inputs.to_dict(),
         },
         on_epoch=on_epoch,
     )
     start = time.perf_counter()
     # As training left it in the checkpoint: what is reported here is what that file forecasts.
     calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
-    log.info("%s: %s", _shown(directory), described(checked.training, calibration))
+    calibrated = CalibratedModel(model, calibration)
+    epochs_log.info("%s: %s", _shown(directory), described(checked.training, calibration))
     validation = evaluate_validation()
-    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation, calibrate=calibration)
+    held_out = None
+    if dataset.policy is not None:
+        held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+    metrics = evaluate(
+        model,
+        dataset.test,
+        dataset.training,
+        *sizes,
+        tuned_on=validation,
+        calibrate=calibration,
+        policy=checked.policy,
+        held_out=held_out,
+    )
     metrics["calibration"] |= calibration.to_dict()
+    if checked.policy.guarantee is not None:
+        promised = promise_sentence("oti", metrics["policies"]["oti"]["promise"], checked.policy.guarantee)
+        log.info("%s: %s", _shown(directory), promised)
     if dataset.official is not None:
-        calibrated = CalibratedModel(model, calibration)
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
         "validation": validation,

@@ -16,11 +16,12 @@ def prediction_table(forecasts: Forecasts, decision: Decision, level: float = 0.
     """A row for each forecast.
 
     Columns: `unit`; `cycle`; those of `Forecasts.predictions`; `intervene`; `time_to_event` where the failure was
-    observed, if any was; `hazard_0` ... `hazard_<L-1>`.
+    observed, if any was; `warnings`; `hazard_0` ... `hazard_<L-1>`.
     """
     table = forecasts.predictions(level)
     behind = list(table).index("failure_probability") + 1
     table.insert(behind, "intervene", forecasts.decisions(decision)["intervene"])
+    table["warnings"] = forecasts.warnings()
     return pd.concat([table, forecasts.hazards().add_prefix("hazard_")], axis=1).reset_index()
 
 

@@ -27,7 +27,7 @@ _ALIVE: dict[str, Any] = {"event_column": None, "time_to_event_column": None, "a
 
 
 def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOptions) -> Sequences:
-    """The units to predict for, with scaled features.
+    """The units to predict for, as they were read.
 
     given: the keys of `dataset` on the command line; all others are those of the training.
     Raises ConfigError where the data set is another one, or has no such part; DataError for missing or wrong data.
@@ -42,15 +42,15 @@ def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOption
     chosen = check_dataset_options(keys)
     _warn_of_other_data(trained, chosen)
     parts = read_parts(chosen, data_dir=options.data_dir, cache_dir=options.cache_dir)
-    units = run.scaled(_part(parts, chosen, run, options))
+    units = _part(parts, chosen, run, options)
     return _still_alive(units) if options.alive else units
 
 
 def frame_units(run: TrainedRun, frame: pd.DataFrame) -> NamedUnits:
-    """The units of a DataFrame with the columns of the training's files, with scaled features.
+    """The units of a DataFrame with the columns of the training's files, as they were read.
 
     Of a table the columns that the model does not read may be absent. What tells the events is used where it is there,
-    as in training; without it the units are still running. Raises as `read_frame` and `TrainedRun.scaled`.
+    as in training; without it the units are still running. Raises as `read_frame`.
     """
     options = run.config.dataset
     alive = True
@@ -70,8 +70,7 @@ def frame_units(run: TrainedRun, frame: pd.DataFrame) -> NamedUnits:
         if alive:
             keys |= _ALIVE
         options = replace(options, **keys)
-    sequences, unit_names = read_frame(frame, options)
-    units = run.scaled(sequences)
+    units, unit_names = read_frame(frame, options)
     return NamedUnits(_still_alive(units) if alive else units, unit_names)
 
 

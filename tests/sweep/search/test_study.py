@@ -10,10 +10,10 @@ from typing import Any
 
 import optuna
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.sweep.search.config import PRUNERS, SAMPLERS
 from ddrsa.sweep.search.objective import metric_value, trial_values
 from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
 from ddrsa.sweep.search.trials import Trials
@@ -102,21 +102,26 @@ def test_a_process_that_died_with_the_lock_stops_nobody(tmp_path: Path) -> None:
     study_in(tmp_path).add_trial(optuna.trial.create_trial(value=1.0))
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
-def test_samplers(name: str) -> None:
-    if name == "cmaes":
+PLUGINS = Path(__file__).parents[3] / "hydra_plugins" / "ddrsa_sweep"
+
+
+@pytest.mark.parametrize("file", sorted(PLUGINS.glob("*/hydra/sweeper/sampler/*.yaml")), ids=lambda file: file.stem)
+def test_samplers(file: Path) -> None:
+    if file.stem == "cmaes":
         pytest.importorskip("cmaes")
-    sampler = make_sampler({**SAMPLERS[name], "seed": 1}, 3, {"x": [1, 2]})
-    assert type(sampler).__name__ == SAMPLERS[name]["_target_"].rpartition(".")[2]
-    assert is_grid(SAMPLERS[name]) == (name == "grid")
+    options = yaml.safe_load(file.read_text())
+    sampler = make_sampler({**options, "seed": 1}, 3, {"x": [1, 2]})
+    assert type(sampler).__name__ == options["_target_"].rpartition(".")[2]
+    assert is_grid(options) == (file.stem == "grid")
 
 
-@pytest.mark.parametrize("name", PRUNERS)
-def test_pruners(name: str) -> None:
-    values = {"lower": 0.0} if name == "threshold" else {}
-    config = OmegaConf.create({"num_epochs": 27, "pruner": {**PRUNERS[name], **values}})
+@pytest.mark.parametrize("file", sorted(PLUGINS.glob("*/hydra/sweeper/pruner/*.yaml")), ids=lambda file: file.stem)
+def test_pruners(file: Path) -> None:
+    config = OmegaConf.create({"pruner": OmegaConf.load(file)})
+    if file.stem == "threshold":
+        config.pruner.lower = 0.0
     pruner = make_pruner(config.pruner)
-    assert type(pruner).__name__ == PRUNERS[name]["_target_"].rpartition(".")[2]
+    assert type(pruner).__name__ == config.pruner._target_.rpartition(".")[2]
 
 
 def test_a_pruner_around_another() -> None:
