@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
+from ddrsa.extras import missing_extra
 from ddrsa.models.options import OPTIONS, ModelOptions
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
@@ -97,7 +98,7 @@ def check_config(config: DictConfig) -> None:
     options = scripts.scripts_options(config)
     if options is None:
         if find_spec("torch") is None:
-            raise ConfigError("a model needs torch, which is not installed: pip install 'ddrsa[models]'")
+            raise ConfigError(missing_extra("a model", ModuleNotFoundError(name="torch")))
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
