@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -295,7 +296,9 @@ def _record_failure(directory: TrainingDirectory, error: BaseException) -> None:
     else:
         file_log.error("the run ends here", exc_info=error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    with contextlib.suppress(OSError):  # on a full disk the launcher does it, and what it tells is the first reason
+        directory.end(State.INTERRUPTED if interrupted else "failed", reason)
 
 
 def _draw(directory: TrainingDirectory, checked: RunConfig, device: torch.device) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
@@ -152,7 +153,7 @@ class SweepRecord:
 @contextmanager
 def sweep_log(directory: Path) -> Iterator[None]:
     """In this block what `ddrsa.sweep` logs goes to sweep.log too."""
-    handler = logging.FileHandler(directory / LOG)
+    handler = _SweepLog(directory / LOG)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("ddrsa.sweep")
     level = logger.level
@@ -163,7 +164,17 @@ def sweep_log(directory: Path) -> Iterator[None]:
     finally:
         logger.setLevel(level)
         logger.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
+
+
+class _SweepLog(logging.FileHandler):
+    """What cannot be written, on a full disk say, stays in its buffer and is written with a later line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Print no traceback where the disk is to blame."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _git_state() -> dict[str, Any] | None:

@@ -27,6 +27,8 @@ class SupervisedRun:
     is_elsewhere: bool = False  # another process works on it, and that has been logged
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
+    reasons: list[str] = field(default_factory=list)  # of the attempts that failed
+    lacked_room: int = 0  # attempts that failed because the disk was full
 
 
 @dataclass
@@ -43,33 +45,60 @@ class AttemptUnderWay:
 
 
 class UnwrittenStates:
-    """The states of runs whose processes did not write them; on a full disk they wait until there is room again."""
+    """What the processes of the runs could not write; on a full disk it waits until there is room again."""
 
     def __init__(self, server: AttemptServer) -> None:
         """server: of the attempts; it knows what they may have written."""
         self._server = server
-        self._waiting: dict[Path, tuple[PlannedRun, State, str | None]] = {}
+        self._states: dict[Path, tuple[PlannedRun, dict[str, Any]]] = {}
+        self._texts: dict[Path, list[str]] = {}
 
-    def add(self, run: PlannedRun, state: State, reason: str | None) -> None:
-        """Write the state now if that is possible, and else with a later `write`."""
-        self._waiting[run.directory] = (run, state, reason)
+    def __bool__(self) -> bool:
+        return bool(self._states or self._texts)
+
+    def add(self, run: PlannedRun, fields: dict[str, Any], text: str) -> None:
+        """Write the end of an attempt now if that is possible, and else with a later `write`.
+
+        fields: for status.json, where the attempt has not written its end itself. text: for its log, with them.
+        """
+        self._states[run.directory] = (run, {"ended_at": now(), **fields})
+        if text:
+            self._texts.setdefault(run.directory, []).append(text)
         self.write()
+
+    @property
+    def place(self) -> Path:
+        """The directory of one of the runs."""
+        return next(iter([*self._states, *self._texts]))
+
+    def another_attempt(self, run: PlannedRun) -> None:
+        """The run is tried again: its status is the new attempt's."""
+        self._states.pop(run.directory, None)
 
     def write(self) -> None:
         """Write to status.json and the log; but not where the attempt has written its end itself."""
-        for directory, (run, state, reason) in list(self._waiting.items()):
+        for directory, (run, fields) in list(self._states.items()):
             status = read_status(run)
             try:
                 if status.get("state") in (None, State.RUNNING) or self._server.wrote(status):
-                    write_json(
-                        RunDirectory(directory).status,
-                        {**status, "run_id": run.identity, "state": state, "error": reason, "ended_at": now()},
-                    )
-                    say_in_log(RunDirectory(directory).log, "ERROR", f"the attempt ended: {reason}")
+                    write_json(RunDirectory(directory).status, {**status, "run_id": run.identity, **fields})
+                else:
+                    self._texts.pop(directory, None)
             except OSError as error:
                 log.debug("the state of %s cannot be written yet: %s", directory, error)
                 continue
-            del self._waiting[directory]
+            del self._states[directory]
+        for directory, texts in list(self._texts.items()):
+            if directory in self._states:
+                continue
+            try:
+                while texts:
+                    say_in_log(RunDirectory(directory).log, "ERROR", texts[0])
+                    del texts[0]
+            except OSError as error:
+                log.debug("the log of %s cannot be written yet: %s", directory, error)
+                continue
+            del self._texts[directory]
 
 
 def read_status(run: PlannedRun) -> dict[str, Any]:
