@@ -36,7 +36,7 @@ def says_full(error: BaseException | None) -> bool:
 
 
 def has_room(directory: Path) -> bool:
-    """Whether a small file can be written in a directory; where it cannot for another reason, that is no lack of room."""
+    """Whether a small file can be written in a directory. Where another reason keeps it from that, there is room."""
     try:
         with tempfile.TemporaryFile(dir=directory) as stream:
             stream.write(bytes(LEAST_BYTES))

@@ -99,4 +99,5 @@ def _parent_of_living(pid: str) -> int | None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:5]), sys.argv[5:])
+    launcher, control, held, given = map(int, sys.argv[1:5])
+    main(launcher, control, held, given, sys.argv[5:])

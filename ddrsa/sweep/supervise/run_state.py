@@ -33,11 +33,16 @@ class SupervisedRun:
 
 @dataclass
 class AttemptUnderWay:
-    """An attempt under way. has_begun: false while it is in the queue of a scheduler."""
+    """An attempt under way.
+
+    has_begun: false while it is in the queue of a scheduler.
+    before: the number of attempts that the run's status.json had before this one.
+    """
 
     supervised: SupervisedRun
     began: float
     memory_kills: int
+    before: int | None = None
     has_begun: bool = False
     state: State | None = None  # the final state, once this process has decided to end the attempt
     reason: str | None = None
@@ -50,20 +55,21 @@ class UnwrittenStates:
     def __init__(self, server: AttemptServer) -> None:
         """server: of the attempts; it knows what they may have written."""
         self._server = server
-        self._states: dict[Path, tuple[PlannedRun, dict[str, Any]]] = {}
+        self._states: dict[Path, tuple[AttemptUnderWay, dict[str, Any]]] = {}
         self._texts: dict[Path, list[str]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._states or self._texts)
 
-    def add(self, run: PlannedRun, fields: dict[str, Any], text: str) -> None:
+    def add(self, active: AttemptUnderWay, fields: dict[str, Any], text: str) -> None:
         """Write the end of an attempt now if that is possible, and else with a later `write`.
 
         fields: for status.json, where the attempt has not written its end itself. text: for its log, with them.
         """
-        self._states[run.directory] = (run, {"ended_at": now(), **fields})
+        directory = active.supervised.run.directory
+        self._states[directory] = (active, {"ended_at": now(), **fields})
         if text:
-            self._texts.setdefault(run.directory, []).append(text)
+            self._texts.setdefault(directory, []).append(text)
         self.write()
 
     @property
@@ -77,10 +83,13 @@ class UnwrittenStates:
 
     def write(self) -> None:
         """Write to status.json and the log; but not where the attempt has written its end itself."""
-        for directory, (run, fields) in list(self._states.items()):
+        for directory, (active, fields) in list(self._states.items()):
+            run = active.supervised.run
             status = read_status(run)
+            # It may have died, or found the disk full, before it could write that it is under way.
+            never_began = status.get("attempt") == active.before
             try:
-                if status.get("state") in (None, State.RUNNING) or self._server.wrote(status):
+                if never_began or status.get("state") == State.RUNNING or self._server.wrote(status):
                     write_json(RunDirectory(directory).status, {**status, "run_id": run.identity, **fields})
                 else:
                     self._texts.pop(directory, None)

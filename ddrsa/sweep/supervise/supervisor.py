@@ -229,9 +229,10 @@ class Supervisor:
         self._unwritten.another_attempt(run)
         attempts, environ = self._retries.attempts_of(supervised), self._retries.environment_of(supervised)
         given = (run.directory, run.identity, run.composed, supervised.attempts, attempts, str(Path.cwd()), environ)
+        before = read_status(run).get("attempt")
         number = self._server.start(AttemptSpec(*given))
         instant = time.monotonic()
-        self._active[number] = AttemptUnderWay(supervised, instant, kernel_memory_kills())
+        self._active[number] = AttemptUnderWay(supervised, instant, kernel_memory_kills(), before)
         self._deadlines.begin(number, run, instant)
         log.debug("run %d: attempt %d starts", run.number, supervised.attempts)
         self._notice_begun()
@@ -334,13 +335,13 @@ class Supervisor:
         self._finish(supervised, outcome)
 
     def _outcome(self, active: AttemptUnderWay, ended: Ended) -> Outcome:
-        report, run = ended.report, active.supervised.run
+        report = ended.report
         known: dict[str, Any] = {"attempts": active.supervised.attempts, "seconds": time.monotonic() - active.began}
         if report is not None and (active.state is None or report.state.is_done):
             fields, text = report.unwritten or ({}, "")
             if report.unwritten or not report.state.is_done:
                 text = text or ("" if report.state.is_done else f"the attempt ended: {report.reason}")
-                self._unwritten.add(run, {"state": report.state, "error": report.reason, **fields}, text)
+                self._unwritten.add(active, {"state": report.state, "error": report.reason, **fields}, text)
             return Outcome(report.state, report.reason, report.value, error=report.error, **known)
         if active.state is not None:
             state, reason = active.state, active.reason
@@ -349,7 +350,7 @@ class Supervisor:
         else:
             state = State.KILLED if ended.exit_code < 0 else State.FAILED
             reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > active.memory_kills)
-        self._unwritten.add(run, {"state": state, "error": reason}, f"the attempt ended: {reason}")
+        self._unwritten.add(active, {"state": state, "error": reason}, f"the attempt ended: {reason}")
         return Outcome(state, reason, **known)
 
     def _finish(self, supervised: SupervisedRun, outcome: Outcome) -> None:
