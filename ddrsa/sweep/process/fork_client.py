@@ -29,7 +29,8 @@ import psutil
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.states import State, is_alive
+from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import processes_that_wait
 from ddrsa.sweep.process import fork_server, guardian, spawn_server
 from ddrsa.sweep.process.attempt import AttemptSpec, Report

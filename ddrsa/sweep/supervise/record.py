@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import platform
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
 from ddrsa.started import command_line
@@ -64,8 +64,7 @@ class SweepRecord:
                 "created_at": now(),
                 "command": command_line(),
                 "working_dir": str(Path.cwd()),
-                "hostname": socket.gethostname(),
-                "pid": os.getpid(),
+                **this_process(),
                 **self._code,
                 **self.presentation.as_entry(),
                 **({} if self.search is None else {"search": self.search}),

@@ -19,9 +19,13 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class SupervisedRun:
-    """A run, with the results of its attempts so far."""
+    """A run, with the results of its attempts so far.
+
+    before: the attempts that its status.json had when it was submitted.
+    """
 
     run: PlannedRun
+    before: int | None = None
     attempts: int = 0
     is_claimed: bool = False  # by the server, for this supervisor
     is_elsewhere: bool = False  # another process works on it, and that has been logged

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.rundir.room import has_room, says_full
 from ddrsa.rundir.states import State, is_done_for
@@ -63,7 +62,6 @@ class Supervisor:
         self._observer = observer
         self._signals = signals
         self._search = search
-        self._since = now()
         self._queue = RunQueue(server.look_seconds)
         self._deadlines = Deadlines(timeout, server.waiting)
         self._retries = RetryPolicy(retries, max_failures)
@@ -78,7 +76,7 @@ class Supervisor:
     def submit(self, runs: Sequence[PlannedRun]) -> None:
         """Queue runs, and start what there is room for."""
         for run in runs:
-            self._queue.add(SupervisedRun(run))
+            self._queue.add(SupervisedRun(run, before=read_status(run).get("attempt")))
         self._obey_signals()
         self._start_queued()
 
@@ -277,8 +275,7 @@ class Supervisor:
         """Whether the run has its result already, from before or from another launcher since this one started."""
         status = read_status(supervised.run)
         failed = supervised.attempts == 0 and status.get("state") in (State.FAILED, State.TIMED_OUT)
-        # Times are in whole seconds: what failed in the second in which this launcher started is tried again.
-        by_another = failed and (status.get("ended_at") or "") > self._since
+        by_another = failed and status.get("attempt") != supervised.before
         if not is_done_for(status, self._search) and not by_another:
             return False
         self._finish(supervised, Outcome(State.of(status), status.get("error"), status.get("return_value")))
