@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from ddrsa.rundir import states
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.process_identity import boot_id, is_alive, seconds_since_boot, this_process
 from ddrsa.rundir.states import SILENT_SECONDS, is_lost, owner_file
@@ -62,7 +61,7 @@ def test_the_silence_of_another_machine_is_measured_by_the_file_server(
     def by_the_server(path: Path, times: tuple[float, float] | None = None, **options: Any) -> None:
         real(path, times or (seconds, seconds), **options)
 
-    monkeypatch.setattr(states.os, "utime", by_the_server)
+    monkeypatch.setattr("ddrsa.rundir.states.os.utime", by_the_server)
     status = {"state": "running", "hostname": "elsewhere", "pid": 1, "started_at": hours_from_now(0)}
     owner_file(tmp_path, 1).touch()
     (tmp_path / ".lock").touch()
