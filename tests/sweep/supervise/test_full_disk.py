@@ -48,7 +48,8 @@ def test_a_sweep_waits_while_its_disk_is_full_and_no_reason_is_lost(sweeps: Swee
     process = sweeps.start("x=range(4)", "count=10", on=ON_A_SMALL_DISK)
     there = Path(f"/proc/{process.pid}/root{sweeps.directory}/sweep")
     lines: list[str] = []
-    assert (printed := process.stdout) is not None
+    printed = process.stdout
+    assert printed is not None
     reader = threading.Thread(target=lambda: lines.extend(printed))
     reader.start()
     until(lambda: len(sweeps.epochs("x0")) >= 3 and len(sweeps.starts()) == 2, "no run is half done")
