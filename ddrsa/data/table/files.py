@@ -13,6 +13,7 @@ import pandas as pd
 
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.extras import needed
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,7 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
 def _read_file(path: Path, options: TableOptions) -> pd.DataFrame:
     try:
         if {".parquet", ".pq"} & set(path.suffixes):
+            needed("pyarrow", f"{path}, a Parquet file,")
             return pd.read_parquet(path).reset_index(drop=True)
         how: dict[str, Any] = {"sep": options.separator, "skipinitialspace": True, "index_col": False}
         columns = pd.read_csv(path, nrows=0, **how).columns
@@ -77,8 +79,6 @@ def _read_file(path: Path, options: TableOptions) -> pd.DataFrame:
             low_memory=False,
             **how,
         )
-    except ImportError as error:
-        raise DataError(f"{path} is a Parquet file, which needs pyarrow: pip install 'ddrsa[parquet]'") from error
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path} is empty") from error
     # pyarrow's own errors are ValueErrors or OSErrors.
