@@ -18,6 +18,7 @@ from ddrsa.data.table.source import Part, Table
 from ddrsa.data.table.text_files import TextFormat, find_format, line_of_row, read_text
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.extras import needed
 
 log = logging.getLogger(__name__)
 
@@ -97,18 +98,16 @@ def _read_file(path: Path, options: TableOptions, texts: Collection[str]) -> tup
     """The rows, and how the place of one is told."""
     try:
         if set(PARQUET) & set(path.suffixes):
+            needed("pyarrow", f"{path}, a Parquet file,")
             return _columns_of_index(pd.read_parquet(path)), lambda row: f"{path}, row {row + 1}"
         if path.suffix.lower() in EXCEL:
+            needed("python_calamine", f"{path}, a workbook,")
             return _read_excel(path, options), lambda row: f"{path}, row {row + 2}"
         form = find_format(path, options)
         how = _columns_to_read(form, options, texts)
         frame = read_text(path, form, **how)
         frame.columns = pd.Index(form.columns)
         return _named(frame, path), partial(_line, path, form)
-    except ImportError as error:
-        extra = {".zst": "zstandard: pip install zstandard"}.get(path.suffix)
-        extra = extra or ("python-calamine: pip install 'ddrsa[excel]'" if path.suffix.lower() in EXCEL else None)
-        raise DataError(f"{path} needs {extra or 'pyarrow: pip install ' + repr('ddrsa[parquet]')}") from error
     except pd.errors.EmptyDataError:
         return pd.DataFrame(), lambda row: f"{path}, row {row + 1}"
     # pyarrow's own errors are ValueErrors or OSErrors, as is a text in another encoding.

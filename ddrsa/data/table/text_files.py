@@ -65,8 +65,10 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
                 yield stream
         return
     if ending == ".zst":
-        import zstandard
-
+        try:
+            import zstandard
+        except ImportError as error:
+            raise DataError(f"{path} is packed with Zstandard, which needs: pip install zstandard") from error
         with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as stream:
             yield stream
         return

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from ddrsa.data.load import load_dataset
 from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.read import read_table_sequences
-from ddrsa.errors import ConfigError, DataError
+from ddrsa.errors import ConfigError, DataError, UsageError
 
 
 def _read(tmp_path: Path, table: pd.DataFrame | str, *, name: str = "units.csv", **options: Any) -> Sequences:
@@ -360,13 +361,10 @@ def test_files_that_cannot_be_used(tmp_path: Path, files: dict[str, str], path: 
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_engine(_: Path) -> NoReturn:
-        raise ImportError("Unable to find a usable engine")
-
-    monkeypatch.setattr(pd, "read_parquet", no_engine)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "a.parquet").write_bytes(b"")
     options = TableOptions(path=str(tmp_path / "a.parquet"), event_column="failed")
-    with pytest.raises(DataError, match=r"needs pyarrow: pip install 'ddrsa\[parquet\]'"):
+    with pytest.raises(UsageError, match=r"a.parquet, a Parquet file, needs pyarrow.*: pip install 'ddrsa\[parquet\]'"):
         read_table_sequences(options)
 
 
