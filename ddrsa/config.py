@@ -38,6 +38,7 @@ _OF_MODELS = {
         ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout", "num_epochs", "patience")
     ),
     **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
+    **dict.fromkeys(("loss", "ranking_weight", "calibration")),
     **dict.fromkeys(("seed", "fold"), 0),
 }
 

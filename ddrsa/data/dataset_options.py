@@ -23,7 +23,7 @@ class DatasetOptions:
     scaling: str = "minmax"
     test_fraction: float = 0.3
     validation_fraction: float = 0.3
-    split_seed: int | None = None  # None: the seed of the run
+    split_seed: int | None = 0  # None: the seed of the run
     policy_fraction: float | None = None  # None: as if 0, or what the promise of a policy needs
 
     def __post_init__(self) -> None:

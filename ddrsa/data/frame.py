@@ -11,7 +11,7 @@ from ddrsa.data.cmapss.text_format import check_table, sequences_from_table
 from ddrsa.data.options import DatasetOptions, SimulatedOptions, TableOptions, TurbofanOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.files import FILE_UNIT
-from ddrsa.data.table.read import table_units
+from ddrsa.data.table.read import running_units, table_units
 from ddrsa.data.table.source import Table, frame_table
 from ddrsa.errors import ConfigError, DataError
 
@@ -52,7 +52,7 @@ def read_frame(frame: pd.DataFrame, options: DatasetOptions, *, running: bool = 
 def _table(table: Table, options: TableOptions, running: bool) -> NamedUnits:
     if options.unit_column is None:
         table = replace(table, frame=table.frame.assign(**{FILE_UNIT: "1"}))
-    sequences = table_units(table, options, running=running)
+    sequences = running_units(options, table) if running else table_units(table, options)
     # Whole numbers are the units' ids, unless a unit has several lives.
     column = options.unit_column or FILE_UNIT
     numbers = pd.api.types.is_integer_dtype(table.frame[column].dtype)

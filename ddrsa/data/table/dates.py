@@ -42,18 +42,18 @@ def parse_dates(
     written: the cells as texts, None where the column has dates already.
     Raises DataError where one is no date, or could be read as two, or its hour is there twice.
     """
-    own: str | None = None
+    own = ""  # the zone that the dates have themselves
     if written is None:
         dates = table.frame[column]
         if dates.dt.tz is not None:
             own = str(dates.dt.tz)
-        dates = dates.dt.tz_localize(None) if own is None else dates.dt.tz_convert("UTC").dt.tz_localize(None)
-        offsets = pd.Series(own is not None, index=dates.index)
+            dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
+        offsets = pd.Series(bool(own), index=dates.index)
     else:
         table.require(column, ~written.str.contains(_FINER), ", at most nine digits of a second can be read")
         offset = written.str.extract(_CLOCK_WITH_OFFSET)[0]
         offsets = offset.notna()
-        own = _common_offset(offset) if offsets.all() else None
+        own = _common_offset(offset) if offsets.all() else ""
         if offsets.any() and not offsets.all():
             row = int((offsets != offsets.iloc[0]).to_numpy().argmax())
             raise table.error(
@@ -61,12 +61,11 @@ def parse_dates(
                 "they cannot be compared",
             )  # fmt: skip
         dates = _parsed(table, column, written, options)
+    zone = options.time_zone
     if offsets.any():
-        zone = options.time_zone or own or "UTC"
-    else:
-        zone = options.time_zone
-        if zone is not None:
-            dates = _localized(table, column, dates, zone, options)
+        zone = zone or own or "UTC"
+    elif zone is not None:
+        dates = _localized(table, column, dates, zone, options)
     try:
         return dates.dt.as_unit("ns").to_numpy().view(np.int64), zone
     except (pd.errors.OutOfBoundsDatetime, OverflowError):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +37,31 @@ def read_table_sequences(options: TableOptions, *, running: bool = False) -> Seq
     """Read the files as `options` says. Raises DataError as `read_files` and `table_units`."""
     table = read_files(find_table_files(options.path), options, text_columns(options))
     return table_units(table, options, running=running)
+
+
+def running_units(options: TableOptions, table: Table | None = None) -> Sequences:
+    """The last life of each unit of the files, or of `table`, of units that still run.
+
+    What tells failures and repairs is used to find where that life begins; where the files do not have it, there is a
+    word, if the training had units of several lives.
+    """
+    table = read_files(find_table_files(options.path), options, text_columns(options)) if table is None else table
+    column = options.event_column
+    if column is not None and column not in table.columns:
+        if options.after_event == "new_unit" or options.reset_kinds:
+            log.warning(
+                "there is no column %s: a repair within the rows is not seen, and what lies before it counts", column
+            )
+        column = None
+    if column is None and options.events_path is None:
+        told: dict[str, Any] = {
+            "event_column": None,
+            "time_to_event_column": None,
+            "failure_kinds": [],
+            "reset_kinds": [],
+        }
+        options = replace(options, **told, all_units_fail=True)
+    return table_units(table, options, running=True)
 
 
 def table_units(table: Table, options: TableOptions, *, running: bool = False) -> Sequences:

@@ -105,6 +105,11 @@ def find_format(path: Path, options: TableOptions) -> TextFormat:
     names = [name.strip().lstrip("\ufeff") for name in header]
     while len(names) > 1 and not names[-1]:
         names.pop()
+    if all(_is_number(name) for name in names):
+        raise DataError(
+            f"{path}: the first line has numbers ({', '.join(names[:3])}, ...) where names are expected; "
+            "dataset.columns=[...] names the columns of a file without such a line"
+        )
     return TextFormat(encoding, separator, header_lines, tuple(names))
 
 
@@ -223,6 +228,14 @@ def _found(sample: bytes) -> str:
         return "cp1252"
     best = matches.best()
     return "cp1252" if best is None else best.encoding
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def _separator(line: str) -> str:

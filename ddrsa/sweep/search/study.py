@@ -19,13 +19,12 @@ from omegaconf import DictConfig
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.dotted_path import find_object
-from ddrsa.sweep.search.journal_lock import JournalLock
+from ddrsa.sweep.search.journal_lock import PatientJournal
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +110,7 @@ class StudyAddress:
             options = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
             return RDBStorage(url.set(database=str(file)).render_as_string(hide_password=False), engine_kwargs=options)
         assert file is not None
-        return JournalStorage(JournalFileBackend(str(file), lock_obj=JournalLock(file)))
+        return JournalStorage(PatientJournal(file))
 
 
 def _url(text: str) -> Any:
