@@ -17,6 +17,7 @@ _EXTRAS = {
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "slurm": ("submitit",),
+    "tensorboard": ("tensorboard",),
 }
 
 
