@@ -18,6 +18,7 @@ _EXTRAS = {
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "slurm": ("submitit",),
+    "tensorboard": ("tensorboard",),
 }
 
 
