@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -11,20 +11,25 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.checks import require
+from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
+from ddrsa.extras import missing_extra
 from ddrsa.models.options import OPTIONS, ModelOptions
 from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
-from ddrsa.scripts.command import check_job
+from ddrsa.scripts.check import check_job
 from ddrsa.scripts.command import identity as script_identity
+from ddrsa.survival.policy_options import PolicyOptions, policy_options
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 # These use no GPU of NVIDIA's, so no lease is needed.
 DEVICES_WITHOUT_CUDA = ("cpu", "mps")
+
+# The share of the units that train nothing where a guarantee is wanted and `dataset.policy_fraction` is null.
+POLICY_FRACTION = 0.3
 
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {
@@ -32,6 +37,7 @@ _OF_MODELS = {
         ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout", "num_epochs", "patience")
     ),
     **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
+    **dict.fromkeys(("loss", "ranking_weight", "calibration")),
     **dict.fromkeys(("seed", "fold"), 0),
 }
 
@@ -49,6 +55,7 @@ class RunConfig:
     dataset: DatasetOptions
     model: ModelOptions
     training: TrainingOptions
+    policy: PolicyOptions
     dropout: float
     lookback: int
     horizon: int
@@ -67,10 +74,12 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
     _check_devices(values)
     _check_fold(values)
+    policy = policy_options(values.get("policy"))  # checkpoints of earlier versions have none
     return RunConfig(
-        dataset=check_dataset_options(_group(values, "dataset")),
+        dataset=_with_policy_units(check_dataset_options(_group(values, "dataset")), policy),
         model=_model_options(_group(values, "model")),
         training=TrainingOptions(**{name: values[name] for name in OPTION_NAMES}),
+        policy=policy,
         dropout=values["dropout"],
         lookback=values["lookback"],
         horizon=values["horizon"],
@@ -83,36 +92,65 @@ def parse_config(config: DictConfig) -> RunConfig:
 
 
 def check_config(config: DictConfig) -> None:
-    """Raise ConfigError where a value is not allowed: the check of `hydra.sweeper.check`."""
+    """Raise ConfigError where a key or a value is not allowed: the check of `hydra.sweeper.check`."""
+    _check_keys(config)
     options = scripts.scripts_options(config)
     if options is None:
         if find_spec("torch") is None:
-            raise ConfigError("a model needs torch, which is not installed: pip install 'ddrsa[models]'")
+            raise ConfigError(missing_extra("a model", ModuleNotFoundError(name="torch")))
+        if config.gpus_per_run != 1:
+            raise ConfigError(f"gpus_per_run={config.gpus_per_run}: a model trains on one GPU; several are for scripts")
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
+    _require({"gpus_per_run": config.gpus_per_run}, "gpus_per_run", config.gpus_per_run >= 1, "1 or more")
+    if config.gpus_per_run > 1 and not isinstance(config.gpus, str) and config.gpus_per_run > len(config.gpus):
+        raise ConfigError(f"gpus_per_run={config.gpus_per_run}: gpus has {len(config.gpus)}")
     for key, unset in _OF_MODELS.items():
         if not OmegaConf.is_missing(config, key) and config[key] != unset:
             raise ConfigError(f"{key}={config[key]}: scripts get their arguments by scripts.args.{key} and the like")
+    policy = _values(OmegaConf.masked_copy(config, ["policy"]), leave_out=set()).get("policy")
+    if policy_options(policy) != PolicyOptions():
+        raise ConfigError("policy: experiment=scripts runs scripts, which have no policy")
     if set(config.model) != {"name"} or set(config.dataset) != {"name"}:
         raise ConfigError("model=, dataset=: experiment=scripts runs scripts, which have neither")
     check_job(options)
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
-    """The resolved config without what does not change the result: `hydra`, the device, paths.
+    """The checked config without what does not change the result: `hydra`, the device, paths.
 
     Of a run of a script it is the script and its arguments alone.
     """
     options = scripts.scripts_options(config)
     if options is not None:
         return {"scripts": script_identity(options)}
-    return _values(config, leave_out=NOT_IDENTITY | {"scripts"})
+    values = _values(config, leave_out=NOT_IDENTITY | {"scripts"})
+    checks: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
+        ("dataset", check_dataset_options),
+        ("model", _model_options),
+        ("policy", policy_options),
+    )
+    for key, checked in checks:
+        try:
+            # As they are used: 1 and 1.0 of a key that is checked to be a number are one value.
+            values[key] = asdict(checked(_group(values, key)))
+        except ConfigError:
+            continue  # there is no such run; the check tells of it
+    return values
 
 
 def run_id(config: DictConfig) -> str:
     """A hash of `identity`, the same in any sweep and any order of keys: see `ddrsa.rundir.identity`."""
     return identity_of(identity(config))
+
+
+def _check_keys(config: DictConfig) -> None:
+    """Raise ConfigError on a key of the top level that nobody reads: with a `+` Hydra takes any."""
+    known = {field.name for field in fields(Schema)} | {"hydra"}
+    for key in map(str, config):
+        if key not in known:
+            raise ConfigError(f"{key}: there is no such key in the config{did_you_mean(key, known)}")
 
 
 def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[str, Any]:
@@ -136,6 +174,17 @@ def _check_devices(values: Mapping[str, Any]) -> None:
     gpus = values["gpus"]
     listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
     _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
+
+
+def _with_policy_units(dataset: DatasetOptions, policy: PolicyOptions) -> DatasetOptions:
+    """The data set with the units that a guarantee needs. Raises ConfigError where they are refused to it."""
+    if policy.guarantee is None:
+        return dataset
+    if dataset.policy_fraction is None:
+        return replace(dataset, policy_fraction=POLICY_FRACTION)
+    wanted = "above 0, or null: policy.guarantee needs units that train nothing"
+    require("dataset.policy_fraction", dataset.policy_fraction, dataset.policy_fraction > 0, wanted)
+    return dataset
 
 
 def _check_fold(values: Mapping[str, Any]) -> None:

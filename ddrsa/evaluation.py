@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,23 +14,27 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.survival import metrics
-from ddrsa.survival.calibration import d_calibration, reliability
+from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, observed_failures, reliability
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import evaluate_intervals
 from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.policies import Lives, evaluate_policies
+from ddrsa.survival.policy_options import PolicyOptions
 from ddrsa.survival.precision import to_float64, where_float64_is
-from ddrsa.survival.rivals import best_window, compare_policies, policy_trade_offs
 
-# The costs of a missed failure, in cycles of useful life, at which the policy is reported.
-OTI_COSTS = (8, 16, 32, 64, 128, 256)
 # The official C-MAPSS protocol caps both the true and the predicted remaining useful life (Heimes, PHM 2008).
 OFFICIAL_CAP = 125
+NO_WISHES = PolicyOptions()
 
 
 def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, metrics.Bools]:
-    """The time of each window as survival metrics see it, min(tau, L), and whether the event is seen before L; (N,)."""
-    time = np.minimum(sequences.time_to_event.astype(np.float64), horizon)
-    return time, sequences.event_observed & (time < horizon)
+    """The time of each window as survival metrics see it, min(tau, L), and whether the event is seen before L; (N,).
+
+    The time of a window that is censored after c cycles is c, but L where c is L - 1: it is known to outlive that.
+    """
+    time = sequences.time_to_event.astype(np.float64)
+    outlived = time >= np.where(sequences.event_observed, horizon, horizon - 1)
+    return np.where(outlived, float(horizon), time), sequences.event_observed & ~outlived
 
 
 def evaluate(
@@ -41,43 +45,45 @@ def evaluate(
     horizon: int,
     device: torch.device,
     tuned_on: Mapping[str, Any] | None = None,
+    calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
+    policy: PolicyOptions = NO_WISHES,
+    held_out: Lives | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
+    calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged.
+    policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
 
-    Errors are in cycles and over the windows whose event is inside the horizon, but `restricted_rmse`, that of
-    E[min(tau, L)], over all windows whose min(tau, L) is known; concordance and Brier score over all
-    windows, with the censoring distribution of the `training` windows; the policy over whole units whose failure was
-    seen. NaN (null in the file) where a metric has nothing to count.
+    Errors are in cycles and over the windows whose event is inside the horizon, as is `nasa_score`, their mean penalty;
+    but `restricted_rmse`, that of E[min(tau, L)], is over all windows whose min(tau, L) is known; concordance and Brier
+    score over all windows, with the censoring distribution of the `training` windows; the policy over whole units whose
+    failure was seen. NaN (null in the file) where a metric has nothing to count.
     """
     windows = Windows(test, lookback, device)
-    logits = where_float64_is(
-        forecast(model, (batch.windows for batch in windows.batches(forecast_batch_size(model, lookback, device))))
-    )
-    unit, time_to_event, event_observed = map(
-        where_float64_is, (windows.unit, windows.time_to_event, windows.event_observed)
-    )
+    raw = forecast_rows(model, test, lookback, device)
+    logits = calibrate(raw)
+    time_to_event, event_observed = map(where_float64_is, (windows.time_to_event, windows.event_observed))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
     censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
     nll = negative_log_likelihood(logits, time_to_event, event_observed)
-    # The policy needs whole lives: units that were seen up to their failure.
-    ends_with_event = np.isin(test.unit, test.unit[test.event_observed & (test.time_to_event == 0)])
-    failed = torch.from_numpy(ends_with_event).to(logits.device)
     known = event | (time >= horizon)
     survivals = survival(logits).double().cpu().numpy()
     return {
         "rul_mae": metrics.mean_absolute_error(predicted[event], time[event]),
         "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
         "restricted_rmse": metrics.root_mean_squared_error(predicted[known], time[known]),
-        "nasa_score": metrics.nasa_score(predicted[event], time[event]),
+        "nasa_score": metrics.mean_nasa_penalty(predicted[event], time[event]),
         "concordance_index": metrics.concordance_index(time, event, predicted),
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
         "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
-        **_policies(logits[failed], unit[failed], time_to_event[failed], tuned_on),
+        **evaluate_policies(whole_lives(logits, test), policy, tuned_on, held_out),
         "calibration": {
+            "event_share": observed_failures(time, event, horizon) if len(time) else float("nan"),
+            **_calibration(survivals, time, event),
+            "raw": _calibration(survival(raw).double().cpu().numpy(), time, event),
             "d_calibration": d_calibration(survivals, time, event, test.unit),
             "reliability": reliability(survivals, time, event),
         },
@@ -89,24 +95,37 @@ def evaluate(
     }
 
 
-def _policies(
-    logits: Tensor, unit: Tensor, time_to_event: Tensor, tuned_on: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """`oti`, `oti_at_miss_rate` and `policies`, from the forecasts (N, L) of whole units that ran to failure."""
-    tuned = None if tuned_on is None else tuned_on["policies"]
-    window = best_window(logits, unit, time_to_event) if tuned is None else tuned["failure_probability"]["window"]
-    trade_offs = policy_trade_offs(logits, unit, time_to_event, window)
-    policies = compare_policies(trade_offs, tuned)
-    policies["failure_probability"]["window"] = window
-    points = [trade_offs["oti"].at(cost) for cost in OTI_COSTS] if len(unit) else []
+def _calibration(survivals: metrics.Floats, time: metrics.Floats, event: metrics.Bools) -> dict[str, Any]:
+    """`mean_event_probability`, of an event inside the horizon, and `error`, the expected calibration errors."""
     return {
-        "oti": [
-            {"cost": cost, "miss_rate": point.miss_rate, "mean_time_to_event": point.mean_time_to_event}
-            for cost, point in zip(OTI_COSTS, points, strict=False)
-        ],
-        "oti_at_miss_rate": policies["oti"]["at_miss_rate"],
-        "policies": policies,
+        "mean_event_probability": float((1 - survivals[:, -1]).mean()),
+        "error": calibration_errors(reliability(survivals, time, event)),
     }
+
+
+def whole_lives(logits: Tensor, sequences: Sequences) -> Lives:
+    """The forecasts (N, L) of `sequences` at the rows of the units that were seen up to their failure."""
+    ends = sequences.unit[sequences.event_observed & (sequences.time_to_event == 0)]
+    rows = torch.from_numpy(np.flatnonzero(np.isin(sequences.unit, ends)))
+    unit, time_to_event = (torch.from_numpy(np.array(values)) for values in (sequences.unit, sequences.time_to_event))
+    return Lives(logits[rows.to(logits.device)], unit[rows], time_to_event[rows])
+
+
+def independent_lives(model: DDRSAModel, units: Sequences, lookback: int, device: torch.device) -> Lives:
+    """The forecasts of units that failed and have nothing to do with each other: of a group of units, one at random."""
+    failed = np.intersect1d(units.unit_ids, units.unit[units.event_observed & (units.time_to_event == 0)])
+    shuffled = np.random.default_rng(0).permutation(failed)
+    group = dict(zip(units.unit_ids.tolist(), units.unit_groups.tolist(), strict=True))
+    one_of_each = {group[unit]: unit for unit in shuffled.tolist()}
+    chosen = units.select_units(sorted(one_of_each.values())) if one_of_each else units
+    return whole_lives(forecast_rows(model, chosen, lookback, device), chosen)
+
+
+def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device: torch.device) -> Tensor:
+    """Hazard logits (N, L) at every row."""
+    windows = Windows(sequences, lookback, device)
+    size = forecast_batch_size(model, lookback, device)
+    return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
 
 
 def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -20,17 +21,22 @@ from ddrsa.config import RunConfig, identity, parse_config, run_id
 from ddrsa.data.load import load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official
+from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
+from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.claims import claimed
-from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
+from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import Calibration
+from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.calibrate import calibrate, described
+from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.pruning import Pruning
 from ddrsa.training.trainer import train
@@ -38,6 +44,8 @@ from ddrsa.training.trainer import train
 log = logging.getLogger(__name__)
 # Goes to run.log alone: epochs of a sweep's many runs would drown each other on the terminal, and so would tracebacks.
 file_log = logging.getLogger(f"{__name__}.file")
+
+_METRICS = Fields({"run_id": str, "validation!": Fields({"nll!": float})})
 
 
 def run(config: DictConfig) -> float:
@@ -74,7 +82,6 @@ def _run(config: DictConfig) -> float:
     try:
         trial = trial_number()
         directory.begin(name, num_epochs=checked.training.num_epochs, **({} if trial is None else {"trial": trial}))
-        directory.test_metrics.unlink(missing_ok=True)  # of a search that had pruned the run
         try:
             gpu_index: int | None = config.gpu_index
             device = choose_device(checked.device, gpu_index)
@@ -85,10 +92,12 @@ def _run(config: DictConfig) -> float:
         except BaseException as error:
             _record_failure(directory, error)
             raise
-        write_json(directory.test_metrics, {"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
+        directory.write_test_metrics({"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
         objective = float(metrics["validation"]["nll"])
         state = State.PRUNED if pruned else State.COMPLETED
         directory.end(state, return_value=objective)
+        if not pruned:
+            directory.checkpoint_previous.unlink(missing_ok=True)
         log.info("%s %s: %s", _shown(directory), state, _in_short(metrics))
         if config.visualize:
             _draw(directory, checked, device)
@@ -162,13 +171,25 @@ def _train_and_evaluate(
     epochs_log = log if single_run else file_log
 
     sizes = (checked.lookback, checked.horizon, device)
+    validation_windows = Windows(dataset.validation, checked.lookback, device)
+
+    def evaluate_validation() -> dict[str, Any]:
+        return evaluate(
+            model,
+            dataset.validation,
+            dataset.training,
+            *sizes,
+            calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
+            policy=checked.policy,
+        )
+
     # Pruning looks at one objective: of a search for several nothing is reported.
     objectives = [] if trial_number() is None else searched_objectives()
     pruning = Pruning(
         report if len(objectives) == 1 else None,
         objectives[0] if objectives else None,
         partial(metric_value, group="validation"),
-        lambda: evaluate(model, dataset.validation, dataset.training, *sizes),
+        evaluate_validation,
         checked.training.num_epochs,
     )
 
@@ -192,21 +213,42 @@ def _train_and_evaluate(
     progress = train(
         model,
         Windows(dataset.training, checked.lookback, device),
-        Windows(dataset.validation, checked.lookback, device),
+        validation_windows,
         checked.training,
         directory,
         describe={
             "config": config,
             "feature_names": list(feature_names),
             "scaler": dataset.scaler.to_dict(),
+            "inputs": dataset.inputs.to_dict(),
         },
         on_epoch=on_epoch,
     )
     start = time.perf_counter()
-    validation = evaluate(model, dataset.validation, dataset.training, *sizes)
-    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation)
+    # As training left it in the checkpoint: what is reported here is what that file forecasts.
+    calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
+    calibrated = CalibratedModel(model, calibration)
+    epochs_log.info("%s: %s", _shown(directory), described(checked.training, calibration))
+    validation = evaluate_validation()
+    held_out = None
+    if dataset.policy is not None:
+        held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+    metrics = evaluate(
+        model,
+        dataset.test,
+        dataset.training,
+        *sizes,
+        tuned_on=validation,
+        calibrate=calibration,
+        policy=checked.policy,
+        held_out=held_out,
+    )
+    metrics["calibration"] |= calibration.to_dict()
+    if checked.policy.guarantee is not None:
+        promised = promise_sentence("oti", metrics["policies"]["oti"]["promise"], checked.policy.guarantee)
+        log.info("%s: %s", _shown(directory), promised)
     if dataset.official is not None:
-        metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
+        metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
@@ -228,21 +270,30 @@ def seed_everything(seed: int) -> None:
 
 def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] | None:
     """The metrics of this run where it has completed. Raises ConfigError where another run lies in its directory."""
+    status = directory.status_or_empty(warn=True)
+    directory.check_owner(name, status)
     try:
-        status = directory.read_status()
         metrics = directory.read_test_metrics()
+        # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
+        if metrics is None or metrics.get("pruned"):
+            return None
+        check_structure(metrics, _METRICS, directory.test_metrics)
     except ValueError as error:
-        log.warning("%s; the run is done again", error)
+        log.warning("%s; the run is evaluated again, from its checkpoint", error)
         return None
-    directory.check_owner(name, status or {})
-    # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
-    return None if metrics is None or metrics.get("pruned") else metrics
+    directory.check_owner(name, metrics)
+    if not status:
+        # The result has outlived its status, which was damaged.
+        directory.begin(name)
+        directory.end(State.COMPLETED, return_value=float(metrics["validation"]["nll"]))
+    return metrics
 
 
 def _is_complete(directory: TrainingDirectory) -> bool:
+    """Whether there is nothing to do, and nothing to mend."""
     try:
         metrics = directory.read_test_metrics()
-        return metrics is not None and not metrics.get("pruned")
+        return bool(directory.status_or_empty()) and metrics is not None and not metrics.get("pruned")
     except ValueError:
         return False
 
@@ -253,7 +304,9 @@ def _record_failure(directory: TrainingDirectory, error: BaseException) -> None:
     else:
         file_log.error("the run ends here", exc_info=error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    with contextlib.suppress(OSError):  # on a full disk the launcher does it, and what it tells is the first reason
+        directory.end(State.INTERRUPTED if interrupted else "failed", reason)
 
 
 def _draw(directory: TrainingDirectory, checked: RunConfig, device: torch.device) -> None:

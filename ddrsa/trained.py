@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,24 +13,36 @@ import torch
 from omegaconf import OmegaConf
 
 from ddrsa.config import RunConfig, parse_config
+from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.scaling import Scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError, UsageError
-from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
+from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import Calibration, exact_correction
 from ddrsa.training.checkpoint import load_checkpoint
+
+log = logging.getLogger(__name__)
+
+# What keys meant that checkpoints of earlier versions do not have.
+_BEFORE = {"loss": "ddrsa", "ranking_weight": 0.0, "calibration": "none"}
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
-    """checkpoint: the file. model: on `device`, with the weights of the best epoch. scaler: as fitted in training."""
+    """checkpoint: the file. scaler: as fitted in training.
+
+    model: on `device`, with the weights of the best epoch and the calibration of the checkpoint.
+    inputs: what the features were in training; None where an earlier version, which did not record it, trained the run.
+    """
 
     checkpoint: Path
     config: RunConfig
-    model: DDRSAModel
+    model: CalibratedModel
     scaler: Scaler
     device: torch.device
+    inputs: TrainingInputs | None = None
 
     @property
     def directory(self) -> TrainingDirectory:
@@ -37,6 +51,13 @@ class TrainedRun:
 
     def scaled(self, sequences: Sequences) -> Sequences:
         """`sequences`, as they were read, with the features that the model reads, scaled as in training.
+
+        Raises DataError as `selected`.
+        """
+        return self.scaler.apply(self.selected(sequences))
+
+    def selected(self, sequences: Sequences) -> Sequences:
+        """`sequences`, as they were read, with the features that the scaler was fitted on, not scaled yet.
 
         Features that the model does not know are left out. A category `column=value` that none of the rows has is 0
         where they have other values of that column. Raises DataError where any other feature is missing.
@@ -51,12 +72,21 @@ class TrainedRun:
                 f"they have {', '.join(present)}"
             )
         if wanted != present:
-            values = np.zeros((sequences.num_rows, len(wanted)), np.float32)
+            values = np.zeros((sequences.num_rows, len(wanted)), sequences.features.dtype)
             for column, name in enumerate(wanted):
                 if name in present:
                     values[:, column] = sequences.features[:, present.index(name)]
             sequences = sequences.with_features(values, wanted)
-        return self.scaler.apply(sequences)
+        return sequences
+
+    def unseen_categories(self, sequences: Sequences) -> list[tuple[int, str]]:
+        """The columns of the features of `sequences` that are a category which no training unit had, and a sentence."""
+        known = {name.partition("=")[0] for name in self.scaler.feature_names if "=" in name}
+        return [
+            (column, f"{name} is a category that no unit had in training")
+            for column, name in enumerate(sequences.feature_names)
+            if name not in self.scaler.feature_names and "=" in name and name.partition("=")[0] in known
+        ]
 
 
 def load_trained(
@@ -86,11 +116,23 @@ def load_trained(
             dropout=config.dropout,
         )
         model.load_state_dict(content["model"])
+        calibration = Calibration.from_dict(content.get("calibration", Calibration().to_dict()))
+        inputs = TrainingInputs.from_dict(content["inputs"]) if "inputs" in content else None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path} is not the checkpoint of a run, or of another version: {error!r}") from error
     if list(scaler.kept_names) != content.get("feature_names"):
         raise DataError(f"{path} contradicts itself: its scaler keeps other features than its feature_names")
-    return TrainedRun(path, config, model.to(device).eval(), scaler, torch.device(device))
+    if inputs is not None and inputs.feature_names != scaler.feature_names:
+        raise DataError(f"{path} contradicts itself: its training inputs are of other features than its scaler")
+    if "calibration" not in content:
+        log.warning(
+            "%s comes from an earlier version, which did not calibrate: it forecasts as calibration=none does, with "
+            "odds of a failure inside the horizon that are %.3g times too high by theory; train it again to mend that",
+            path,
+            math.exp(-exact_correction(min(config.training.lambda_param, 0.999)).offset),
+        )
+    calibrated = CalibratedModel(model.to(device), calibration).eval()
+    return TrainedRun(path, config, calibrated, scaler, torch.device(device), inputs)
 
 
 def _config(
@@ -105,6 +147,6 @@ def _config(
         "cache_dir": cache_dir,
     }
     try:
-        return parse_config(OmegaConf.create({**content["config"], **place}))
+        return parse_config(OmegaConf.create({**_BEFORE, **content["config"], **place}))
     except (UsageError, KeyError, TypeError) as error:
         raise DataError(f"{path} has a config that this version cannot read: {error}") from error

@@ -40,6 +40,54 @@ def test_a_table_without_a_path_is_refused_before_anything_starts() -> None:
         parse_config(config("dataset=table", "dataset.event_column=failed"))
 
 
+EXPERIMENT = """
+# @package _global_
+defaults: [{override /hydra/sweeper: optuna}, {override /hydra/launcher: basic}, {override /hydra/job_logging: none}]
+hydra: {sweeper: {n_trials: 40}}
+"""
+
+
+def test_an_experiment_may_choose_the_launcher_the_sweeper_and_the_log(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "own.yaml").write_text(EXPERIMENT)
+    there = f"hydra.searchpath=['file://{tmp_path}']"
+    chosen = compose("config", overrides=[there, "experiment=own"], return_hydra_config=True).hydra
+    groups = ("hydra/sweeper", "hydra/launcher", "hydra/job_logging")
+    assert [chosen.runtime.choices[group] for group in groups] == ["optuna", "basic", "none"]
+    assert chosen.sweeper.n_trials == 40
+    by_hand = compose("config", overrides=[there, "experiment=own", "hydra/launcher=joblib"], return_hydra_config=True)
+    assert by_hand.hydra.runtime.choices["hydra/launcher"] == "joblib"
+
+
+@pytest.mark.parametrize("of_scripts", [False, True])
+def test_a_key_that_nobody_knows_is_refused_with_the_nearest(of_scripts: bool, tmp_path: Path) -> None:
+    (tmp_path / "train_x.py").touch()
+    script = ("experiment=scripts", f"scripts.root='{tmp_path}'", "scripts.job=x") if of_scripts else ()
+    wrong = r"^learning_rte: there is no such key in the config. Did you mean 'learning_rate'\?$"
+    with pytest.raises(ConfigError, match=wrong):
+        check_config(config(*script, "+learning_rte=0.1"))
+    with pytest.raises(ConfigError, match=r"^note: there is no such key in the config$"):
+        check_config(config(*script, "+note=1"))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (["dataset.noise=1"], ["dataset.noise=1.0"]),
+        (["dataset.censored_fraction=0"], ["dataset.censored_fraction=0.0"]),
+        (["learning_rate=1"], ["learning_rate=1.0"]),
+        (["dataset=table", "dataset.feature_columns=x"], ["dataset=table", "dataset.feature_columns=[x]"]),
+    ],
+)
+def test_equal_values_are_one_run(one: list[str], other: list[str]) -> None:
+    table = ["dataset.path=a.csv", "dataset.all_units_fail=true"] if "dataset=table" in one else []
+    assert run_id(config(*one, *table)) == run_id(config(*other, *table))
+
+
+def test_what_cannot_be_used_has_an_identity_all_the_same() -> None:
+    assert run_id(config("dataset.noise=a")) != run_id(config("dataset.noise=b"))
+
+
 @pytest.mark.parametrize("preset", [path.stem for path in sorted((CONF / "hparams").glob("*.yaml"))])
 def test_every_hparams_preset_composes(preset: str) -> None:
     parse_config(config(f"hparams={preset}"))
@@ -156,3 +204,22 @@ def test_checking_and_naming_lease_no_gpu() -> None:
     run_id(composed)
     assert "gpu_index" not in identity(composed)
     assert current_lease() is None
+
+
+def test_a_guarantee_sets_units_aside() -> None:
+    guarantee = "policy.guarantee={miss_rate:0.05,confidence:0.95}"
+    assert parse_config(config()).dataset.policy_fraction is None
+    assert parse_config(config(guarantee)).dataset.policy_fraction == 0.3
+    assert (
+        parse_config(config("policy.guarantee.miss_rate=0.1", "dataset.policy_fraction=0.5")).dataset.policy_fraction
+        == 0.5
+    )
+    with pytest.raises(ConfigError, match=r"dataset.policy_fraction=0\.0: allowed is above 0"):
+        parse_config(config(guarantee, "dataset.policy_fraction=0"))
+
+
+def test_scripts_have_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "train_x.py").touch()
+    scripts = ["experiment=scripts", f"scripts.root='{tmp_path}'", "scripts.job=x"]
+    with pytest.raises(ConfigError, match="policy: experiment=scripts"):
+        check_config(config(*scripts, "policy.lead_time=3"))

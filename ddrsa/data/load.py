@@ -11,6 +11,7 @@ from ddrsa.data.azure.files import find_files, read_azure_pm
 from ddrsa.data.cache import cached, content_key
 from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
+from ddrsa.data.inputs import TrainingInputs, training_inputs
 from ddrsa.data.options import (
     AzureOptions,
     DatasetOptions,
@@ -22,7 +23,7 @@ from ddrsa.data.options import (
 from ddrsa.data.scaling import Scaler, fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.splits import split_units
-from ddrsa.data.table.files import find_table_files
+from ddrsa.data.table.files import all_files
 from ddrsa.data.table.read import read_table_sequences
 from ddrsa.errors import ConfigError
 
@@ -43,6 +44,8 @@ class Dataset:
 
     test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
+    policy: units that train nothing, for the promise of a policy; None where `policy_fraction` is 0 or null.
+    inputs: what the features of the training units were before scaling.
     """
 
     name: str
@@ -51,6 +54,8 @@ class Dataset:
     test: Sequences
     official: Sequences | None
     scaler: Scaler
+    inputs: TrainingInputs
+    policy: Sequences | None = None
 
 
 def _simulated(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (it reads no files)
@@ -72,8 +77,7 @@ def _azure_pm(options: DatasetOptions, data_dir: Path) -> Source:
 
 def _table(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (dataset.path says where it is)
     assert isinstance(options, TableOptions)
-    files = find_table_files(options.path)
-    return Source(files, lambda: {"run_to_failure": read_table_sequences(files, options)})
+    return Source(all_files(options), lambda: {"run_to_failure": read_table_sequences(options)})
 
 
 # A new data set: its options in options.DATASET_OPTIONS, its source here, its keys in conf/dataset/<name>.yaml.
@@ -126,6 +130,7 @@ def load_dataset(
         fold=fold,
         test_fraction=options.test_fraction,
         validation_fraction=options.validation_fraction,
+        policy_fraction=options.policy_fraction or 0.0,
     )
     training = units.select_units(split.training)
     if not training.event_observed.any():
@@ -145,4 +150,6 @@ def load_dataset(
         test=scaler.apply(test),
         official=None if official is None else scaler.apply(official),
         scaler=scaler,
+        policy=scaler.apply(units.select_units(split.policy)) if len(split.policy) else None,
+        inputs=training_inputs(training),
     )

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.predict.__main__", "models"))  # before the imports that need the extra
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +25,7 @@ from ddrsa.started import subcommand
 from ddrsa.trained import load_trained
 
 SHOWN_ROWS = 40
+WARNED_UNITS = 10
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,12 +59,12 @@ def _report(table: pd.DataFrame, decision: Decision, options: PredictOptions) ->
     shown = table.loc[:, [name for name in table.columns if not name.startswith("hazard_")]]
     if options.output is None:
         with pd.option_context("display.width", 200):
-            print(shown.head(SHOWN_ROWS).to_string(index=False, float_format="%.3f", na_rep="-"))
+            print(_printable(shown.head(SHOWN_ROWS)))
         if len(shown) > SHOWN_ROWS:
             print(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
     else:
         print(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
-    units = table.loc[table["intervene"], "unit"].nunique()
+    units = table.loc[table["intervene"].fillna(False), "unit"].nunique()
     threshold = f"{'cost' if decision.policy == 'oti' else 'threshold'} {decision.threshold:.4g}"
     window = "" if decision.window is None else f", window {decision.window}"
     when = "now" if options.rows == "last" else "at some row"
@@ -65,7 +72,28 @@ def _report(table: pd.DataFrame, decision: Decision, options: PredictOptions) ->
         f"intervene {when}: {units} of {table['unit'].nunique()} units "
         f"({decision.policy}, {threshold}{window}, {decision.source})"
     )
+    _warn(table)
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _printable(table: pd.DataFrame) -> str:
+    undecided = table["intervene"].isna()
+    # pandas prints a missing truth value in words of its own.
+    table = table.assign(intervene=table["intervene"].astype(object).where(~undecided, "-"))
+    if table["warnings"].isna().all():
+        table = table.drop(columns="warnings")
+    return table.to_string(index=False, float_format="%.3f", na_rep="-")
+
+
+def _warn(table: pd.DataFrame) -> None:
+    """One line for each unit with a warning, on stderr; and how many forecasts have none of `intervene`'s answers."""
+    of_unit = table.dropna(subset="warnings").groupby("unit", sort=False)["warnings"].first()
+    for unit, text in of_unit.head(WARNED_UNITS).items():
+        print(f"warning: unit {unit}: {text}", file=sys.stderr)
+    if len(of_unit) > WARNED_UNITS:
+        print(f"warning: and {len(of_unit) - WARNED_UNITS} more units, see the column warnings", file=sys.stderr)
+    undecided = table.loc[table["intervene"].isna(), "unit"].nunique()
+    if undecided:
+        message = (
+            f"{undecided} of {table['unit'].nunique()} units are left undecided (intervene is empty): look at them"
+        )
+        print(f"warning: {message}", file=sys.stderr)

@@ -31,12 +31,14 @@ class Forecaster:
     run: TrainedRun
 
     def predict(self, data: pd.DataFrame, *, rows: str = "last", level: float = 0.8) -> pd.DataFrame:
-        """`rul`, `rul_median`, `rul_lower`, `rul_upper`, `failure_probability`, `time_to_event` where it is known.
+        """`rul`, `rul_median`, `rul_lower`, `rul_upper`, `failure_probability`, `time_to_event` where it is known,
+        and `warnings` where inputs are far outside of the training or a forecast is no number, else empty.
 
         Times are in cycles; median and bounds are NaN at the horizon or beyond. level: of the interval of the RUL.
         """
         self._options(level=level)
-        return self.forecast(data, rows=rows).predictions(level)
+        forecasts = self.forecast(data, rows=rows)
+        return forecasts.predictions(level).join(forecasts.warnings())
 
     def survival(self, data: pd.DataFrame, *, rows: str = "last") -> pd.DataFrame:
         """S[k], the probability that the unit fails later than k cycles after the row, in column k = 0 .. L-1."""
@@ -58,6 +60,9 @@ class Forecaster:
         miss_rate: str = "5%",
     ) -> pd.DataFrame:
         """`intervene`, and the `score` of the forecast that the policy compares with its `threshold`.
+
+        `intervene` is missing where the forecast is no number, or the policy would go on by inputs that are far outside
+        of what training saw.
 
         The options are those of `decision`.
         """
@@ -90,7 +95,7 @@ class Forecaster:
         return forecast_units(self.run, units, last_rows_only=rows == "last", names=names)
 
     def forecast_sequences(self, sequences: Sequences, *, rows: str = "last") -> Forecasts:
-        """As `forecast`, for units whose features are scaled already (`TrainedRun.scaled`)."""
+        """As `forecast`, for units that were read already; their features are not scaled yet."""
         return forecast_units(self.run, sequences, last_rows_only=rows == "last")
 
     def _options(self, **given: object) -> PredictOptions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -71,11 +72,21 @@ class PredictOptions:
             raise ConfigError("device=cuda: torch cannot use a GPU here; allowed is cpu")
         holds = self.output is None or self.output.endswith((".csv", ".csv.gz", ".parquet"))
         require("output", self.output, holds, "a file that ends in .csv, .csv.gz or .parquet")
+        self._check_thresholds()
         unused = {"oti": "threshold", "time_to_event_threshold": "cost", "failure_probability": "cost"}[self.policy]
         if getattr(self, unused) is not None:
             raise ConfigError(f"{unused}={getattr(self, unused)}: policy={self.policy} has no {unused}")
         if self.window is not None and (self.policy != "failure_probability" or self.threshold is None):
             raise ConfigError(f"window={self.window}: it belongs to policy=failure_probability with a threshold")
+
+    def _check_thresholds(self) -> None:
+        if self.cost is not None:
+            require("cost", self.cost, 0 < self.cost < math.inf, "a finite number above 0")
+        if self.threshold is not None and self.policy == "failure_probability":
+            hint = f" ({self.threshold:g} % is {self.threshold / 100:g})" if 1 < self.threshold <= 100 else ""
+            require("threshold", self.threshold, 0 < self.threshold <= 1, f"a probability, above 0 and up to 1{hint}")
+        elif self.threshold is not None:
+            require("threshold", self.threshold, 0 < self.threshold < math.inf, "a finite number above 0")
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[PredictOptions, dict[str, Any]]:

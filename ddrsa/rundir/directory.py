@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.files import file_hash, is_intact, now, read_json, write_json
 from ddrsa.rundir.identity import in_names, is_of_earlier_version
+from ddrsa.rundir.process_identity import boot_id, seconds_since_boot, this_process
 from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 
 log = logging.getLogger(__name__)
+
+_RESULT = "test_metrics"  # in status.json of a run that is done: a hash of the file
 
 _STATUS = Fields(
     {
@@ -90,6 +92,21 @@ class RunDirectory:
         """The content of test_metrics.json, or None before the run has ended well. Raises ValueError as `read_json`."""
         return read_json(self.test_metrics)
 
+    def write_test_metrics(self, metrics: dict[str, Any]) -> None:
+        """Replace test_metrics.json; `end` comes next."""
+        write_json(self.test_metrics, metrics, checksum=True)
+
+    def has_its_result(self, status: dict[str, Any]) -> bool:
+        """Whether test_metrics.json is as it was when the run was done, by `status`, its status.json.
+
+        A task need not write one: then there is nothing to miss.
+        """
+        expected = status.get(_RESULT)
+        if expected is None or file_hash(self.test_metrics) == expected:
+            return True
+        # Written anew since, by a command that looks at runs.
+        return is_intact(self.test_metrics)
+
     def begin(self, run_id: str, **fields: Any) -> None:
         """Start an attempt: state running, this process and host, one attempt more than before.
 
@@ -99,7 +116,7 @@ class RunDirectory:
         # A status file that an earlier process damaged must not keep the run from starting again.
         previous = self.status_or_empty()
         self.check_owner(run_id, previous)
-        process = {"pid": os.getpid(), "hostname": socket.gethostname()}
+        process = this_process()
         if previous.get("state") == State.RUNNING and all(previous.get(key) == value for key, value in process.items()):
             self._write_status({**previous, "run_id": run_id, **fields})
             return
@@ -111,6 +128,7 @@ class RunDirectory:
                 "epoch": 0,
                 **process,
                 "started_at": now(),
+                "started_clock": seconds_since_boot(),
                 "ended_at": None,
                 "error": None,
                 **fields,
@@ -143,8 +161,13 @@ class RunDirectory:
         self.update(**{"ended_at": now(), **fields, "state": state, "error": error})
 
     def _write_status(self, status: dict[str, Any]) -> None:
+        if boot_id() is not None and status.get("boot_id") == boot_id() and "started_clock" in status:
+            status = {**status, "seconds": round(seconds_since_boot() - status["started_clock"], 2)}
         # That a run is under way means nothing after the machine went down, so the disk need not be waited for.
-        write_json(self.status, {**status, "updated_at": now()}, durable=status.get("state") != State.RUNNING)
+        if State.of(status).is_done:
+            status = {**status, _RESULT: file_hash(self.test_metrics)}
+        durable = status.get("state") != State.RUNNING
+        write_json(self.status, {**status, "updated_at": now()}, durable=durable, checksum=True)
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:

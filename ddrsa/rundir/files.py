@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import math
 import os
@@ -18,6 +19,7 @@ from typing import IO, Any
 import yaml
 
 SCHEMA_VERSION = 1
+_CHECKSUM = "checksum"
 _DEEPEST = 100
 _MOST_NODES = 1_000_000
 _YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -48,11 +50,24 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
         raise
 
 
-def write_json(path: Path, content: dict[str, Any], *, durable: bool = True) -> None:
-    """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null."""
+def write_json(path: Path, content: dict[str, Any], *, durable: bool = True, checksum: bool = False) -> None:
+    """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null.
+
+    checksum: add one, by which `read_json` notices a change of any value.
+    """
+    whole = _without_nan({"schema_version": SCHEMA_VERSION, **content})
+    if checksum:
+        whole = {**json.loads(json.dumps(whole, allow_nan=False)), _CHECKSUM: None}
+        whole[_CHECKSUM] = _checksum(whole)
     with atomic_write(path, durable=durable) as stream:
-        json.dump(_without_nan({"schema_version": SCHEMA_VERSION, **content}), stream, indent=2, allow_nan=False)
+        json.dump(whole, stream, indent=2, allow_nan=False)
         stream.write("\n")
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object without its own checksum, whatever the order and the spelling."""
+    kept = {key: value for key, value in content.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _without_nan(value: Any) -> Any:
@@ -84,6 +99,11 @@ def read_json(path: Path) -> dict[str, Any] | None:
     version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         raise ValueError(f"{path} has schema_version {version!r}, this version reads {SCHEMA_VERSION}")
+    if _CHECKSUM in content and content[_CHECKSUM] != _checksum(content):
+        raise ValueError(
+            f"{path} is damaged or was changed by hand: it does not hold what was written (the checksum differs)"
+        )
+    content.pop(_CHECKSUM, None)
     return content
 
 
@@ -121,7 +141,7 @@ def check_yaml(text: str, path: Path | str) -> None:
             anchor, size = open_nodes.pop()
             sizes |= {} if anchor is None else {anchor: size}
         elif isinstance(event, yaml.AliasEvent):
-            size = sizes.get(event.anchor, _MOST_NODES)  # of none but itself: without an end
+            size = sizes.get(str(event.anchor), _MOST_NODES)  # of none but itself: without an end
         elif isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
             sizes[event.anchor] = 1
         anchor, before = open_nodes[-1]
@@ -152,6 +172,22 @@ def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+
+
+def file_hash(path: Path) -> str | None:
+    """SHA-256 of the bytes of a file; None where it cannot be read."""
+    try:
+        return hashlib.sha256(read_text(path).encode()).hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a JSON file has a checksum, and it is that of its content."""
+    try:
+        return read_json(path) is not None and _CHECKSUM in json.loads(read_text(path))
+    except (OSError, ValueError):
+        return False
 
 
 def now() -> str:

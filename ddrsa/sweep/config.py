@@ -1,15 +1,12 @@
-"""The config groups of the launchers and of the sweeper of grids.
+"""Options of the launchers and of the sweeper of grids, as Hydra's config groups have them.
 
-Hydra reads this module at the start of every program in an environment where this package is installed, so it imports
-nothing that takes time.
+The groups themselves lie in `hydra_plugins.ddrsa_sweep`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
-
-from hydra.core.config_store import ConfigStore
 
 # Hydra instantiates plugins only by names that begin with hydra_plugins.
 PLUGINS = "hydra_plugins.ddrsa_sweep.plugins"
@@ -18,11 +15,18 @@ SWEEPER_TARGET = f"{PLUGINS}.CheckedSweeper"
 # The environment variable in which a search tells each of its jobs its trial, in `hydra.job.env_set`: the part of
 # Hydra's config that any launcher lets a job change.
 TRIAL_VARIABLE = "DDRSA_TRIAL"
+REPEAT_VARIABLE = "DDRSA_REPEAT"  # and which of its repeats, where it has several
 
 
 def trial_of(hydra: Any) -> int | None:
     """The number of the trial of a search that a job is, from its config of Hydra; None where it is none."""
     number = hydra.job.env_set.get(TRIAL_VARIABLE)
+    return None if number is None else int(number)
+
+
+def repeat_of(hydra: Any) -> int | None:
+    """Which repeat of its trial a job is, from 0 on; None where a trial is one run."""
+    number = hydra.job.env_set.get(REPEAT_VARIABLE)
     return None if number is None else int(number)
 
 
@@ -86,16 +90,3 @@ class SlurmLauncherConf(SupervisedLauncherConf):
     environment: list[str] = field(default_factory=list)  # variables that the runs get from here, besides DDRSA_*
     submitit_folder: str = "${hydra.sweep.dir}/.submitit/%j"
     submitit: dict[str, Any] = field(default_factory=lambda: {"timeout_min": 60})  # of AutoExecutor.update_parameters
-
-
-def store_groups() -> None:
-    """Make `hydra/sweeper: checked` and the defaults of the launchers known to Hydra.
-
-    The launchers themselves, `supervised`, `ray` and `slurm`, are files: an app may have files of these names to extend
-    them, and Hydra warns of a file that has the name of a node in its store.
-    """
-    store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="checked", node=CheckedSweeperConf, provider="ddrsa")
-    launchers = {"supervised": SupervisedLauncherConf, "ray": RayLauncherConf, "slurm": SlurmLauncherConf}
-    for name, node in launchers.items():
-        store.store(group="hydra/launcher", name=f"{name}_defaults", node=node, provider="ddrsa")

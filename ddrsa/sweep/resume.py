@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 from ddrsa.errors import UsageError
@@ -13,8 +13,8 @@ from ddrsa.overrides import override_parts, quoted
 from ddrsa.plain_overrides import why_not_plain
 from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, ListOf, check_structure
-from ddrsa.rundir.sweep_files import CONFIG
-from ddrsa.started import config_options, sweep_options
+from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.started import config_options, hydras_options, sweep_options
 
 _CONFIG = Fields({"hydra!": Fields({"overrides!": Fields({"hydra!": ListOf(str), "task!": ListOf(str)})})})
 
@@ -54,9 +54,8 @@ def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = ()) ->
     replaced = {override_parts(argument)[0] for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
     overrides = [text for text in _overrides_of(directory) if override_parts(text)[0] not in replaced]
     given_options = config_options(others)
-    options = {option: value for option, value in _options_of(directory).items() if option not in given_options}
     refused = {text: why for text in overrides if (why := why_not_plain(text, programs)) is not None}
-    where = [f"{option}={value}" for option, value in options.items()]
+    where = [f"{option}={value}" for option, value in _options_of(directory, given_options)]
     # A file of the project's own config, by its name.
     names = [each for each in where if re.fullmatch(r"--config-name=[\w-]+", each)]
     refused |= {each: "configs may name what is executed" for each in where if each not in names}
@@ -70,13 +69,18 @@ def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = ()) ->
     return [*names, "-m", *overrides, ours, *others]
 
 
-def _options_of(directory: Path) -> dict[str, str]:
+def _options_of(directory: Path, given: Container[str]) -> list[tuple[str, str]]:
+    """The sweep's options that say where its config is, but those `given`."""
     try:
-        return sweep_options(directory)
+        if (directory / MANIFEST).exists():
+            return [option for option in sweep_options(directory).items() if option[0] not in given]
     except UsageError as error:
         # The sweep can be done without, and its manifest is written anew.
-        print(f"warning: {error}; a --config-dir that the sweep had must be given again", file=sys.stderr)
-        return {}
+        print(f"warning: {error}", file=sys.stderr)
+    options = [option for option in hydras_options(directory).items() if option[0] not in given]
+    for name, value in options:
+        print(f"{name}={value}, as {directory / CONFIG} says", file=sys.stderr)
+    return options
 
 
 def _overrides_of(directory: Path) -> list[str]:

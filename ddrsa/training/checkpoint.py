@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-import stat
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,17 +32,15 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises DataError where the file is damaged, of another version, or holds anything but tensors and plain values.
     """
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} cannot be read as a checkpoint: it is no regular file")
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"{path} is no regular file")
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch's own message is a paragraph, which recommends to load the file all the same.
         raise DataError(f"{path} is damaged, or holds more than tensors and plain values: it is not read") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read as a checkpoint: {error}") from error
-    except DataError:
-        raise
     except Exception as error:  # a file that is damaged makes torch raise whatever it likes
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise DataError(f"{path} is damaged, it cannot be read as a checkpoint: {reason}") from error
@@ -81,7 +78,7 @@ def _checksum(content: Mapping[Any, Any]) -> str:
             digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
         elif isinstance(value, Mapping):
             digest.update(f"mapping {len(value)};".encode())
-            for key, item in reversed(value.items()):
+            for key, item in reversed(list(value.items())):
                 pending += [item, key]
         elif isinstance(value, list | tuple):
             digest.update(f"list {len(value)};".encode())

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import csv
+import logging
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from ddrsa.rundir.files import atomic_write
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class EpochLog:
     def __init__(self, path: Path, last_epoch: int) -> None:
         self.path = path
         kept = [row for row in self._read() if int(row["epoch"]) <= last_epoch] if last_epoch else []
+        missing = set(range(1, last_epoch + 1)) - {int(row["epoch"]) for row in kept}
+        if missing:
+            shown = ", ".join(map(str, sorted(missing)))
+            log.warning("%s: the row of epoch %s is damaged or missing, the curve has a gap there", path, shown)
         with atomic_write(path) as stream:
             writer = csv.DictWriter(stream, self.columns)
             writer.writeheader()
@@ -46,6 +55,17 @@ class EpochLog:
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():
             return []
-        with self.path.open(newline="") as stream:
-            # A process that was killed may have left half a row.
-            return [row for row in csv.DictReader(stream) if (row["epoch"] or "").isdigit() and row["seconds"]]
+        with self.path.open(newline="", errors="replace") as stream:
+            lines = [line for line in stream if "\0" not in line]
+        # A process that was killed may have left half a row; the same epoch twice, a repeated one.
+        rows = {row["epoch"]: row for row in csv.DictReader(lines) if _is_whole(row)}
+        return list(rows.values())
+
+
+def _is_whole(row: dict[Any, Any]) -> bool:
+    if set(row) != set(EpochLog.columns) or not str(row["epoch"]).isdecimal():
+        return False
+    try:
+        return all(math.isfinite(float(value)) for value in row.values())
+    except (TypeError, ValueError):
+        return False

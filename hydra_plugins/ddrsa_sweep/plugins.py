@@ -1,8 +1,9 @@
 """The launchers and sweepers of `ddrsa.sweep`, as Hydra discovers them.
 
 Hydra executes this module at the start of every program in an environment where this package is installed, and knows a
-class by the module that defines it. So the classes here stand for others, which are imported when one is made. Nothing
-else may import this module: Hydra would execute it a second time.
+class by the module that defines it. So the classes here stand for others, which are imported when one is made, and the
+configs are files, or dataclasses that are imported when one is chosen. Nothing else may import this module: Hydra would
+execute it a second time.
 """
 
 from __future__ import annotations
@@ -14,20 +15,32 @@ from types import SimpleNamespace
 from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigResult, ConfigSource
 from hydra.plugins.launcher import Launcher
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.utils import get_class
+from omegaconf import OmegaConf
 
 import hydra_plugins
-from ddrsa.sweep import config
-from ddrsa.sweep.search import config as search_config
 
 log = logging.getLogger(__name__)
 
 JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 # hydra-optuna-sweeper, whose names are free where it is not installed.
 OTHER_OPTUNA = "hydra_plugins.hydra_optuna_sweeper"
+IS_ALONE = find_spec(OTHER_OPTUNA) is None
+
+# The typed configs, by their paths among the config groups: dotted paths of dataclasses. Hydra's ConfigStore would make
+# them, and take milliseconds for each, at the start of every program.
+SCHEMAS = {
+    "hydra/launcher/supervised_defaults": "ddrsa.sweep.config.SupervisedLauncherConf",
+    "hydra/launcher/ray_defaults": "ddrsa.sweep.config.RayLauncherConf",
+    "hydra/launcher/slurm_defaults": "ddrsa.sweep.config.SlurmLauncherConf",
+    "hydra/sweeper/checked": "ddrsa.sweep.config.CheckedSweeperConf",
+    "hydra/sweeper/optuna_defaults": "ddrsa.sweep.search.config.OptunaSweeperConf",
+}
 
 
 class _StandingLauncher(Launcher):
@@ -52,12 +65,57 @@ class _StandingSweeper(Sweeper):
     setup = sweep = None  # type: ignore[assignment]  # as above
 
 
-class Launchers(SearchPathPlugin):
-    """The files of the launchers, behind those of the app."""
+class Schemas(ConfigSource):
+    """The typed configs, each made when it is chosen."""
+
+    @staticmethod
+    def scheme() -> str:
+        """What the paths of this source begin with."""
+        return "ddrsa"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """The config of that path."""
+        node = OmegaConf.structured(get_class(SCHEMAS[_name(config_path)]))
+        return ConfigResult(self.provider, self.full_path(), node, header={"package": None})
+
+    def available(self) -> bool:
+        """Whether its path, of which it has but one, is right."""
+        return not self.path
+
+    def is_group(self, config_path: str) -> bool:
+        """Whether a config lies below that path."""
+        group = config_path.strip("/")
+        return not group or any(name.startswith(f"{group}/") for name in SCHEMAS)
+
+    def is_config(self, config_path: str) -> bool:
+        """Whether there is a config of that path."""
+        return _name(config_path) in SCHEMAS
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """The names of the groups and configs of a group."""
+        group = config_path.strip("/")
+        below = [name.removeprefix(f"{group}/").split("/") for name in SCHEMAS if name.startswith(f"{group}/")]
+        groups = {first for first, *rest in below if rest and results_filter is not ObjectType.CONFIG}
+        configs = {first for first, *rest in below if not rest and results_filter is not ObjectType.GROUP}
+        return sorted(groups | configs)
+
+
+def _name(config_path: str) -> str:
+    return config_path.strip("/").removesuffix(".yaml")
+
+
+class ConfigGroups(SearchPathPlugin):
+    """The configs of this package, behind those of the app."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        """Append them."""
+        """Append them.
+
+        The names that both have are those of hydra-optuna-sweeper where it is installed. Its options are understood.
+        """
+        search_path.append("ddrsa", "ddrsa://")
         search_path.append("ddrsa", "pkg://hydra_plugins.ddrsa_sweep.conf")
+        if IS_ALONE:
+            search_path.append("ddrsa", "pkg://hydra_plugins.ddrsa_sweep.optuna_names")
 
 
 class SupervisedLauncher(_StandingLauncher):
@@ -99,9 +157,7 @@ class OptunaSweeper(_StandingSweeper):
     stands_for = "ddrsa.sweep.search.sweeper.OptunaSweeper"
 
 
-config.store_groups()
-if find_spec(OTHER_OPTUNA) is None:
-    search_config.store_groups()
+if IS_ALONE:
 
     class OtherOptunaSweeper(OptunaSweeper):
         """By the name that configs written for the other have for it."""
@@ -112,8 +168,6 @@ if find_spec(OTHER_OPTUNA) is None:
     OtherOptunaSweeper.__name__ = OtherOptunaSweeper.__qualname__ = "OptunaSweeper"
     _module = SimpleNamespace(OptunaSweeper=OtherOptunaSweeper)
     setattr(hydra_plugins, "hydra_optuna_sweeper", SimpleNamespace(optuna_sweeper=_module))  # noqa: B010
-else:
-    search_config.store_groups(beside_the_other=True)
 
 # They are no plugins themselves.
 del _StandingLauncher, _StandingSweeper

@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hydra import compose, initialize
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.config_store import ConfigStore
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
+from hydra.errors import MissingConfigException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ValidationError
 
 from ddrsa.sweep.config import SupervisedLauncherConf
 from ddrsa.sweep.launcher import SupervisedLauncher
 
 ROOT = Path(__file__).parents[2]
+MODULE = "hydra_plugins.ddrsa_sweep.plugins"
 
 APP = """
 import hydra
@@ -94,9 +102,56 @@ def study_results(directory: Path) -> dict[str, object]:
     return content
 
 
+def groups(**names: str) -> DictConfig:
+    """Hydra's config of an app of nothing with these groups of hydra/."""
+    overrides = [f"hydra/{group.replace('__', '/')}={name}" for group, name in names.items()]
+    with initialize(version_base="1.3"):
+        return compose(overrides=overrides, return_hydra_config=True).hydra
+
+
 @pytest.mark.parametrize("launcher", ["supervised", "ray", "slurm", "supervised_defaults"])
-def test_launchers_are_in_the_help(tmp_path: Path, launcher: str) -> None:
-    assert "retries: 0" in app(tmp_path, f"hydra/launcher={launcher}", "--cfg", "hydra", "-p", "hydra.launcher")
+def test_launchers_are_found(launcher: str) -> None:
+    assert groups(launcher=launcher).launcher.retries == 0
+
+
+@pytest.mark.parametrize("sweeper", ["checked", "optuna", "ddrsa_optuna"])
+def test_sweepers_are_found_and_their_options_have_types(sweeper: str) -> None:
+    config = groups(sweeper=sweeper).sweeper
+    assert config.dry_run is False
+    with pytest.raises(ValidationError, match="dry_run"):
+        config.dry_run = "perhaps"
+
+
+def test_a_sampler_and_a_pruner_are_chosen_by_name() -> None:
+    sweeper = groups(sweeper="optuna", sweeper__sampler="gp", sweeper__pruner="hyperband").sweeper
+    assert sweeper.sampler._target_ == "optuna.samplers.GPSampler"
+    assert sweeper.pruner._target_ == "optuna.pruners.HyperbandPruner"
+    assert sweeper.pruner.max_resource == "auto"
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
+    with pytest.raises(MissingConfigException) as error:
+        groups(launcher="supervise")
+    options = {line.strip() for line in str(error.value).splitlines()}
+    assert {"ray", "slurm", "supervised", "supervised_defaults", "basic"} <= options
+
+
+def test_the_schemas_are_found_as_hydra_finds_those_of_its_store() -> None:
+    ours = SourcesRegistry.instance().resolve("ddrsa")("ddrsa", "ddrsa://")
+    store = object.__new__(ConfigStore)  # its class gives everybody the same one
+    store.__init__()  # type: ignore[misc]
+    theirs = SourcesRegistry.instance().resolve("structured")("schema", "structured://")
+    theirs.store = store  # type: ignore[attr-defined]
+    for group in ("launcher", "sweeper"):
+        for name in ours.list(f"hydra/{group}", ObjectType.CONFIG):
+            store.store(name, ours.load_config(f"hydra/{group}/{name}").config, group=f"hydra/{group}")
+    paths = ["", "hydra", "hydra/launcher", "hydra/sweeper/", "hydra/launch", "hydra/launcher/ray_defaults", "x"]
+    for path in [*paths, "hydra/sweeper/checked", "hydra/sweeper/checked.yaml", "hydra/launcher/supervised"]:
+        assert ours.is_config(path) == theirs.is_config(path), path
+        assert ours.is_group(path) == theirs.is_group(path), path
+        for kind in (None, ObjectType.CONFIG, ObjectType.GROUP):
+            if theirs.is_group(path) and path:
+                assert ours.list(path, kind) == theirs.list(path.rstrip("/"), kind), (path, kind)
 
 
 def test_a_file_of_the_app_extends_a_launcher_without_a_warning(tmp_path: Path) -> None:
@@ -137,6 +192,15 @@ def test_beside_the_other_sweeper_optuna_is_the_other(tmp_path: Path) -> None:
     assert not (tmp_path / "sweep").exists()
     app(tmp_path, "-m", "hydra/sweeper=ddrsa_optuna", "hydra.sweeper.n_trials=2", "x=interval(0,1)")
     assert study_results(tmp_path)["name"] == "optuna"
+
+
+def test_every_plugin_is_found_once_and_declared_for_hydra_1_4() -> None:
+    """Hydra 1.4 finds them in two ways; this runs with it too (make test-hydra-next)."""
+    found = [plugin for plugin in Plugins.instance().discover() if plugin.__module__ == MODULE]
+    names = sorted(plugin.__name__ for plugin in found)
+    assert len(set(names)) == len(names)
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["hydra.plugins"]
+    assert sorted(declared.values()) == [f"{MODULE}:{name}" for name in names]
 
 
 def launcher_of(**options: Any) -> Launcher:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from ddrsa.data import load, options
 from ddrsa.data.cmapss.simulated import simulate_fleet
@@ -160,6 +161,15 @@ def test_printed_table_by_the_command_line(trained_run: TrainingDirectory, tmp_p
         (["rows=first"], "rows=first: allowed is last, all"),
         (["policy=never"], "policy=never: allowed is oti"),
         (["cost=high"], "cost: Value 'high'"),
+        (["cost=-4"], "cost=-4.0: allowed is a finite number above 0"),
+        (["cost=0"], "cost=0.0: allowed is"),
+        (["cost=nan"], "cost=nan: allowed is"),
+        (["cost=.inf"], "cost=inf: allowed is"),
+        (["policy=time_to_event_threshold", "threshold=-1"], "threshold=-1.0: allowed is a finite number above 0"),
+        (["policy=time_to_event_threshold", "threshold=.nan"], "threshold=nan: allowed is"),
+        (["policy=failure_probability", "threshold=20", "window=4"], r"a probability, above 0 .* \(20 % is 0.2\)"),
+        (["policy=failure_probability", "threshold=.nan", "window=4"], "threshold=nan: allowed is a probability"),
+        (["level=.nan"], "level=nan: allowed is above 0"),
         (["cost=5", "policy=time_to_event_threshold"], "cost=5.0: policy=time_to_event_threshold has no cost"),
         (["threshold=5"], "threshold=5.0: policy=oti has no threshold"),
         (["policy=failure_probability", "threshold=0.5"], "window is missing: allowed is 1 to 24"),
@@ -247,7 +257,7 @@ def test_features_by_name_whatever_their_order(trained_run: TrainingDirectory) -
     fleet = simulate_fleet(options.SimulatedOptions(num_units=3)).sequences()
     expected = run.scaled(fleet).features
     order = np.random.default_rng(0).permutation(len(fleet.feature_names))
-    more = np.column_stack([fleet.features[:, order], np.zeros(fleet.num_rows, np.float32)])
+    more: NDArray[np.float64] = np.column_stack([fleet.features[:, order], np.zeros(fleet.num_rows)])
     shuffled = fleet.with_features(more, [*(fleet.feature_names[i] for i in order), "unknown"])
     np.testing.assert_array_equal(run.scaled(shuffled).features, expected)
     with pytest.raises(DataError, match="the data have no feature sensor_21, which the model"):

@@ -55,7 +55,8 @@ def perform(shared: Shared, spec: AttemptSpec, name: str, environ: Mapping[str, 
         return Report(State.RUNNING, elsewhere=True)
     try:
         status = run.status_or_empty(warn=True)
-        if (status.get("state"), status.get("run_id")) == (State.COMPLETED, spec.identity):
+        is_done = (status.get("state"), status.get("run_id")) == (State.COMPLETED, spec.identity)
+        if is_done and run.has_its_result(status):
             return Report(State.COMPLETED, value=status.get("return_value"))
         spec = replace(spec, environ={**spec.environ, **environ}, notes={**spec.notes, "job": name})
         return _attempt(server, spec)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.checks import did_you_mean
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.plan.job_names import JobNames, is_list_of_names
 
@@ -130,13 +130,13 @@ class Selection:
             if isinstance(expression, JobNames):
                 expression.check_names()
             for key in sorted(expression.keys - self._known):
-                raise ConfigError(f"{expression.shown}: {key} is no key of the config{_suggestion(key, self._known)}")
+                raise ConfigError(f"{expression.shown}: {key} is no key of the config{did_you_mean(key, self._known)}")
 
 
 def _value(config: DictConfig, key: str, shown: str, job: str) -> Any:
     nodes = _nodes(config)
     if key not in nodes:
-        raise ConfigError(f"{shown}: {key} is no key of the config of {job}{_suggestion(key, nodes)}")
+        raise ConfigError(f"{shown}: {key} is no key of the config of {job}{did_you_mean(key, nodes)}")
     raw = nodes[key]
     if isinstance(raw, dict):
         inside = ", ".join(f"{key}.{name}" for name in raw)
@@ -164,8 +164,3 @@ def _nodes(config: DictConfig) -> dict[str, Any]:
     assert isinstance(container, dict)
     add(container, "")
     return nodes
-
-
-def _suggestion(key: str, known: Any) -> str:
-    matches = difflib.get_close_matches(key, list(known), n=1)
-    return f". Did you mean '{matches[0]}'?" if matches else ""

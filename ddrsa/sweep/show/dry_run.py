@@ -33,7 +33,7 @@ def print_sweep(
     # Two jobs with one config are one run.
     unique = {view.directory: view for view in views}
     to_start = [view for view in unique.values() if _would_start(view)]
-    done = sum(is_done_for(view.status, search=False) for view in unique.values())
+    done = sum(_is_done(view) for view in unique.values())
     others = len(unique) - len(to_start) - done
     widths = [max(len(_shown_state(view)) for view in views), max(len(view.name) for view in views)]
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
@@ -75,7 +75,12 @@ def _looked_at(view: RunView) -> RunView:
 
 def _would_start(view: RunView) -> bool:
     # As the launchers see it: a run that another process is at is left to it.
-    return not is_done_for(view.status, search=False) and view.state is not State.RUNNING
+    return not _is_done(view) and view.state is not State.RUNNING
+
+
+def _is_done(view: RunView) -> bool:
+    whole = RunDirectory(view.directory).has_its_result(view.status)
+    return is_done_for(view.status, search=False) and whole
 
 
 def _shown_state(view: RunView) -> str:

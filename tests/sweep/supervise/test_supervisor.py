@@ -148,3 +148,39 @@ def test_a_directory_whose_status_cannot_be_written_costs_that_run_only(tmp_path
         outcomes[ended[0].number] = ended[1]
     assert [outcomes[number].state for number in range(3)] == [State.COMPLETED, State.FAILED, State.COMPLETED]
     assert "File name too long" in str(outcomes[1].reason)
+
+
+def test_a_retry_that_takes_too_long_keeps_the_reason_for_which_there_was_one(tmp_path: Path) -> None:
+    server, run = AttemptsInMemory(), planned(tmp_path, timeout=0.01)
+    supervisor = Supervisor(server, Noting(), n_jobs=1, retries=1)
+    supervisor.submit([run])
+    server.reports = {1: Report(State.FAILED, "ValueError: it is broken")}
+    ended = supervisor.wait()
+    assert ended is not None
+    assert (ended[1].state, ended[1].attempts) == (State.TIMED_OUT, 2)
+    reason = "it took longer than timeout=0.01 minutes; its first attempt failed: ValueError: it is broken"
+    assert ended[1].reason == reason
+    assert RunDirectory(run.directory).status_or_empty()["error"] == reason
+
+
+def test_a_failure_from_before_is_tried_again_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    server, run = AttemptsInMemory(), planned(tmp_path)
+    RunDirectory(run.directory).path.mkdir(parents=True)
+    RunDirectory(run.directory).begin(run.identity)
+    RunDirectory(run.directory).end(State.FAILED, "ValueError: no", ended_at="2999-01-01T00:00:00+00:00")
+    supervisor = Supervisor(server, Noting(), n_jobs=1)
+    supervisor.submit([run])
+    assert len(server.specs) == 1
+
+
+def test_a_failure_that_another_launcher_has_seen_meanwhile_is_not(tmp_path: Path) -> None:
+    server, first, run = AttemptsInMemory(), planned(tmp_path, 0), planned(tmp_path, 1)
+    supervisor = Supervisor(server, Noting(), n_jobs=1)
+    supervisor.submit([first, run])
+    RunDirectory(run.directory).path.mkdir(parents=True)
+    RunDirectory(run.directory).begin(run.identity)
+    RunDirectory(run.directory).end(State.FAILED, "ValueError: no", ended_at="1970-01-01T00:00:00+00:00")
+    server.reports = {1: Report(State.COMPLETED)}
+    outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
+    assert (outcomes[1].state, outcomes[1].attempts) == (State.FAILED, 0)
+    assert len(server.specs) == 1
