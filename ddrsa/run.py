@@ -25,6 +25,7 @@ from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.claims import claimed
+from ddrsa.rundir.files import remove_leftovers
 from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
@@ -66,6 +67,7 @@ def run(config: DictConfig) -> float:
     if _is_complete(directory):
         return _run(config)
     with claimed(directory.path):
+        remove_leftovers(directory.path)
         return _run(config)
 
 

@@ -5,20 +5,28 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import logging
 import math
 import os
 import re
 import stat
+import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
 import yaml
 
+log = logging.getLogger(__name__)
+
 SCHEMA_VERSION = 1
+_LEFTOVER = re.compile(r"\..+\.((?P<machine>[0-9a-f]{8})-(?P<pid>\d+)\.[0-9a-f]{12}|[0-9a-f]{32})\.tmp")
+_OLD_SECONDS = 3 * 86400.0
 _CHECKSUM = "checksum"
 _DEEPEST = 100
 _MOST_NODES = 1_000_000
@@ -29,6 +37,43 @@ NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
 MOST_BYTES = 1 << 30
 
 
+def temporary_beside(path: Path) -> Path:
+    """A name for a file of this process alone, beside `path`, which `remove_leftovers` finds when the process died."""
+    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what processes that have died left half written in `directory`.
+
+    What is another machine's is removed when it is days old.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(directory) if entry.name.endswith(".tmp")]
+    except OSError:
+        return
+    for name in names:
+        path = directory / name
+        found = _LEFTOVER.fullmatch(name)
+        if found is None:
+            continue
+        try:
+            ours = found["machine"] == _machine()
+            if psutil.pid_exists(int(found["pid"])) if ours else time.time() - path.lstat().st_mtime < _OLD_SECONDS:
+                continue
+            path.unlink()
+        except OSError as error:
+            log.debug("%s stays: %s", path, error)
+
+
+@cache
+def _machine() -> str:
+    """The same for all processes that see each other's numbers: those of this boot, and of this container."""
+    seen: list[Any] = [uuid.getnode()]
+    with suppress(OSError):
+        seen = [Path("/proc/sys/kernel/random/boot_id").read_text(), os.stat("/proc/self/ns/pid").st_ino]  # noqa: PTH116
+    return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
+
+
 @contextmanager
 def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
     """Open a file beside `path` that takes its place only when it is whole and, if `durable`, on disk.
@@ -37,7 +82,7 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
     `durable` may be lost or damaged.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = temporary_beside(path)
     try:
         with temporary.open(mode) as stream:
             yield stream
@@ -105,6 +150,68 @@ def read_json(path: Path) -> dict[str, Any] | None:
         )
     content.pop(_CHECKSUM, None)
     return content
+
+
+def open_no_links(path: Path | str, mode: str = "r", newline: str | None = None) -> IO[Any]:
+    """Open a file, or OSError where it is a link: in a directory that others may write it may lead anywhere."""
+    return open(path, mode, newline=newline, opener=_open_no_links)
+
+
+def _open_no_links(name: str, flags: int) -> int:
+    return os.open(name, flags | NO_LINKS, 0o666)
+
+
+def make_directory(path: Path, root: Path) -> None:
+    """Make `path` and what is missing between it and `root`, no part of which may be a link.
+
+    `root` itself, and where `path` is not beneath it the whole of it, are taken as they are: the user has named them.
+    Raises OSError where a part is a link, or no directory.
+    """
+    follow_modes(path)
+    if not path.is_relative_to(root) or ".." in path.relative_to(root).parts or not NO_LINKS:
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    flags = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+    descriptor = os.open(root, flags)
+    try:
+        for part in path.relative_to(root).parts:
+            with suppress(FileExistsError):
+                os.mkdir(part, dir_fd=descriptor)
+            try:
+                inner = os.open(part, flags | NO_LINKS, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    reason = f"{part} is a link, which is not followed, or no directory"
+                    raise OSError(error.errno, reason, str(path)) from error
+                raise
+            os.close(descriptor)
+            descriptor = inner
+    finally:
+        os.close(descriptor)
+
+
+def follow_modes(path: Path) -> None:
+    """Let what this process makes from now on be written by whoever may write the directory that `path` lies in.
+
+    Where the users of a group share a directory, each may go on with the runs of the others. Directories in which
+    everyone has files of their own, as /tmp, do not count.
+    """
+    there = path.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    with suppress(OSError):
+        mode = there.stat().st_mode
+        if not mode & stat.S_ISVTX:
+            umask = os.umask(0o077)
+            os.umask(umask & ~(mode & 0o022))
+
+
+def refuse_links(directory: Path, names: Iterable[str]) -> None:
+    """Raise OSError where one of these in `directory` is a link: something else would be written through it."""
+    for name in names:
+        if (directory / name).is_symlink():
+            raise OSError(errno.ELOOP, "it is a link, which is not followed", str(directory / name))
 
 
 def read_yaml(path: Path | str) -> Any:

@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import make_directory
 from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -160,7 +161,7 @@ class SupervisedLauncher(Launcher):
         self.warm_up(preload)
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
-        sweep_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(sweep_dir, sweep_dir)
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
         self.record.search = None if search is None else search.manifest
@@ -175,7 +176,13 @@ class SupervisedLauncher(Launcher):
             observers = Observers([*self.observers, self.record])
             with received_signals() as signals:
                 supervisor = Supervisor(
-                    self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options
+                    self.server,
+                    observers,
+                    n_jobs=n_jobs,
+                    signals=signals,
+                    search=search is not None,
+                    root=sweep_dir,
+                    **self.options,
                 )
                 session = SweepSession(supervisor, self.record, observers, most_runs, search)
                 try:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import atomic_write, make_directory
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -103,8 +104,9 @@ class CheckedSweeper(Sweeper):
             print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
 
-        sweep_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, sweep_dir / CONFIG)
+        make_directory(sweep_dir, sweep_dir)
+        with atomic_write(sweep_dir / CONFIG) as stream:
+            OmegaConf.save(self.config, stream)
 
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []

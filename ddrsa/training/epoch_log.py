@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import atomic_write
+from ddrsa.rundir.files import atomic_write, open_no_links
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class EpochLog:
 
     def append(self, record: EpochRecord) -> None:
         """Add a row."""
-        with self.path.open("a", newline="") as stream:
+        with open_no_links(self.path, "a", newline="") as stream:
             csv.DictWriter(stream, self.columns).writerow(asdict(record))
 
     def _read(self) -> list[dict[str, str]]:

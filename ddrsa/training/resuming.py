@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ddrsa.errors import DataError
+from ddrsa.rundir.files import temporary_beside
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -24,10 +25,9 @@ def save_last(run: TrainingDirectory, weights: Mapping[str, Any], state: Mapping
     The one that was there before stays, as checkpoint_previous.pt.
     """
     if run.checkpoint_last.exists():
-        beside = run.checkpoint_previous.with_name(f".{run.checkpoint_previous.name}.link")
+        beside = temporary_beside(run.checkpoint_previous)
         # Where the file system has no links there is no second checkpoint: the training would begin anew.
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
             os.link(run.checkpoint_last, beside, follow_symlinks=False)
             beside.replace(run.checkpoint_previous)
     save_checkpoint(run.checkpoint_last, {**weights, **state})

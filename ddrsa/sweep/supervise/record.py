@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now, write_json
+from ddrsa.rundir.files import now, open_no_links, remove_leftovers, write_json
 from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
@@ -75,6 +75,7 @@ class SweepRecord(SweepObserver):
         for run in runs:
             self._results.setdefault(run.directory, {**self._described(run), "state": State.PENDING})
         with self._alone():
+            remove_leftovers(self.directory)
             self._write_manifest()
         self._changed = True
         self.write(now_or_never=True)
@@ -223,6 +224,9 @@ def sweep_log(directory: Path) -> Iterator[None]:
 
 class _SweepLog(logging.FileHandler):
     """What cannot be written, on a full disk say, stays in its buffer and is written with a later line."""
+
+    def _open(self) -> Any:
+        return open_no_links(self.baseFilename, self.mode)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Print no traceback where the disk is to blame."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import make_directory, refuse_links, remove_leftovers
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.rundir.room import has_room, says_full
 from ddrsa.rundir.states import State, is_done_for
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 # Between SIGTERM, which a task may use to tidy up, and SIGKILL.
 GRACE_SECONDS = 3.0
+# Files of a run that are opened by name in the course of it.
+_WRITTEN = ("run.log", "output.log", ".hydra", *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")))
 
 
 class Supervisor:
@@ -44,6 +47,7 @@ class Supervisor:
         children are killed.
     max_failures: no new run starts when so many have failed; None for no limit.
     signals: those that this process gets, appended as they come. One SIGINT is `stop`; any other, or two, `end_all`.
+    root: the directory of the sweep, beneath which no link is followed.
     search: the runs are trials of a search, for which one that a search has pruned is done.
     """
 
@@ -58,6 +62,7 @@ class Supervisor:
         max_failures: int | None = None,
         signals: Sequence[int] = (),
         search: bool = False,
+        root: Path | None = None,
     ) -> None:
         self.n_jobs = n_jobs
         self.peak_memory = 0
@@ -65,6 +70,7 @@ class Supervisor:
         self._observer = observer
         self._signals = signals
         self._search = search
+        self._root = root
         self._queue = RunQueue(server.look_seconds)
         self._deadlines = Deadlines(timeout, server.waiting)
         self._retries = RetryPolicy(retries, max_failures)
@@ -255,7 +261,8 @@ class Supervisor:
         self._move_from_others(supervised)
         if self._settled(supervised):
             return False
-        supervised.run.directory.mkdir(parents=True, exist_ok=True)
+        make_directory(supervised.run.directory, self._root or supervised.run.directory)
+        refuse_links(supervised.run.directory, _WRITTEN)
         if not self._server.claim(supervised.run.directory):
             self._leave_alone(supervised)
             return False
@@ -287,6 +294,8 @@ class Supervisor:
 
     def _release(self, supervised: SupervisedRun) -> None:
         if supervised.is_claimed:
+            # Whoever was at it has ended, and may have been killed as it wrote.
+            remove_leftovers(supervised.run.directory)
             self._server.release(supervised.run.directory)
             supervised.is_claimed = False
 
