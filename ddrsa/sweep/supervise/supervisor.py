@@ -316,7 +316,8 @@ class Supervisor:
             message = (
                 "%s: test_metrics.json is damaged or missing, the run starts again to write it from its checkpoint"
             )
-            log.warning(message, supervised.run.directory)
+            if supervised.is_claimed:  # this is looked at twice, and said once
+                log.warning(message, supervised.run.directory)
             is_done = False
         if not is_done and not by_another:
             return False
