@@ -22,6 +22,7 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
+from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
@@ -32,6 +33,7 @@ from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.baselines import UNUSED, train_baseline
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.pruning import Pruning
 from ddrsa.training.trainer import train
@@ -190,20 +192,22 @@ def _train_and_evaluate(
         )
         return pruning.wants_end(record)
 
-    progress = train(
-        model,
-        Windows(dataset.training, checked.lookback, device),
-        Windows(dataset.validation, checked.lookback, device),
-        checked.training,
-        directory,
-        describe={
-            "config": config,
-            "feature_names": list(feature_names),
-            "scaler": dataset.scaler.to_dict(),
-            "inputs": dataset.inputs.to_dict(),
-        },
-        on_epoch=on_epoch,
+    training, validating = (
+        Windows(part, checked.lookback, device, ages=model.reads_age) for part in (dataset.training, dataset.validation)
     )
+    describe = {
+        "config": config,
+        "feature_names": list(feature_names),
+        "scaler": dataset.scaler.to_dict(),
+        "inputs": dataset.inputs.to_dict(),
+    }
+    if isinstance(checked.model, BaselineOptions):
+        log.info("%s has no use for %s", checked.model.name, ", ".join(UNUSED[checked.model.name]))
+        progress = train_baseline(
+            model, checked.model, training, validating, checked.training, directory, describe, on_epoch
+        )
+    else:
+        progress = train(model, training, validating, checked.training, directory, describe, on_epoch)
     start = time.perf_counter()
     validation = evaluate(model, dataset.validation, dataset.training, *sizes, policy=checked.policy)
     held_out = None if dataset.policy is None else independent_lives(model, dataset.policy, checked.lookback, device)
@@ -227,7 +231,7 @@ def _train_and_evaluate(
         "epochs_run": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_loss": progress.best_validation_loss,
-        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "n_parameters": model.num_parameters,
     }
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
     return metrics, pruning.pruned

@@ -113,7 +113,7 @@ def forecast_units(
     sequences = run.scaled(units)
     last = np.append(sequences.starts[1:], sequences.num_rows) - 1
     rows = last if last_rows_only else np.arange(sequences.num_rows)
-    windows = Windows(sequences, run.config.lookback, run.device)
+    windows = Windows(sequences, run.config.lookback, run.device, ages=run.model.reads_age)
     size = forecast_batch_size(run.model, run.config.lookback, run.device)
     index = torch.from_numpy(rows).to(run.device)
     logits = forecast(run.model, (windows.gather(part).windows for part in index.split(size)))
