@@ -6,11 +6,12 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
@@ -22,6 +23,7 @@ from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.survival.precision import to_float64
 from ddrsa.training.boosting import boost
+from ddrsa.training.calibrate import calibrate
 from ddrsa.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.options import TrainingOptions
@@ -31,10 +33,14 @@ log = logging.getLogger(__name__)
 
 # The widths of the kernel of Kaplan and Meier's estimate that are tried, in rows: one an epoch.
 BANDWIDTHS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0)
-# The keys of hparams that mean nothing to the baselines.
+OF_NETWORKS = (
+    *("batch_size", "learning_rate", "loss", "lambda_param", "nasa_weight", "ranking_weight", "dropout"),
+    *("weight_decay", "grad_clip", "schedule", "warmup_epochs"),
+)
+# The keys that mean nothing to the baselines, except that a seed splits the units.
 UNUSED = {
-    "kaplan_meier": ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout", "lookback", "patience"),
-    "boosting": ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout"),
+    "kaplan_meier": (*OF_NETWORKS, "lookback", "patience", "seed"),
+    "boosting": (*OF_NETWORKS, "seed"),
 }
 
 
@@ -61,11 +67,14 @@ def train_baseline(
     patience = options.patience if isinstance(model, BoostedDDRSA) else 0
     start = time.perf_counter()
     fits = _fits(model, model_options, training, validation, options.num_epochs)
-    for epoch, (train_loss, loss) in enumerate(fits, start=1):
+    for epoch, (train_loss, logits) in enumerate(fits, start=1):
         if epoch <= progress.epoch:
             continue
         if patience and progress.epoch - progress.best_epoch >= patience:
             break
+        known = (validation.time_to_event, validation.event_observed)
+        loss = _mean_loss(logits, *known)
+        calibration, calibrated = calibrate(options, logits, validation)
         progress.epoch = epoch
         improved = loss < progress.best_validation_loss
         if improved:
@@ -76,13 +85,18 @@ def train_baseline(
             epoch=epoch,
             train_loss=train_loss,
             validation_loss=loss,
-            validation_nll=loss,
+            validation_nll=_mean_loss(calibrated, *known),
             best_validation_loss=progress.best_validation_loss,
             learning_rate=model_options.shrinkage if isinstance(model_options, BoostingOptions) else math.nan,
             seconds=round(seconds, 4),
         )
         epoch_log.append(record)
-        content = {"model": model.state_dict(), "progress": asdict(progress), **describe}
+        content = {
+            "model": model.state_dict(),
+            "calibration": calibration.to_dict(),
+            "progress": asdict(progress),
+            **describe,
+        }
         if improved:
             save_checkpoint(run.checkpoint_best, content)
         save_checkpoint(run.checkpoint_last, content)
@@ -92,28 +106,25 @@ def train_baseline(
     return progress
 
 
-def of_likelihood(options: TrainingOptions) -> TrainingOptions:
-    """The options as baselines have them: they fit the likelihood, whatever the weights of the networks' loss."""
-    return replace(options, lambda_param=0.0, nasa_weight=0.0)
-
-
-def mean_nll(model: DDRSAModel, split: Windows) -> float:
-    """The mean negative log-likelihood of the windows."""
+def _forecast(model: DDRSAModel, split: Windows) -> Tensor:
     size = forecast_batch_size(model, split.lookback, split.device)
-    logits = to_float64(forecast(model, (batch.windows for batch in split.batches(size))))
-    known = (split.time_to_event.to(logits.device), split.event_observed.to(logits.device))
-    return float(negative_log_likelihood(logits, *known).mean())
+    return forecast(model, (batch.windows for batch in split.batches(size)))
+
+
+def _mean_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> float:
+    return float(to_float64(negative_log_likelihood(logits, time_to_event, event_observed)).mean())
 
 
 def _fits(
     model: DDRSAModel, model_options: BaselineOptions, training: Windows, validation: Windows, num_epochs: int
-) -> Iterator[tuple[float, float]]:
-    """Fit the model a step further for each item, the mean losses of the training and of the validation windows."""
+) -> Iterator[tuple[float, Tensor]]:
+    """Fit the model a step further for each item: the mean loss of training windows, the logits of validation windows."""
     if isinstance(model, KaplanMeierDDRSA):
         last_age, failed = _lives(training)
         for bandwidth in BANDWIDTHS[:num_epochs]:
             model.fit(last_age, failed, bandwidth)
-            yield mean_nll(model, training), mean_nll(model, validation)
+            known = (training.time_to_event, training.event_observed)
+            yield _mean_loss(_forecast(model, training), *known), _forecast(model, validation)
     else:
         assert isinstance(model, BoostedDDRSA)
         assert isinstance(model_options, BoostingOptions)

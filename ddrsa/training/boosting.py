@@ -22,8 +22,7 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError
 from ddrsa.models.boosting import BoostedDDRSA, summaries
 from ddrsa.models.options import BoostingOptions
-from ddrsa.survival.losses import event_inside, known_steps, negative_log_likelihood
-from ddrsa.survival.precision import to_float64
+from ddrsa.survival.losses import event_inside, known_steps
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +66,9 @@ def hazard_rows(time_to_event: Tensor, event_observed: Tensor, starts: list[int]
 
 def boost(
     model: BoostedDDRSA, options: BoostingOptions, training: Windows, validation: Windows, num_epochs: int
-) -> Iterator[tuple[float, float]]:
-    """Add `trees_per_epoch` trees to the model for each item: the mean negative log-likelihood of training windows (of
-    those that it is fitted to), and of the validation windows.
+) -> Iterator[tuple[float, Tensor]]:
+    """Add `trees_per_epoch` trees to the model for each item: the mean negative log-likelihood of the training windows
+    that it is fitted to, and the hazard logits of the validation windows, (N, L).
     """
     try:
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -112,9 +111,7 @@ def boost(
         validation_score += model.sum_of_trees(validation_rows, before)
         logits = (score + model.prior.cpu()).double()
         losses = torch.nn.functional.binary_cross_entropy_with_logits(logits, label, reduction="none")
-        known = (validation.time_to_event, validation.event_observed)
-        validation_losses = negative_log_likelihood(model.logits(validation_score), *known)
-        yield float((losses * weight).sum() / len(chosen)), float(to_float64(validation_losses).mean())
+        yield float((losses * weight).sum() / len(chosen)), model.logits(validation_score)
 
 
 def _summaries(windows: Windows, index: Tensor) -> Tensor:

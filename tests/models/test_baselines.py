@@ -12,15 +12,15 @@ from sksurv.nonparametric import kaplan_meier_estimator
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
-from ddrsa.models.base import ages
+from ddrsa.models.base import DDRSAModel, ages
 from ddrsa.models.boosting import RECENT_ROWS, BoostedDDRSA, interval_starts, summaries
 from ddrsa.models.forecast import forecast
 from ddrsa.models.kaplan_meier import KaplanMeierDDRSA
-from ddrsa.models.options import BoostingOptions, KaplanMeierOptions
+from ddrsa.models.options import BaselineOptions, BoostingOptions, KaplanMeierOptions
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.hazard import survival
 from ddrsa.survival.losses import negative_log_likelihood
-from ddrsa.training.baselines import mean_nll, train_baseline
+from ddrsa.training.baselines import train_baseline
 from ddrsa.training.boosting import bin_edges, hazard_rows, tree_tables
 from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
@@ -30,8 +30,15 @@ HORIZON = 20
 BOOSTING = BoostingOptions("boosting", 3, 0.3, 5, 10, 100_000)
 
 
+def mean_nll(model: DDRSAModel, windows: Windows) -> float:
+    logits = forecast(model, [batch.windows for batch in windows.batches(50)])
+    return float(negative_log_likelihood(logits, windows.time_to_event, windows.event_observed).double().mean())
+
+
 def training_options(num_epochs: int = 4, patience: int = 0) -> TrainingOptions:
-    return TrainingOptions(32, 0.01, 0.75, 0.0, num_epochs, patience, 0.0, 1.0, "constant", 0.0, seed=0)
+    return TrainingOptions(
+        32, 0.01, 0.75, 0.0, num_epochs, patience, 0.0, 1.0, "constant", 0.0, 0, "likelihood"
+    )  # fmt: skip
 
 
 def test_ages_are_counted_from_the_first_row_whatever_the_lookback(fleet: Sequences) -> None:
@@ -123,12 +130,12 @@ def test_trees_as_tensors_say_what_scikit_learn_says() -> None:
 
 @pytest.mark.parametrize("name", ["kaplan_meier", "boosting"])
 def test_interrupted_fit_goes_on_to_the_same_model(name: str, fleet: Sequences, tmp_path: Path) -> None:
-    options = KaplanMeierOptions(name) if name == "kaplan_meier" else BOOSTING
+    options: BaselineOptions = KaplanMeierOptions(name) if name == "kaplan_meier" else BOOSTING
     windows = Windows(fleet, 6, ages=True)
 
-    def fit(directory: Path, stop_after: int) -> tuple[torch.nn.Module, list[EpochRecord]]:
+    def fit(directory: Path, stop_after: int) -> tuple[DDRSAModel, list[EpochRecord]]:
         directory.mkdir(exist_ok=True)
-        model = KaplanMeierDDRSA(HORIZON) if name == "kaplan_meier" else BoostedDDRSA(2, HORIZON)
+        model: DDRSAModel = KaplanMeierDDRSA(HORIZON) if name == "kaplan_meier" else BoostedDDRSA(2, HORIZON)
         records: list[EpochRecord] = []
 
         def on_epoch(record: EpochRecord) -> bool:
@@ -137,7 +144,7 @@ def test_interrupted_fit_goes_on_to_the_same_model(name: str, fleet: Sequences, 
 
         run = TrainingDirectory(directory)
         progress = train_baseline(model, options, windows, windows, training_options(), run, {}, on_epoch)
-        saved = BoostedDDRSA(2, HORIZON) if name == "boosting" else KaplanMeierDDRSA(HORIZON)
+        saved: DDRSAModel = BoostedDDRSA(2, HORIZON) if name == "boosting" else KaplanMeierDDRSA(HORIZON)
         saved.load_state_dict(load_checkpoint(run.checkpoint_best)["model"])
         batch = next(windows.batches(9)).windows
         assert torch.equal(saved(batch), model(batch))
