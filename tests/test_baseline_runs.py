@@ -18,6 +18,7 @@ TINY = ["dataset.num_units=16", "lookback=8", "horizon=24", "num_epochs=3", "dev
 def test_a_baseline_is_a_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DDRSA_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("DDRSA_LEASE_DIR", str(tmp_path / "leases"))
+    monkeypatch.setenv("DDRSA_CPUS", "1")
     overrides = [*TINY, f"model={name}", f"hydra.sweep.dir='{tmp_path / 'sweep'}'"]
     run = ddrsa.train(overrides)
     directory = TrainingDirectory(run.path)

@@ -118,7 +118,7 @@ def _mean_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) ->
 def _fits(
     model: DDRSAModel, model_options: BaselineOptions, training: Windows, validation: Windows, num_epochs: int
 ) -> Iterator[tuple[float, Tensor]]:
-    """Fit the model a step further for each item: the mean loss of training windows, the logits of validation windows."""
+    """Fit the model a step further for each item: the mean loss in training, the logits of the validation windows."""
     if isinstance(model, KaplanMeierDDRSA):
         last_age, failed = _lives(training)
         for bandwidth in BANDWIDTHS[:num_epochs]:
