@@ -5,15 +5,12 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from ddrsa.extras import missing_extra
+from ddrsa.extras import USAGE_EXIT_CODE, run_with_extra
 from ddrsa.started import COMMAND
-
-USAGE_EXIT_CODE = 2
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def main() -> int:
     if not arguments or arguments[0] == "--list":
         from ddrsa.menu.command import main as menu
 
-        return _with_extra(COMMAND, "models", lambda: menu(arguments))
+        return run_with_extra(COMMAND, "models", lambda: menu(arguments))
     name = arguments[0]
     if name in ("-h", "--help"):
         print(_usage())
@@ -88,23 +85,12 @@ def _do(name: str, arguments: list[str]) -> int:
     else:
         sys.argv = [f"{COMMAND} {name}", *arguments]
 
-    def run() -> int:
+    def run() -> int | None:
         run_main = import_module(chosen.module).main
         result: int | None = run_main() if chosen.hydra else run_main(arguments)
-        return result or 0
+        return result
 
-    return _with_extra(f"{COMMAND} {name}", chosen.extra, run)
-
-
-def _with_extra(what: str, extra: str | None, run: Callable[[], int]) -> int:
-    try:
-        return run()
-    except ModuleNotFoundError as error:
-        message = missing_extra(what, error, extra)
-        if message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        return USAGE_EXIT_CODE
+    return run_with_extra(f"{COMMAND} {name}", chosen.extra, run)
 
 
 def _complete(arguments: list[str]) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,16 +16,21 @@ from omegaconf.errors import OmegaConfBaseException
 from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
+from ddrsa.extras import missing_extra
 from ddrsa.models.options import OPTIONS, ModelOptions
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.command import check_job
 from ddrsa.scripts.command import identity as script_identity
+from ddrsa.survival.policy_options import PolicyOptions, policy_options
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 # These use no GPU of NVIDIA's, so no lease is needed.
 DEVICES_WITHOUT_CUDA = ("cpu", "mps")
+
+# The share of the units that train nothing where a guarantee is wanted and `dataset.policy_fraction` is null.
+POLICY_FRACTION = 0.3
 
 # Keys that mean nothing to a script, and what they are where nobody has set them: no value at all, or this.
 _OF_MODELS = {
@@ -50,6 +55,7 @@ class RunConfig:
     dataset: DatasetOptions
     model: ModelOptions
     training: TrainingOptions
+    policy: PolicyOptions
     dropout: float
     lookback: int
     horizon: int
@@ -68,10 +74,12 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
     _check_devices(values)
     _check_fold(values)
+    policy = policy_options(values.get("policy"))  # checkpoints of earlier versions have none
     return RunConfig(
-        dataset=check_dataset_options(_group(values, "dataset")),
+        dataset=_with_policy_units(check_dataset_options(_group(values, "dataset")), policy),
         model=_model_options(_group(values, "model")),
         training=TrainingOptions(**{name: values[name] for name in OPTION_NAMES}),
+        policy=policy,
         dropout=values["dropout"],
         lookback=values["lookback"],
         horizon=values["horizon"],
@@ -89,13 +97,16 @@ def check_config(config: DictConfig) -> None:
     options = scripts.scripts_options(config)
     if options is None:
         if find_spec("torch") is None:
-            raise ConfigError("a model needs torch, which is not installed: pip install 'ddrsa[models]'")
+            raise ConfigError(missing_extra("a model", ModuleNotFoundError(name="torch")))
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
     for key, unset in _OF_MODELS.items():
         if not OmegaConf.is_missing(config, key) and config[key] != unset:
             raise ConfigError(f"{key}={config[key]}: scripts get their arguments by scripts.args.{key} and the like")
+    policy = _values(OmegaConf.masked_copy(config, ["policy"]), leave_out=set()).get("policy")
+    if policy_options(policy) != PolicyOptions():
+        raise ConfigError("policy: experiment=scripts runs scripts, which have no policy")
     if set(config.model) != {"name"} or set(config.dataset) != {"name"}:
         raise ConfigError("model=, dataset=: experiment=scripts runs scripts, which have neither")
     check_job(options)
@@ -110,7 +121,12 @@ def identity(config: DictConfig) -> dict[str, Any]:
     if options is not None:
         return {"scripts": script_identity(options)}
     values = _values(config, leave_out=NOT_IDENTITY | {"scripts"})
-    for key, checked in (("dataset", check_dataset_options), ("model", _model_options)):
+    checks: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
+        ("dataset", check_dataset_options),
+        ("model", _model_options),
+        ("policy", policy_options),
+    )
+    for key, checked in checks:
         try:
             # As they are used: 1 and 1.0 of a key that is checked to be a number are one value.
             values[key] = asdict(checked(_group(values, key)))
@@ -154,6 +170,17 @@ def _check_devices(values: Mapping[str, Any]) -> None:
     gpus = values["gpus"]
     listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
     _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
+
+
+def _with_policy_units(dataset: DatasetOptions, policy: PolicyOptions) -> DatasetOptions:
+    """The data set with the units that a guarantee needs. Raises ConfigError where they are refused to it."""
+    if policy.guarantee is None:
+        return dataset
+    if dataset.policy_fraction is None:
+        return replace(dataset, policy_fraction=POLICY_FRACTION)
+    wanted = "above 0, or null: policy.guarantee needs units that train nothing"
+    require("dataset.policy_fraction", dataset.policy_fraction, dataset.policy_fraction > 0, wanted)
+    return dataset
 
 
 def _check_fold(values: Mapping[str, Any]) -> None:

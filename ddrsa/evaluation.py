@@ -18,13 +18,13 @@ from ddrsa.survival.calibration import d_calibration, reliability
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import evaluate_intervals
 from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.policies import Lives, evaluate_policies
+from ddrsa.survival.policy_options import PolicyOptions
 from ddrsa.survival.precision import to_float64, where_float64_is
-from ddrsa.survival.rivals import best_window, compare_policies, policy_trade_offs
 
-# The costs of a missed failure, in cycles of useful life, at which the policy is reported.
-OTI_COSTS = (8, 16, 32, 64, 128, 256)
 # The official C-MAPSS protocol caps both the true and the predicted remaining useful life (Heimes, PHM 2008).
 OFFICIAL_CAP = 125
+NO_WISHES = PolicyOptions()
 
 
 def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, metrics.Bools]:
@@ -41,10 +41,13 @@ def evaluate(
     horizon: int,
     device: torch.device,
     tuned_on: Mapping[str, Any] | None = None,
+    policy: PolicyOptions = NO_WISHES,
+    held_out: Lives | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
+    policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
 
     Errors are in cycles and over the windows whose event is inside the horizon, but `restricted_rmse`, that of
     E[min(tau, L)], over all windows whose min(tau, L) is known; concordance and Brier score over all
@@ -52,19 +55,12 @@ def evaluate(
     seen. NaN (null in the file) where a metric has nothing to count.
     """
     windows = Windows(test, lookback, device)
-    logits = where_float64_is(
-        forecast(model, (batch.windows for batch in windows.batches(forecast_batch_size(model, lookback, device))))
-    )
-    unit, time_to_event, event_observed = map(
-        where_float64_is, (windows.unit, windows.time_to_event, windows.event_observed)
-    )
+    logits = forecast_rows(model, test, lookback, device)
+    time_to_event, event_observed = map(where_float64_is, (windows.time_to_event, windows.event_observed))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
     censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
     nll = negative_log_likelihood(logits, time_to_event, event_observed)
-    # The policy needs whole lives: units that were seen up to their failure.
-    ends_with_event = np.isin(test.unit, test.unit[test.event_observed & (test.time_to_event == 0)])
-    failed = torch.from_numpy(ends_with_event).to(logits.device)
     known = event | (time >= horizon)
     survivals = survival(logits).double().cpu().numpy()
     return {
@@ -76,7 +72,7 @@ def evaluate(
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
         "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
-        **_policies(logits[failed], unit[failed], time_to_event[failed], tuned_on),
+        **evaluate_policies(whole_lives(logits, test), policy, tuned_on, held_out),
         "calibration": {
             "d_calibration": d_calibration(survivals, time, event, test.unit),
             "reliability": reliability(survivals, time, event),
@@ -89,24 +85,29 @@ def evaluate(
     }
 
 
-def _policies(
-    logits: Tensor, unit: Tensor, time_to_event: Tensor, tuned_on: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """`oti`, `oti_at_miss_rate` and `policies`, from the forecasts (N, L) of whole units that ran to failure."""
-    tuned = None if tuned_on is None else tuned_on["policies"]
-    window = best_window(logits, unit, time_to_event) if tuned is None else tuned["failure_probability"]["window"]
-    trade_offs = policy_trade_offs(logits, unit, time_to_event, window)
-    policies = compare_policies(trade_offs, tuned)
-    policies["failure_probability"]["window"] = window
-    points = [trade_offs["oti"].at(cost) for cost in OTI_COSTS] if len(unit) else []
-    return {
-        "oti": [
-            {"cost": cost, "miss_rate": point.miss_rate, "mean_time_to_event": point.mean_time_to_event}
-            for cost, point in zip(OTI_COSTS, points, strict=False)
-        ],
-        "oti_at_miss_rate": policies["oti"]["at_miss_rate"],
-        "policies": policies,
-    }
+def whole_lives(logits: Tensor, sequences: Sequences) -> Lives:
+    """The forecasts (N, L) of `sequences` at the rows of the units that were seen up to their failure."""
+    ends = sequences.unit[sequences.event_observed & (sequences.time_to_event == 0)]
+    rows = torch.from_numpy(np.flatnonzero(np.isin(sequences.unit, ends)))
+    unit, time_to_event = (torch.from_numpy(np.array(values)) for values in (sequences.unit, sequences.time_to_event))
+    return Lives(logits[rows.to(logits.device)], unit[rows], time_to_event[rows])
+
+
+def independent_lives(model: DDRSAModel, units: Sequences, lookback: int, device: torch.device) -> Lives:
+    """The forecasts of units that failed and have nothing to do with each other: of a group of units, one at random."""
+    failed = np.intersect1d(units.unit_ids, units.unit[units.event_observed & (units.time_to_event == 0)])
+    shuffled = np.random.default_rng(0).permutation(failed)
+    group = dict(zip(units.unit_ids.tolist(), units.unit_groups.tolist(), strict=True))
+    one_of_each = {group[unit]: unit for unit in shuffled.tolist()}
+    chosen = units.select_units(sorted(one_of_each.values())) if one_of_each else units
+    return whole_lives(forecast_rows(model, chosen, lookback, device), chosen)
+
+
+def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device: torch.device) -> Tensor:
+    """Hazard logits (N, L) at every row."""
+    windows = Windows(sequences, lookback, device)
+    size = forecast_batch_size(model, lookback, device)
+    return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
 
 
 def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from types import ModuleType
+
+from ddrsa.errors import UsageError
+
+USAGE_EXIT_CODE = 2
+
 _EXTRAS = {
     "analysis": ("jinja2", "matplotlib", "pandas", "scikit_posthocs", "scipy"),
     "models": ("pooch", "questionary", "requests", "torch", "tqdm"),
@@ -21,3 +30,38 @@ def missing_extra(what: str, error: ModuleNotFoundError, extra: str | None = Non
         if module in modules:
             return f"{what} needs {module}, which is not installed: pip install 'ddrsa[{extra or name}]'"
     return None
+
+
+def needed(module: str, what: str) -> ModuleType:
+    """`module`, of one of the extras, for `what`. Raises UsageError, as `missing_extra`, where it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        absent = ModuleNotFoundError(str(error), name=module)
+        raise UsageError(str(missing_extra(what, absent))) from error
+
+
+def run_with_extra(what: str, extra: str | None, run: Callable[[], int | None]) -> int:
+    """The exit code of `run`, which imports what it needs; 2 and `missing_extra` on stderr where that is missing."""
+    try:
+        return run() or 0
+    except ModuleNotFoundError as error:
+        message = missing_extra(what, error, extra)
+        if message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return USAGE_EXIT_CODE
+
+
+def run_module(module: str, extra: str, *, arguments: bool = True) -> int:
+    """`run_with_extra` of `main` of a module that was started by `python -m`, imported anew by its name.
+
+    arguments: whether its `main` gets those of the command line.
+    """
+
+    def run() -> int | None:
+        main = import_module(module).main
+        result: int | None = main(sys.argv[1:]) if arguments else main()
+        return result
+
+    return run_with_extra(f"python -m {module.removesuffix('.__main__')}", extra, run)

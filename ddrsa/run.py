@@ -20,12 +20,13 @@ from ddrsa.config import RunConfig, identity, parse_config, run_id
 from ddrsa.data.load import load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official
+from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
@@ -168,7 +169,7 @@ def _train_and_evaluate(
         report if len(objectives) == 1 else None,
         objectives[0] if objectives else None,
         partial(metric_value, group="validation"),
-        lambda: evaluate(model, dataset.validation, dataset.training, *sizes),
+        lambda: evaluate(model, dataset.validation, dataset.training, *sizes, policy=checked.policy),
         checked.training.num_epochs,
     )
 
@@ -204,8 +205,20 @@ def _train_and_evaluate(
         on_epoch=on_epoch,
     )
     start = time.perf_counter()
-    validation = evaluate(model, dataset.validation, dataset.training, *sizes)
-    metrics = evaluate(model, dataset.test, dataset.training, *sizes, tuned_on=validation)
+    validation = evaluate(model, dataset.validation, dataset.training, *sizes, policy=checked.policy)
+    held_out = None if dataset.policy is None else independent_lives(model, dataset.policy, checked.lookback, device)
+    metrics = evaluate(
+        model,
+        dataset.test,
+        dataset.training,
+        *sizes,
+        tuned_on=validation,
+        policy=checked.policy,
+        held_out=held_out,
+    )
+    if checked.policy.guarantee is not None:
+        promised = promise_sentence("oti", metrics["policies"]["oti"]["promise"], checked.policy.guarantee)
+        log.info("%s: %s", _shown(directory), promised)
     if dataset.official is not None:
         metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
     metrics |= {

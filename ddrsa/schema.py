@@ -32,6 +32,7 @@ class Schema:
     lookback: int = MISSING
     horizon: int = MISSING
     seed: int = MISSING
+    policy: Any = None
     num_folds: int | None = None
     fold: int = 0
     device: str = field(default="auto", metadata=_OF_THE_MACHINE)

@@ -63,7 +63,7 @@ class TrainedRun:
                 f"they have {', '.join(present)}"
             )
         if wanted != present:
-            values = np.zeros((sequences.num_rows, len(wanted)), np.float32)
+            values = np.zeros((sequences.num_rows, len(wanted)), sequences.features.dtype)
             for column, name in enumerate(wanted):
                 if name in present:
                     values[:, column] = sequences.features[:, present.index(name)]

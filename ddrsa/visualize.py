@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.visualize", "models"))  # before the imports that need the extra
+
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -116,7 +122,3 @@ def main(arguments: Sequence[str]) -> int:
             return USAGE_EXIT_CODE
         print(f"{Path(path) / PLOTS}: {len(written)} files")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -92,9 +92,9 @@ def test_a_dataframe_gives_the_numbers_of_the_command_on_a_file(pump_run: ddrsa.
     data.to_csv("new.csv", index=False)
     expected = commanded(pump_run.path, "dataset.path=new.csv", "alive=true", f"rows={rows}", "cost=10")
     found = all_tables(pump_run.load(), data.assign(remark="of no use"), rows, cost=10)
-    assert found["unit"].drop_duplicates().tolist() == ["N10", "N2", "N9"]
+    assert found["unit"].drop_duplicates().tolist() == ["N2", "N9", "N10"]
     assert "time_to_event" not in found
-    found["unit"] = found["unit"].map({"N10": 1, "N2": 2, "N9": 3})
+    found["unit"] = found["unit"].map({"N2": 1, "N9": 2, "N10": 3})
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_dtype=False, rtol=1e-6)
 
 

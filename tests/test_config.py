@@ -204,3 +204,22 @@ def test_checking_and_naming_lease_no_gpu() -> None:
     run_id(composed)
     assert "gpu_index" not in identity(composed)
     assert current_lease() is None
+
+
+def test_a_guarantee_sets_units_aside() -> None:
+    guarantee = "policy.guarantee={miss_rate:0.05,confidence:0.95}"
+    assert parse_config(config()).dataset.policy_fraction is None
+    assert parse_config(config(guarantee)).dataset.policy_fraction == 0.3
+    assert (
+        parse_config(config("policy.guarantee.miss_rate=0.1", "dataset.policy_fraction=0.5")).dataset.policy_fraction
+        == 0.5
+    )
+    with pytest.raises(ConfigError, match=r"dataset.policy_fraction=0\.0: allowed is above 0"):
+        parse_config(config(guarantee, "dataset.policy_fraction=0"))
+
+
+def test_scripts_have_no_policy(tmp_path: Path) -> None:
+    (tmp_path / "train_x.py").touch()
+    scripts = ["experiment=scripts", f"scripts.root='{tmp_path}'", "scripts.job=x"]
+    with pytest.raises(ConfigError, match="policy: experiment=scripts"):
+        check_config(config(*scripts, "policy.lead_time=3"))

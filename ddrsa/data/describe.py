@@ -6,6 +6,13 @@ sensors against the time to event. `json=true` prints JSON, `output_dir=DIR` say
 
 from __future__ import annotations
 
+import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.data.describe", "models", arguments=False))  # before the imports that need the extra
+
 import json
 import logging
 from collections.abc import Iterator
@@ -104,7 +111,3 @@ def main() -> NoReturn:
     """Do what `sys.argv` says and exit."""
     absolute_config_path()
     run_cli(hydra_main)
-
-
-if __name__ == "__main__":
-    main()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.data.download", "models"))  # before the imports that need the extra
+
 import argparse
 import gzip
 import hashlib
 import io
 import os
 import shutil
-import sys
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -171,7 +177,3 @@ def _sha256(path: Path) -> str:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     return digest.hexdigest()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

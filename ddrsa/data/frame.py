@@ -48,8 +48,8 @@ def read_frame(frame: pd.DataFrame, options: DatasetOptions) -> NamedUnits:
 def _table(table: pd.DataFrame, options: TableOptions) -> NamedUnits:
     if options.unit_column is None:
         table = table.assign(**{FILE_UNIT: 1})
-    sequences, names = table_units(table, options)
+    sequences = table_units(table, options)
     # Whole numbers are the units' ids, unless a unit has several lives.
     numbers = pd.api.types.is_integer_dtype(table[options.unit_column or FILE_UNIT].dtype)
-    same = numbers and names == [str(number) for number in sequences.unit_ids]
-    return NamedUnits(sequences, pd.Index(sequences.unit_ids if same else names))
+    same = numbers and sequences.unit_titles == tuple(map(str, sequences.unit_ids))
+    return NamedUnits(sequences, pd.Index(sequences.unit_ids if same else sequences.unit_titles))

@@ -44,6 +44,7 @@ class Dataset:
 
     test: some of the units; with `test_fraction` 0 those of the official test set, and all others train and validate.
     official: the official test set, in which units stop before their failure; None where there is none.
+    policy: units that train nothing, for the promise of a policy; None where `policy_fraction` is 0 or null.
     inputs: what the features of the training units were before scaling.
     """
 
@@ -54,6 +55,7 @@ class Dataset:
     official: Sequences | None
     scaler: Scaler
     inputs: TrainingInputs
+    policy: Sequences | None = None
 
 
 def _simulated(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (it reads no files)
@@ -129,6 +131,7 @@ def load_dataset(
         fold=fold,
         test_fraction=options.test_fraction,
         validation_fraction=options.validation_fraction,
+        policy_fraction=options.policy_fraction or 0.0,
     )
     training = units.select_units(split.training)
     if not training.event_observed.any():
@@ -148,5 +151,6 @@ def load_dataset(
         test=scaler.apply(test),
         official=None if official is None else scaler.apply(official),
         scaler=scaler,
+        policy=scaler.apply(units.select_units(split.policy)) if len(split.policy) else None,
         inputs=training_inputs(training),
     )

@@ -28,11 +28,14 @@ class DatasetOptions:
     test_fraction: float = 0.3
     validation_fraction: float = 0.3
     split_seed: int | None = None  # None: the seed of the run
+    policy_fraction: float | None = None  # None: as if 0, or what the promise of a policy needs
 
     def __post_init__(self) -> None:
         self._check_choice("scaling", self.SCALINGS)
         self._check_number("test_fraction", float, lambda value: 0 <= value < 1, "from 0 to below 1")
         self._check_number("validation_fraction", float, lambda value: 0 < value < 1, "above 0 and below 1")
+        if self.policy_fraction is not None:
+            self._check_number("policy_fraction", float, lambda value: 0 <= value < 1, "from 0 to below 1, or null")
         if self.split_seed is not None:
             self._check_number("split_seed", int, lambda value: value >= 0, "of at least 0, or null")
 

@@ -8,14 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ddrsa.data.labels import Labels
 from ddrsa.errors import DataError
 
 ARRAYS = {"features": np.float32, "unit": np.int64, "time_to_event": np.float32, "event_observed": np.bool_}
 GROUP = "group"
+TIME = "time"
 META = "meta.json"
 
 
@@ -23,7 +26,7 @@ META = "meta.json"
 class Sequences:
     """N rows of U units with F features; a row is one cycle of one unit.
 
-    features: (N, F) float32.
+    features: (N, F) float32, or float64 before they are scaled: a large counter has more digits than float32 holds.
     unit: (N,) int64, the unit of each row. The rows of a unit are contiguous and in time order.
     time_to_event: (N,) float32, in cycles; it falls by one from row to row. 0 at the row of the failure. For a
         right-censored unit: the cycles from the row to the unit's last row, which it is known to survive.
@@ -31,16 +34,18 @@ class Sequences:
     feature_names: F names.
     group: (N,) int64, constant within a unit, or None: what must not be parted by a split, such as the machine where
         a unit is one of its lives. None: each unit is on its own.
+    labels: what the files call the units and the times of the rows, or None: `unit_names` are then the numbers.
 
     Raises ValueError where an array breaks these rules, DataError where a feature is not finite.
     """
 
-    features: NDArray[np.float32]
+    features: NDArray[np.float32] | NDArray[np.float64]
     unit: NDArray[np.int64]
     time_to_event: NDArray[np.float32]
     event_observed: NDArray[np.bool_]
     feature_names: tuple[str, ...]
     group: NDArray[np.int64] | None = None
+    labels: Labels | None = None
 
     def __post_init__(self) -> None:
         self._check_shapes()
@@ -50,7 +55,7 @@ class Sequences:
     def _check_shapes(self) -> None:
         for name, dtype in ARRAYS.items():
             found = getattr(self, name).dtype
-            if found != dtype:
+            if found != dtype and not (name == "features" and found == np.float64):
                 raise ValueError(f"{name} has dtype {found}, {np.dtype(dtype)} is expected")
         rows = len(self.unit)
         if rows == 0:
@@ -63,6 +68,14 @@ class Sequences:
             raise ValueError(f"group is {self.group.dtype} {self.group.shape}, int64 {(rows,)} is expected")
         if len(set(self.feature_names)) != len(self.feature_names):
             raise ValueError(f"feature_names has a name twice: {', '.join(self.feature_names)}")
+
+        labels = self.labels
+        if labels is not None and (
+            len(labels.unit) != self.num_units
+            or (labels.life is not None and labels.life.shape != (self.num_units,))
+            or (labels.time is not None and labels.time.shape != (rows,))
+        ):
+            raise ValueError(f"labels are not those of {self.num_units} units and {rows} rows")
 
     def _check_units(self) -> None:
         ids, counts = np.unique(self.unit_ids, return_counts=True)
@@ -93,7 +106,8 @@ class Sequences:
         if not finite.all():
             row, column = np.argwhere(~finite)[0]
             raise DataError(
-                f"feature {self.feature_names[column]} of unit {self.unit[row]} is {self.features[row, column]}, "
+                f"feature {self.feature_names[column]} of unit {self.title_of_row(row)} is "
+                f"{self.features[row, column]}, "
                 "a finite number is expected"
             )
 
@@ -135,6 +149,20 @@ class Sequences:
         """(U,) the group of each unit; its own id where there are no groups."""
         return self.unit_ids if self.group is None else self.group[self.starts]
 
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """U texts, what the files call each unit: several lives of one machine have the same name."""
+        return tuple(map(str, self.unit_ids)) if self.labels is None else self.labels.unit
+
+    @property
+    def unit_titles(self) -> tuple[str, ...]:
+        """U texts that name each unit alone, with the number of its life: `CMP-001 (life 3)`."""
+        return self.unit_names if self.labels is None else self.labels.titles
+
+    def title_of_row(self, row: int) -> str:
+        """The title of the unit of a row."""
+        return self.unit_titles[np.searchsorted(self.starts, row, side="right") - 1]
+
     def select_units(self, ids: ArrayLike) -> Sequences:
         """The rows of the units `ids`, in the order in which they lie here. Raises ValueError for an unknown unit."""
         unknown = np.setdiff1d(ids, self.unit_ids)
@@ -148,20 +176,33 @@ class Sequences:
             self.event_observed[rows],
             self.feature_names,
             None if self.group is None else self.group[rows],
+            None if self.labels is None else self.labels.select(np.isin(self.unit_ids, ids), rows),
         )
 
-    def with_features(self, features: NDArray[np.float32], names: Iterable[str]) -> Sequences:
+    def with_features(self, features: NDArray[np.float32] | NDArray[np.float64], names: Iterable[str]) -> Sequences:
         """The same rows with other `features` (N, F) of these `names`."""
         return replace(self, features=features, feature_names=tuple(names))
 
     def save(self, directory: Path) -> None:
         """Write one .npy file per array, and the names and checksums as JSON, into a new or empty `directory`."""
         directory.mkdir(parents=True, exist_ok=True)
-        names = [*ARRAYS] if self.group is None else [*ARRAYS, GROUP]
-        for name in names:
-            np.save(directory / f"{name}.npy", getattr(self, name))
-        checksums = {name: _checksum(directory / f"{name}.npy") for name in names}
-        meta = {"feature_names": self.feature_names, "crc32": checksums}
+        arrays = {name: getattr(self, name) for name in ARRAYS}
+        if self.group is not None:
+            arrays[GROUP] = self.group
+        meta: dict[str, Any] = {"feature_names": self.feature_names, "crc32": {}}
+        if self.labels is not None:
+            life = self.labels.life
+            meta["labels"] = {
+                "unit": self.labels.unit,
+                "life": None if life is None else life.tolist(),
+                "zone": self.labels.zone,
+                "step": self.labels.step,
+            }
+            if self.labels.time is not None:
+                arrays[TIME] = self.labels.time
+        for name, array in arrays.items():
+            np.save(directory / f"{name}.npy", array)
+            meta["crc32"][name] = _checksum(directory / f"{name}.npy")
         (directory / META).write_text(json.dumps(meta, indent=2) + "\n")
 
     @classmethod
@@ -172,12 +213,18 @@ class Sequences:
         """
         try:
             meta = json.loads((directory / META).read_text())
-            names = [*ARRAYS, GROUP] if GROUP in meta["crc32"] else [*ARRAYS]
-            for name in names:
+            arrays = {}
+            for name in [*ARRAYS, *(name for name in (GROUP, TIME) if name in meta["crc32"])]:
                 if _checksum(directory / f"{name}.npy") != meta["crc32"][name]:
                     raise DataError(f"{directory / name}.npy is damaged: its checksum is not the one in {META}")
-            arrays = {name: np.load(directory / f"{name}.npy", mmap_mode="r") for name in names}
-            return cls(**arrays, feature_names=tuple(meta["feature_names"]))
+                arrays[name] = np.load(directory / f"{name}.npy", mmap_mode="r")
+            time = arrays.pop(TIME, None)
+            labels = None
+            if "labels" in meta:
+                found = meta["labels"]
+                life = None if found["life"] is None else np.array(found["life"], dtype=np.int64)
+                labels = Labels(tuple(found["unit"]), life, time, found["zone"], found["step"])
+            return cls(**arrays, feature_names=tuple(meta["feature_names"]), labels=labels)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{directory} does not hold saved sequences: {error}") from error
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.data.simulate", "models"))  # before the imports that need the extra
+
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -43,7 +49,3 @@ def _parse(argument: str) -> tuple[str, object]:
         return key, json.loads(value)
     except json.JSONDecodeError as error:
         raise ConfigError(f"{key} is {value!r}, a number is expected") from error
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

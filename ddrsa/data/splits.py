@@ -12,11 +12,15 @@ from ddrsa.errors import ConfigError
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The unit ids of the three parts, each sorted; together they are all units, and no unit is in two."""
+    """The unit ids of the parts, each sorted; together they are all units, and no unit is in two.
+
+    policy: those that train nothing and choose no model, by which the promise of a policy is tuned; usually none.
+    """
 
     training: NDArray[np.int64]
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
+    policy: NDArray[np.int64]
 
 
 def split_units(
@@ -29,6 +33,7 @@ def split_units(
     fold: int = 0,
     test_fraction: float = 0.3,
     validation_fraction: float = 0.3,
+    policy_fraction: float = 0.0,
 ) -> Split:
     """Split U units at random, by `seed` alone.
 
@@ -39,7 +44,8 @@ def split_units(
     num_folds: None for the paper's split (DDRSA, NeurIPS 2022): `test_fraction` of the units are the test
         part, none where it is 0. With k folds, fold number `fold` of k is the test part; each unit is in the test part
         of one fold.
-    In both cases `validation_fraction` of the other units are the validation part.
+    In both cases `validation_fraction` of the other units are the validation part, and `policy_fraction` of them, which
+    would have trained without it, are the policy part.
 
     Raises ConfigError where a part would be empty that was not asked to be, or `num_folds` or `fold` is out of range.
     """
@@ -64,18 +70,22 @@ def split_units(
         folds = np.array_split(order, num_folds)
         test, rest = folds[fold], np.concatenate(folds[:fold] + folds[fold + 1 :])
     size = round(validation_fraction * len(rest))
-    split = Split(
-        **{
-            part: np.sort(ids[np.isin(group_of_unit, chosen)])
-            for part, chosen in {"training": rest[size:], "validation": rest[:size], "test": test}.items()
-        }
-    )
-    for part in ("training", "validation", "test"):
-        wanted = part != "test" or num_folds is not None or test_fraction > 0
+    end = max(size, len(rest) - round(policy_fraction * len(rest)))
+    chosen_units = {
+        "training": rest[size:end],
+        "validation": rest[:size],
+        "test": test,
+        "policy": rest[end:],
+    }
+    split = Split(**{part: np.sort(ids[np.isin(group_of_unit, chosen)]) for part, chosen in chosen_units.items()})
+    wanted_parts = {"test": num_folds is not None or test_fraction > 0, "policy": policy_fraction > 0}
+    for part in chosen_units:
+        wanted = wanted_parts.get(part, True)
         if wanted and not len(getattr(split, part)):
             raise ConfigError(
                 f"{number} {noun} are too few: the {part} part is empty with "
                 f"test_fraction={test_fraction}, validation_fraction={validation_fraction}, num_folds={num_folds}"
+                + (f", policy_fraction={policy_fraction}" if policy_fraction else "")
             )
     return split
 

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import sys
+
+from ddrsa.extras import run_module
+
+if __name__ == "__main__":
+    sys.exit(run_module("ddrsa.predict.__main__", "models"))  # before the imports that need the extra
+
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,7 +97,3 @@ def _warn(table: pd.DataFrame) -> None:
             f"{undecided} of {table['unit'].nunique()} units are left undecided (intervene is empty): look at them"
         )
         print(f"warning: {message}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ddrsa.errors import ConfigError
+from ddrsa.extras import needed
 from ddrsa.predict.decision import Decision
 from ddrsa.predict.forecasts import Forecasts
 from ddrsa.rundir.files import atomic_write
@@ -28,8 +29,10 @@ def prediction_table(forecasts: Forecasts, decision: Decision, level: float = 0.
 def write_table(table: pd.DataFrame, path: Path) -> None:
     """Replace `path` by the table, as CSV (gzipped where it ends in .gz) or Parquet.
 
-    Raises ConfigError where Parquet needs a package that is not there, or the file cannot be written.
+    Raises UsageError where Parquet needs a package that is not there, or the file cannot be written.
     """
+    if path.suffix == ".parquet":
+        needed("pyarrow", f"output={path}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path, "wb") as stream:
@@ -37,9 +40,5 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
                 table.to_parquet(stream, engine="pyarrow", index=False)
             else:
                 table.to_csv(stream, index=False, compression="gzip" if path.suffix == ".gz" else None)
-    except ImportError as error:
-        raise ConfigError(
-            f"output={path}: Parquet needs the package pyarrow, which is not installed (pip install 'ddrsa[parquet]')"
-        ) from error
     except OSError as error:
         raise ConfigError(f"output={path} cannot be written: {error}") from error

@@ -57,21 +57,24 @@ def windows_to_try(horizon: int) -> list[int]:
     return [2**power for power in range(horizon.bit_length()) if 2**power < horizon] + [horizon]
 
 
-def policy_trade_offs(logits: Tensor, unit: Tensor, time_to_event: Tensor, window: int) -> dict[str, TradeOff]:
+def policy_trade_offs(
+    logits: Tensor, unit: Tensor, time_to_event: Tensor, window: int, lead_time: int = 1
+) -> dict[str, TradeOff]:
     """The trade-off of each of `POLICIES` on whole units that ran to failure.
 
     Args:
         logits: forecasts of every row, (N, L). unit: (N,), a unit's rows in the order of time. time_to_event: (N,).
         window: w of failure_probability, in cycles.
+        lead_time: the cycles that an intervention must leave before the failure.
     """
-    return {name: _trade_off(name, logits, unit, time_to_event, window) for name in POLICIES}
+    return {name: _trade_off(name, logits, unit, time_to_event, window, lead_time) for name in POLICIES}
 
 
-def best_window(logits: Tensor, unit: Tensor, time_to_event: Tensor) -> int:
+def best_window(logits: Tensor, unit: Tensor, time_to_event: Tensor, lead_time: int = 1) -> int:
     """The window w with which failure_probability gives up least at 5 % missed (if equal, at 10 %), in cycles."""
 
     def given_up(window: int) -> list[float]:
-        curve = _trade_off("failure_probability", logits, unit, time_to_event, window)
+        curve = _trade_off("failure_probability", logits, unit, time_to_event, window, lead_time)
         points = [curve.best(miss_rate) for miss_rate in MISS_RATES.values()]
         return [np.inf if point is None else float(point.mean_time_to_event or 0) for point in points]
 
@@ -108,6 +111,6 @@ def compare_policies(trade_offs: Mapping[str, TradeOff], tuned_on: Mapping[str, 
     return result
 
 
-def _trade_off(name: str, logits: Tensor, unit: Tensor, time_to_event: Tensor, window: int) -> TradeOff:
+def _trade_off(name: str, logits: Tensor, unit: Tensor, time_to_event: Tensor, window: int, lead_time: int) -> TradeOff:
     score = policy_score(name, logits, window).cpu().numpy()
-    return trade_off(score, unit.cpu().numpy(), time_to_event.cpu().numpy(), _SIDES[name])
+    return trade_off(score, unit.cpu().numpy(), time_to_event.cpu().numpy(), _SIDES[name], lead_time)

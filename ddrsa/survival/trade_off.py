@@ -83,12 +83,16 @@ class TradeOff:
 
 
 def trade_off(
-    score: Floats, unit: NDArray[np.int64], time_to_event: Floats, intervene: Literal["below", "above"]
+    score: Floats,
+    unit: NDArray[np.int64],
+    time_to_event: Floats,
+    intervene: Literal["below", "above"],
+    lead_time: int = 1,
 ) -> TradeOff:
     """Play the policy along each unit's life, for all thresholds: it intervenes at the unit's first row that passes.
 
-    A unit is missed if no row with tau >= 1 passes. Only a row whose score is beyond those of all rows before it can be
-    the first to pass a threshold, so it is enough to sort these: O(N log N), and exact.
+    A unit is missed if no row with tau >= `lead_time` passes. Only a row whose score is beyond those of all rows before
+    it can be the first to pass a threshold, so it is enough to sort these: O(N log N), and exact.
 
     Args:
         score: (N,) of every row of whole units whose failure was seen, a unit's rows in the order of time.
@@ -100,7 +104,7 @@ def trade_off(
     urgency = -np.asarray(score, np.float64) if below else np.asarray(score, np.float64)
     _, number = np.unique(unit, return_inverse=True)
     num_units = int(number.max()) + 1 if len(number) else 0
-    in_time = np.asarray(time_to_event) >= 1
+    in_time = np.asarray(time_to_event) >= lead_time
     order = np.flatnonzero(in_time)[np.argsort(number[in_time], kind="stable")]
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
     at, caught, change = [np.empty(0)], [np.empty(0, np.int64)], [np.empty(0)]

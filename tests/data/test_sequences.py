@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ddrsa.data.labels import Labels
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
@@ -58,7 +59,7 @@ def _changed(array: NDArray[Any], index: int | tuple[int, int], value: float) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: {"features": s.features.astype(np.float64)}, "features has dtype float64, float32 is expected"),
+        (lambda s: {"features": s.features.astype(np.float16)}, "features has dtype float16, float32 is expected"),
         (lambda s: {"features": s.features[:-1]}, r"features has shape \(4, 3\), \(5, 3\)"),
         (lambda _: {"feature_names": ("a", "b")}, r"\(5, 2\) is expected"),
         (lambda _: {"feature_names": ("a", "b", "a")}, "a name twice"),
@@ -152,3 +153,21 @@ def test_groups_are_kept_saved_and_checked(make_sequences: Callable[..., Sequenc
         replace(sequences, group=np.array([1, 5, 5, 5, 5, 7]))
     with pytest.raises(ValueError, match=r"group is int64 \(2,\), int64 \(6,\) is expected"):
         replace(sequences, group=np.array([1, 5]))
+
+
+def test_labels_are_chosen_and_saved_with_the_units(make_sequences: Callable[..., Sequences], tmp_path: Path) -> None:
+    time = np.array(["2024-03-01T00", "2024-03-01T01", "2024-05-01T00", "2024-05-01T01"], dtype="datetime64[ns]")
+    labels = Labels(("C-1", "C-1"), np.array([1, 2]), time, "Europe/Berlin", 3600.0)
+    sequences = replace(make_sequences((2, 2)), labels=labels)
+    assert sequences.unit_names == ("C-1", "C-1")
+    assert sequences.unit_titles == ("C-1 (life 1)", "C-1 (life 2)")
+    sequences.save(tmp_path / "saved")
+    second = Sequences.load(tmp_path / "saved").select_units([2])
+    assert second.unit_titles == ("C-1 (life 2)",)
+    assert second.labels is not None
+    assert second.labels.step == 3600
+    times = second.labels.row_times(np.array([1]))
+    assert times is not None
+    assert times[0].isoformat() == "2024-05-01T03:00:00+02:00"
+    with pytest.raises(ValueError, match="labels are not those of 2 units and 4 rows"):
+        replace(sequences, labels=second.labels)

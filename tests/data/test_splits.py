@@ -120,3 +120,18 @@ def test_too_few_groups_are_called_groups() -> None:
         split_units(range(9), groups=[0, 0, 0, 1, 1, 1, 2, 2, 2], seed=0, num_folds=4)
     with pytest.raises(ConfigError, match="2 groups of units are too few: the validation part is empty"):
         split_units(range(4), groups=[0, 0, 1, 1], seed=0)
+
+
+def test_policy_units_come_from_those_that_would_train() -> None:
+    ids = np.arange(100)
+    without = split_units(ids, seed=3)
+    split = split_units(ids, seed=3, policy_fraction=0.2)
+    assert np.array_equal(split.test, without.test)
+    assert np.array_equal(split.validation, without.validation)
+    assert len(split.policy) == 14
+    assert np.array_equal(np.sort(np.concatenate([split.training, split.policy])), without.training)
+    assert len(without.policy) == 0
+    with pytest.raises(ConfigError, match=r"training part is empty with .*policy_fraction=0\.7"):
+        split_units(ids, seed=3, policy_fraction=0.7)
+    with pytest.raises(ConfigError, match="policy part is empty"):
+        split_units(ids, seed=3, policy_fraction=0.001)

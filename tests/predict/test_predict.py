@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from ddrsa.data import load, options
 from ddrsa.data.cmapss.simulated import simulate_fleet
@@ -256,7 +257,7 @@ def test_features_by_name_whatever_their_order(trained_run: TrainingDirectory) -
     fleet = simulate_fleet(options.SimulatedOptions(num_units=3)).sequences()
     expected = run.scaled(fleet).features
     order = np.random.default_rng(0).permutation(len(fleet.feature_names))
-    more = np.column_stack([fleet.features[:, order], np.zeros(fleet.num_rows, np.float32)])
+    more: NDArray[np.float64] = np.column_stack([fleet.features[:, order], np.zeros(fleet.num_rows)])
     shuffled = fleet.with_features(more, [*(fleet.feature_names[i] for i in order), "unknown"])
     np.testing.assert_array_equal(run.scaled(shuffled).features, expected)
     with pytest.raises(DataError, match="the data have no feature sensor_21, which the model"):

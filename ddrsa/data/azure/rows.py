@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ddrsa.data.azure.hours import Grid, Records, fill_gaps, make_grid, sequence_spans
+from ddrsa.data.labels import Labels
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
@@ -75,13 +76,21 @@ def make_sequences(
     model = records.machines["model"].reindex(grid.machine[cell]).to_numpy()
     features |= {f"model_{name}": (model == name).astype(np.float64) for name in models}
     machine = grid.machine[cell]
+    number = _number_in_machine(grid, starts)
+    first = np.append(0, np.flatnonzero(np.diff(span)) + 1)
     return Sequences(
         features=np.column_stack(list(features.values())).astype(np.float32),
-        unit=machine * UNITS_PER_MACHINE + _number_in_machine(grid, starts)[span],
+        unit=machine * UNITS_PER_MACHINE + number[span],
         time_to_event=(num_rows[span] - 1 - step).astype(np.float32),
         event_observed=observed[span],
         feature_names=tuple(features),
         group=machine,
+        labels=Labels(
+            tuple(map(str, machine[first])),
+            number[span[first]],
+            (grid.hour[cell] * 3600).astype("datetime64[s]").astype("datetime64[ns]"),
+            step=step_hours * 3600.0,
+        ),
     )
 
 

@@ -175,7 +175,7 @@ def sequences_from_table(
     length = np.repeat(counts, counts)
     after = np.zeros(len(unit)) if rul is None else np.repeat(rul, counts)
     return Sequences(
-        features=table[list(FEATURES)].to_numpy(np.float32),
+        features=table[list(FEATURES)].to_numpy(np.float64),
         unit=unit,
         time_to_event=(length - table["cycle"].to_numpy() + after).astype(np.float32),
         event_observed=~np.isin(unit, list(censored)),

@@ -6,14 +6,18 @@ import glob
 import logging
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.extras import needed
 
 log = logging.getLogger(__name__)
+
+_MISSING = ["", "#N/A", "#NA", "N/A", "NA", "<NA>", "NULL", "NaN", "None", "n/a", "nan", "-nan", "-NaN", "null"]
 
 FILE_UNIT = "file"
 """The unit column where each file is one unit."""
@@ -43,7 +47,7 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
     """
     tables: list[pd.DataFrame] = []
     for path in files:
-        table = _read_file(path, options.separator)
+        table = _read_file(path, options)
         if table.empty:
             raise DataError(f"{path} has no rows")
         if tables and set(table.columns) != set(tables[0].columns):
@@ -51,18 +55,30 @@ def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
             raise DataError(f"{path} has other columns than {files[0]}: only one of them has {', '.join(odd)}")
         tables.append(table)
     if options.unit_column is None:
-        tables = [table.assign(**{FILE_UNIT: number}) for number, table in enumerate(tables, start=1)]
-        log.info("each of the %d files is one unit, numbered in the order of their names", len(files))
+        names = [path.name.partition(".")[0] for path in files]
+        if len(set(names)) < len(names):
+            names = list(map(str, files))
+        tables = [table.assign(**{FILE_UNIT: name}) for name, table in zip(names, tables, strict=True)]
+        log.info("each of the %d files is one unit, with its name", len(files))
     return pd.concat(tables, ignore_index=True)
 
 
-def _read_file(path: Path, separator: str) -> pd.DataFrame:
+def _read_file(path: Path, options: TableOptions) -> pd.DataFrame:
     try:
         if {".parquet", ".pq"} & set(path.suffixes):
+            needed("pyarrow", f"{path}, a Parquet file,")
             return pd.read_parquet(path).reset_index(drop=True)
-        return pd.read_csv(path, sep=separator, skipinitialspace=True)
-    except ImportError as error:
-        raise DataError(f"{path} is a Parquet file, which needs pyarrow: pip install 'ddrsa[parquet]'") from error
+        how: dict[str, Any] = {"sep": options.separator, "skipinitialspace": True, "index_col": False}
+        columns = pd.read_csv(path, nrows=0, **how).columns
+        # A name is a text: 007 is not 7, and NA may be one.
+        return pd.read_csv(
+            path,
+            dtype={options.unit_column: str} if options.unit_column in columns else None,
+            keep_default_na=False,
+            na_values={column: _MISSING if column != options.unit_column else [""] for column in columns},
+            low_memory=False,
+            **how,
+        )
     except pd.errors.EmptyDataError as error:
         raise DataError(f"{path} is empty") from error
     # pyarrow's own errors are ValueErrors or OSErrors.

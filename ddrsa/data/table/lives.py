@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ddrsa.data.labels import Labels
 from ddrsa.data.options import TableOptions
 from ddrsa.errors import DataError
+
+_WHOLE = re.compile("0|-?[1-9][0-9]{0,18}")
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +25,8 @@ class Lives:
 
     rows: (N,) the labels of the rows in the table. life: (N,) 0 .. L - 1, in order. time: (N,), in seconds where
     `dates`. event_observed: (L,) bool. event_time: (L,), beyond the last row where the table tells the time to event;
-    of a censored life the time of its last row. ids: (L,) int64. names: (L,) as the user calls them.
+    of a censored life the time of its last row. ids: (L,) int64. units: (L,) the texts of the unit column. number:
+    (L,) of the life within its unit, from 1, or None where no unit has several.
     groups: (L,) int64, or None where each life is on its own.
     """
 
@@ -32,8 +37,14 @@ class Lives:
     event_observed: NDArray[np.bool_]
     event_time: NDArray[np.float64]
     ids: NDArray[np.int64]
-    names: list[str]
+    units: tuple[str, ...]
+    number: NDArray[np.int64] | None
     groups: NDArray[np.int64] | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """(L,) texts that name each life alone."""
+        return Labels(self.units, self.number).titles
 
 
 def find_lives(
@@ -41,7 +52,7 @@ def find_lives(
 ) -> Lives:
     """The lives in a table that is sorted by unit and time.
 
-    unit, time: (N,) of each row. dates: whether `time` is seconds since 1970.
+    unit: (N,) texts. time: (N,). dates: whether `time` is seconds since 1970.
     Raises DataError where the events are not told as `options` says.
     """
     code, unit_names = pd.factorize(unit)
@@ -77,18 +88,16 @@ def find_lives(
         event_observed=observed[kept][last],
         event_time=event_time[code_of_life] if options.time_to_event_column is not None else time[kept][last],
         ids=_ids(unit_names, code_of_life, split),
-        names=[
-            str(unit_names[code]) + (f" (life {n + 1})" if split else "")
-            for code, n in zip(code_of_life, number[kept][last], strict=True)
-        ],
+        units=tuple(unit_names[code_of_life]),
+        number=number[kept][last] + 1 if split else None,
         groups=_groups(table, code, unit_names, code_of_life, split, options),
     )
 
 
 def _ids(unit_names: pd.Index, code_of_life: NDArray[np.int64], split: bool) -> NDArray[np.int64]:
-    if not split and pd.api.types.is_integer_dtype(unit_names.dtype):
-        return unit_names.to_numpy(np.int64)[code_of_life]
-    log.info("the units are numbered from 1, in the order of their names")
+    """Whole numbers are the ids; other names, and lives, are numbered from 1 in their order."""
+    if not split and all(_WHOLE.fullmatch(name) and abs(int(name)) < 2**63 for name in unit_names):
+        return np.array([int(name) for name in unit_names], dtype=np.int64)[code_of_life]
     return np.arange(1, len(code_of_life) + 1)
 
 

@@ -7,11 +7,13 @@ length, missing values, categories. Repairs are logged with their counts.
 from __future__ import annotations
 
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from ddrsa.data.labels import Labels
 from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.files import FILE_UNIT, choose_features, numeric_columns, read_files, times
@@ -24,12 +26,11 @@ log = logging.getLogger(__name__)
 
 def read_table_sequences(files: list[Path], options: TableOptions) -> Sequences:
     """Read the files as `options` says. Raises DataError as `read_files` and `table_units`."""
-    sequences, _ = table_units(read_files(files, options), options)
-    return sequences
+    return table_units(read_files(files, options), options)
 
 
-def table_units(table: pd.DataFrame, options: TableOptions) -> tuple[Sequences, list[str]]:
-    """The units of a table as `read_files` returns it, and their names (U,).
+def table_units(table: pd.DataFrame, options: TableOptions) -> Sequences:
+    """The units of a table as `read_files` returns it, with their names.
 
     Raises DataError where it cannot be used; the message names the column, the unit or the row, and what is expected.
     """
@@ -46,15 +47,26 @@ def table_units(table: pd.DataFrame, options: TableOptions) -> tuple[Sequences, 
     features, kept = _without_missing(rows.reset_index(drop=True), steps, lives, options)
     features = _one_hot(features, [column for column in categorical if column in features])
     steps = steps.select(kept)
-    sequences = Sequences(
-        features=features.to_numpy(np.float32),
+    return Sequences(
+        features=features.to_numpy(np.float64),
         unit=lives.ids[steps.life],
         time_to_event=steps.time_to_event.astype(np.float32),
         event_observed=lives.event_observed[steps.life],
         feature_names=tuple(map(str, features.columns)),
         group=None if lives.groups is None else lives.groups[steps.life],
+        labels=_labels(lives, steps),
     )
-    return sequences, lives.names
+
+
+def _labels(lives: Lives, steps: Steps) -> Labels:
+    left = steps.life[np.append(True, np.diff(steps.life) != 0)]
+    return Labels(
+        unit=tuple(lives.units[life] for life in left),
+        life=None if lives.number is None else lives.number[left],
+        time=(steps.time * 1e9).round().astype(np.int64).view("datetime64[ns]") if lives.dates else steps.time,
+        zone="UTC" if lives.dates else None,
+        step=steps.length,
+    )
 
 
 def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
@@ -63,8 +75,10 @@ def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
     unit = table[unit_column]
     if unit.isna().any():
         raise DataError(f"column {unit_column} has no value in row {unit.index[unit.isna()][0] + 1}")
+    unit = unit.astype(str)
     time, dates = times(table, options.time_column)
-    ordered = pd.DataFrame({"unit": unit, "time": time}).sort_values(["unit", "time"], kind="stable")
+    ordered = pd.DataFrame({"unit": unit, "time": time})
+    ordered = ordered.sort_values(["unit", "time"], kind="stable", key=lambda c: _order(c) if c.name == "unit" else c)
     if (np.diff(ordered.index) < 0).any():
         log.info("the rows are sorted by %s and %s", unit_column, options.time_column)
     repeated = ordered.duplicated(["unit", "time"])
@@ -77,6 +91,20 @@ def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
         log.warning("%d rows that stand there twice are left out", repeated.sum())
         ordered = ordered[~repeated]
     return find_lives(table.loc[ordered.index], ordered["unit"], ordered["time"].to_numpy(), dates, options)
+
+
+def _order(names: pd.Series) -> pd.Series:
+    """Numbers that sort the units as people do: N2 before N10."""
+    distinct = sorted(names.unique(), key=lambda name: (natural_key(name), name))
+    return names.map({name: number for number, name in enumerate(distinct)})
+
+
+def natural_key(name: str) -> tuple[tuple[bool, int, str], ...]:
+    """A key that sorts texts by the numbers in them: N2 before N10, 7 before 12, -3 before 2."""
+    if re.fullmatch("-?[0-9]+", name):
+        return ((False, int(name), ""),)
+    parts = re.findall("[0-9]+|[^0-9]+", name)
+    return tuple((not part[0].isdecimal(), int(part) if part[0].isdecimal() else 0, part) for part in parts)
 
 
 def _without_missing(

@@ -23,13 +23,19 @@ MOST_STEPS = 100_000_000
 
 @dataclass(frozen=True)
 class Steps:
-    """life: (N,) of each step, as in `Lives`. time_to_event: (N,) in steps, 0 at the step of the event."""
+    """life: (N,) of each step, as in `Lives`. time_to_event: (N,) in steps, 0 at the step of the event.
+
+    time: (N,) of the row, or the beginning of the step. length: of a step, in the units of `Lives.time`; None where no
+    life has two rows.
+    """
 
     life: NDArray[np.int64]
     time_to_event: NDArray[np.float64]
+    time: NDArray[np.float64]
+    length: float | None
 
     def select(self, kept: NDArray[np.bool_]) -> Steps:
-        return Steps(self.life[kept], self.time_to_event[kept])
+        return Steps(self.life[kept], self.time_to_event[kept], self.time[kept], self.length)
 
 
 def regular_steps(lives: Lives) -> Steps:
@@ -55,7 +61,7 @@ def regular_steps(lives: Lives) -> Steps:
             "is expected; dataset.step resamples"
         )
     position = np.arange(len(lives.life))
-    return Steps(lives.life, last[lives.life] - position + whole[lives.life])
+    return Steps(lives.life, last[lives.life] - position + whole[lives.life], lives.time, step if len(gaps) else None)
 
 
 def resampled_steps(
@@ -83,7 +89,8 @@ def resampled_steps(
     resampled = pd.DataFrame(taken).reindex(pd.MultiIndex.from_arrays([life, position]))
     empty = len(life) - len(np.unique(np.stack([lives.life, number]), axis=1).T)
     log.info("%d rows are resampled to %d steps of %s, %d of them empty", len(rows), len(life), options.step, empty)
-    return Steps(life, (event_step[life] - position).astype(np.float64)), resampled
+    time = start[life] + position * step
+    return Steps(life, (event_step[life] - position).astype(np.float64), time, step), resampled
 
 
 def _step(options: TableOptions, dates: bool) -> float:

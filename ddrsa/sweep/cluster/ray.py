@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.extras import needed
 from ddrsa.rundir.reasons import OUT_OF_HOST_MEMORY, reason_of_exception
 from ddrsa.rundir.states import State
 from ddrsa.sweep.cluster.node import Shared, given_resources, perform
@@ -128,12 +129,8 @@ class RayServer(RemoteServer):
 
 
 def import_ray() -> Any:
-    """The module `ray`. Raises ConfigError where it is not installed."""
-    try:
-        import ray
-    except ImportError as error:
-        raise ConfigError("hydra/launcher=ray needs Ray, which is not installed: pip install 'ddrsa[ray]'") from error
-    return ray
+    """The module `ray`. Raises UsageError where it is not installed."""
+    return needed("ray", "hydra/launcher=ray")
 
 
 def _check_reachable(address: str) -> None:

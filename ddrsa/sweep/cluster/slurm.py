@@ -15,6 +15,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.extras import needed
 from ddrsa.rundir.reasons import OUT_OF_HOST_MEMORY
 from ddrsa.rundir.states import State
 from ddrsa.sweep.cluster.compat_submitit import outcome_and_result
@@ -162,14 +163,8 @@ class SlurmJob:
 
 
 def import_submitit() -> Any:
-    """The module `submitit`. Raises ConfigError where it is not installed."""
-    try:
-        import submitit
-    except ImportError as error:
-        raise ConfigError(
-            "hydra/launcher=slurm needs submitit, which is not installed: pip install 'ddrsa[slurm]'"
-        ) from error
-    return submitit
+    """The module `submitit`. Raises UsageError where it is not installed."""
+    return needed("submitit", "hydra/launcher=slurm")
 
 
 def _states_in_queue() -> dict[str, str] | None:

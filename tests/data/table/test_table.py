@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from pathlib import Path
 from random import Random
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.files import find_table_files
 from ddrsa.data.table.read import read_table_sequences
-from ddrsa.errors import ConfigError, DataError
+from ddrsa.errors import ConfigError, DataError, UsageError
 
 
 def _read(tmp_path: Path, table: pd.DataFrame | str, *, name: str = "units.csv", **options: Any) -> Sequences:
@@ -120,6 +121,31 @@ def test_rows_after_an_event(tmp_path: Path, table: pd.DataFrame, caplog: pytest
     assert parts.unit.tolist() == [1, 2, 3, 4, 4, 5]
     assert parts.unit_event_observed.tolist() == [True, False, False, True, False]
     assert parts.unit_groups.tolist() == [0, 0, 1, 2, 2]
+    assert parts.unit_titles == ("1 (life 1)", "1 (life 2)", "2 (life 1)", "3 (life 1)", "3 (life 2)")
+
+
+@pytest.mark.parametrize(
+    ("names", "ids"),
+    [
+        (["N9", "N10", "N2"], [1, 2, 3]),
+        (["007", "7", "0x7"], [1, 2, 3]),
+        (["NA", "null", "None"], [1, 2, 3]),
+        ([str(2**63), str(2**63 + 1), "1"], [1, 2, 3]),
+        (["1", "1.0", "1e0"], [1, 2, 3]),
+        (["10", "9", "-3"], [-3, 9, 10]),
+        ([str(2**53), str(2**53 + 1), "0"], [0, 2**53, 2**53 + 1]),
+    ],
+)
+def test_names_are_texts_that_never_merge(tmp_path: Path, names: list[str], ids: list[int]) -> None:
+    text = "unit,time,x\n" + "".join(f"{name},{time},0.5\n" for name in names for time in (1, 2))
+    sequences = _read(tmp_path, text, all_units_fail=True)
+    assert set(sequences.unit_names) == set(names)
+    assert sequences.unit_ids.tolist() == ids
+
+
+def test_names_are_sorted_by_their_numbers(tmp_path: Path) -> None:
+    text = "unit,time,x\n" + "".join(f"{name},1,0.5\n" for name in ("N10", "N9", "N2", "M11"))
+    assert _read(tmp_path, text, all_units_fail=True).unit_names == ("M11", "N2", "N9", "N10")
 
 
 def test_names_of_units_and_groups(tmp_path: Path, table: pd.DataFrame) -> None:
@@ -333,13 +359,10 @@ def test_files_that_cannot_be_used(tmp_path: Path, files: dict[str, str], path: 
 
 
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_engine(_: Path) -> NoReturn:
-        raise ImportError("Unable to find a usable engine")
-
-    monkeypatch.setattr(pd, "read_parquet", no_engine)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "a.parquet").write_bytes(b"")
     options = TableOptions(path=str(tmp_path / "a.parquet"), event_column="failed")
-    with pytest.raises(DataError, match=r"needs pyarrow: pip install 'ddrsa\[parquet\]'"):
+    with pytest.raises(UsageError, match=r"a.parquet, a Parquet file, needs pyarrow.*: pip install 'ddrsa\[parquet\]'"):
         read_table_sequences(find_table_files(options.path), options)
 
 
