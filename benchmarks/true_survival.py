@@ -39,7 +39,7 @@ from ddrsa.models.build import build_model
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.models.options import RecurrentOptions
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.survival.calibration import d_calibration
+from ddrsa.survival.calibration.measures import d_calibration
 from ddrsa.survival.hazard import survival
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.options import TrainingOptions

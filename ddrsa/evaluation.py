@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.survival import metrics
-from ddrsa.survival.calibration import d_calibration, reliability
+from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, observed_failures, reliability
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import evaluate_intervals
 from ddrsa.survival.losses import negative_log_likelihood
@@ -28,9 +28,13 @@ NO_WISHES = PolicyOptions()
 
 
 def observed_times(sequences: Sequences, horizon: int) -> tuple[metrics.Floats, metrics.Bools]:
-    """The time of each window as survival metrics see it, min(tau, L), and whether the event is seen before L; (N,)."""
-    time = np.minimum(sequences.time_to_event.astype(np.float64), horizon)
-    return time, sequences.event_observed & (time < horizon)
+    """The time of each window as survival metrics see it, min(tau, L), and whether the event is seen before L; (N,).
+
+    The time of a window that is censored after c cycles is c, but L where c is L - 1: it is known to outlive that.
+    """
+    time = sequences.time_to_event.astype(np.float64)
+    outlived = time >= np.where(sequences.event_observed, horizon, horizon - 1)
+    return np.where(outlived, float(horizon), time), sequences.event_observed & ~outlived
 
 
 def evaluate(
@@ -41,21 +45,24 @@ def evaluate(
     horizon: int,
     device: torch.device,
     tuned_on: Mapping[str, Any] | None = None,
+    calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
     policy: PolicyOptions = NO_WISHES,
     held_out: Lives | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
+    calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged.
     policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
 
-    Errors are in cycles and over the windows whose event is inside the horizon, but `restricted_rmse`, that of
-    E[min(tau, L)], over all windows whose min(tau, L) is known; concordance and Brier score over all
-    windows, with the censoring distribution of the `training` windows; the policy over whole units whose failure was
-    seen. NaN (null in the file) where a metric has nothing to count.
+    Errors are in cycles and over the windows whose event is inside the horizon, as is `nasa_score`, their mean penalty;
+    but `restricted_rmse`, that of E[min(tau, L)], is over all windows whose min(tau, L) is known; concordance and Brier
+    score over all windows, with the censoring distribution of the `training` windows; the policy over whole units whose
+    failure was seen. NaN (null in the file) where a metric has nothing to count.
     """
     windows = Windows(test, lookback, device)
-    logits = forecast_rows(model, test, lookback, device)
+    raw = forecast_rows(model, test, lookback, device)
+    logits = calibrate(raw)
     time_to_event, event_observed = map(where_float64_is, (windows.time_to_event, windows.event_observed))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
@@ -67,13 +74,16 @@ def evaluate(
         "rul_mae": metrics.mean_absolute_error(predicted[event], time[event]),
         "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
         "restricted_rmse": metrics.root_mean_squared_error(predicted[known], time[known]),
-        "nasa_score": metrics.nasa_score(predicted[event], time[event]),
+        "nasa_score": metrics.mean_nasa_penalty(predicted[event], time[event]),
         "concordance_index": metrics.concordance_index(time, event, predicted),
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
         "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
         **evaluate_policies(whole_lives(logits, test), policy, tuned_on, held_out),
         "calibration": {
+            "event_share": observed_failures(time, event, horizon) if len(time) else float("nan"),
+            **_calibration(survivals, time, event),
+            "raw": _calibration(survival(raw).double().cpu().numpy(), time, event),
             "d_calibration": d_calibration(survivals, time, event, test.unit),
             "reliability": reliability(survivals, time, event),
         },
@@ -82,6 +92,14 @@ def evaluate(
         "num_censored_units": int((~test.unit_event_observed).sum()),
         "num_windows": len(windows),
         "num_event_windows": int(event.sum()),
+    }
+
+
+def _calibration(survivals: metrics.Floats, time: metrics.Floats, event: metrics.Bools) -> dict[str, Any]:
+    """`mean_event_probability`, of an event inside the horizon, and `error`, the expected calibration errors."""
+    return {
+        "mean_event_probability": float((1 - survivals[:, -1]).mean()),
+        "error": calibration_errors(reliability(survivals, time, event)),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
@@ -22,16 +23,20 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
+from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import Calibration
 from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.calibrate import calibrate, described
+from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.pruning import Pruning
 from ddrsa.training.trainer import train
@@ -163,13 +168,25 @@ def _train_and_evaluate(
     epochs_log = log if single_run else file_log
 
     sizes = (checked.lookback, checked.horizon, device)
+    validation_windows = Windows(dataset.validation, checked.lookback, device)
+
+    def evaluate_validation() -> dict[str, Any]:
+        return evaluate(
+            model,
+            dataset.validation,
+            dataset.training,
+            *sizes,
+            calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
+            policy=checked.policy,
+        )
+
     # Pruning looks at one objective: of a search for several nothing is reported.
     objectives = [] if trial_number() is None else searched_objectives()
     pruning = Pruning(
         report if len(objectives) == 1 else None,
         objectives[0] if objectives else None,
         partial(metric_value, group="validation"),
-        lambda: evaluate(model, dataset.validation, dataset.training, *sizes, policy=checked.policy),
+        evaluate_validation,
         checked.training.num_epochs,
     )
 
@@ -193,7 +210,7 @@ def _train_and_evaluate(
     progress = train(
         model,
         Windows(dataset.training, checked.lookback, device),
-        Windows(dataset.validation, checked.lookback, device),
+        validation_windows,
         checked.training,
         directory,
         describe={
@@ -205,22 +222,30 @@ def _train_and_evaluate(
         on_epoch=on_epoch,
     )
     start = time.perf_counter()
-    validation = evaluate(model, dataset.validation, dataset.training, *sizes, policy=checked.policy)
-    held_out = None if dataset.policy is None else independent_lives(model, dataset.policy, checked.lookback, device)
+    # As training left it in the checkpoint: what is reported here is what that file forecasts.
+    calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
+    calibrated = CalibratedModel(model, calibration)
+    epochs_log.info("%s: %s", _shown(directory), described(checked.training, calibration))
+    validation = evaluate_validation()
+    held_out = None
+    if dataset.policy is not None:
+        held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
     metrics = evaluate(
         model,
         dataset.test,
         dataset.training,
         *sizes,
         tuned_on=validation,
+        calibrate=calibration,
         policy=checked.policy,
         held_out=held_out,
     )
+    metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
         promised = promise_sentence("oti", metrics["policies"]["oti"]["promise"], checked.policy.guarantee)
         log.info("%s: %s", _shown(directory), promised)
     if dataset.official is not None:
-        metrics |= evaluate_official(model, dataset.official, checked.lookback, device)
+        metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
@@ -271,7 +296,9 @@ def _record_failure(directory: TrainingDirectory, error: BaseException) -> None:
     else:
         file_log.error("the run ends here", exc_info=error)
     interrupted = isinstance(error, KeyboardInterrupt)
-    directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
+    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    with contextlib.suppress(OSError):  # on a full disk the launcher does it, and what it tells is the first reason
+        directory.end(State.INTERRUPTED if interrupted else "failed", reason)
 
 
 def _draw(directory: TrainingDirectory, checked: RunConfig, device: torch.device) -> None:

@@ -20,8 +20,11 @@ class Schema:
     model: Any = MISSING
     batch_size: int = MISSING
     learning_rate: float = MISSING
+    loss: str = MISSING
     lambda_param: float = MISSING
     nasa_weight: float = MISSING
+    ranking_weight: float = MISSING
+    calibration: str = MISSING
     dropout: float = MISSING
     num_epochs: int = MISSING
     patience: int = MISSING

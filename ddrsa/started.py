@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from ddrsa.conf_dir import conf_dir
 from ddrsa.errors import UsageError
 from ddrsa.rundir.files import read_json
-from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 
 COMMAND = "ddrsa"
 """The installed command. While it does `ddrsa train`, the first of `sys.argv` is "ddrsa train"."""
@@ -81,17 +84,50 @@ def _absolute(path: str) -> str:
 
 
 def sweep_options(sweep_dir: Path) -> dict[str, str]:
-    """The `config_options` that the sweep in `sweep_dir` was started with; none where no manifest tells of them.
+    """The `config_options` that the sweep in `sweep_dir` was started with, by its manifest, else by `hydras_options`.
 
     A relative `--config-dir` fits the working directory of this process. Raises UsageError where the manifest cannot
     be read.
     """
     manifest = _manifest(sweep_dir)
+    if not manifest:
+        return hydras_options(sweep_dir)
     options = config_options(_command(manifest)[1:])
     started_in = manifest.get("working_dir")
     if started_in and "--config-dir" in options and Path(started_in) != Path.cwd():
         options["--config-dir"] = os.path.join(started_in, options["--config-dir"])  # noqa: PTH118
     return options
+
+
+def hydras_options(sweep_dir: Path) -> dict[str, str]:
+    """The `config_options` that Hydra's own record of a sweep tells of; none where that cannot be read.
+
+    A `--config-path` that was given cannot be told from that of the program: it is one where it is not the project's.
+    """
+    try:
+        hydra = yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]
+        sources = {source["provider"]: source for source in hydra["runtime"]["config_sources"]}
+        name = hydra["job"]["config_name"]
+        options = {"--config-name": name} if name not in (None, "config") else {}
+        for provider, option in (("main", "--config-path"), ("command-line", "--config-dir")):
+            source = sources.get(provider)
+            if source is not None and source["schema"] == "file" and Path(source["path"]) != _own_conf_dir():
+                options[option] = _relative(source["path"])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        return {}
+    return options
+
+
+def _own_conf_dir() -> Path | None:
+    try:
+        return conf_dir()
+    except UsageError:
+        return None
+
+
+def _relative(path: str) -> str:
+    """`path` from the working directory, where it lies in it."""
+    return str(Path(path).relative_to(Path.cwd())) if Path(path).is_relative_to(Path.cwd()) else path
 
 
 def sweep_program(sweep_dir: Path) -> list[str]:

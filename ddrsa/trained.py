@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,22 +17,29 @@ from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.scaling import Scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError, UsageError
-from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
+from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import Calibration, exact_correction
 from ddrsa.training.checkpoint import load_checkpoint
+
+log = logging.getLogger(__name__)
+
+# What keys meant that checkpoints of earlier versions do not have.
+_BEFORE = {"loss": "ddrsa", "ranking_weight": 0.0, "calibration": "none"}
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
-    """checkpoint: the file. model: on `device`, with the weights of the best epoch. scaler: as fitted in training.
+    """checkpoint: the file. scaler: as fitted in training.
 
+    model: on `device`, with the weights of the best epoch and the calibration of the checkpoint.
     inputs: what the features were in training; None where an earlier version, which did not record it, trained the run.
     """
 
     checkpoint: Path
     config: RunConfig
-    model: DDRSAModel
+    model: CalibratedModel
     scaler: Scaler
     device: torch.device
     inputs: TrainingInputs | None = None
@@ -107,6 +116,7 @@ def load_trained(
             dropout=config.dropout,
         )
         model.load_state_dict(content["model"])
+        calibration = Calibration.from_dict(content.get("calibration", Calibration().to_dict()))
         inputs = TrainingInputs.from_dict(content["inputs"]) if "inputs" in content else None
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise DataError(f"{path} is not the checkpoint of a run, or of another version: {error!r}") from error
@@ -114,7 +124,15 @@ def load_trained(
         raise DataError(f"{path} contradicts itself: its scaler keeps other features than its feature_names")
     if inputs is not None and inputs.feature_names != scaler.feature_names:
         raise DataError(f"{path} contradicts itself: its training inputs are of other features than its scaler")
-    return TrainedRun(path, config, model.to(device).eval(), scaler, torch.device(device), inputs)
+    if "calibration" not in content:
+        log.warning(
+            "%s comes from an earlier version, which did not calibrate: it forecasts as calibration=none does, with "
+            "odds of a failure inside the horizon that are %.3g times too high by theory; train it again to mend that",
+            path,
+            math.exp(-exact_correction(min(config.training.lambda_param, 0.999)).offset),
+        )
+    calibrated = CalibratedModel(model.to(device), calibration).eval()
+    return TrainedRun(path, config, calibrated, scaler, torch.device(device), inputs)
 
 
 def _config(
@@ -129,6 +147,6 @@ def _config(
         "cache_dir": cache_dir,
     }
     try:
-        return parse_config(OmegaConf.create({**content["config"], **place}))
+        return parse_config(OmegaConf.create({**_BEFORE, **content["config"], **place}))
     except (UsageError, KeyError, TypeError) as error:
         raise DataError(f"{path} has a config that this version cannot read: {error}") from error

@@ -68,7 +68,7 @@ def test_known_error_gives_known_scores(fleet: Sequences) -> None:
     result = evaluate(Clairvoyant(200, error=5), data, data, lookback=1, horizon=200, device=CPU)
     assert result["rul_mae"] == pytest.approx(5)
     assert result["rul_rmse"] == pytest.approx(5)
-    assert result["nasa_score"] == pytest.approx(fleet.num_rows * (np.exp(0.5) - 1), rel=1e-5)
+    assert result["nasa_score"] == pytest.approx(np.exp(0.5) - 1, rel=1e-5)
 
 
 def test_censored_units_are_no_events_and_not_in_the_policy(fleet: Sequences) -> None:
@@ -83,6 +83,7 @@ def test_censored_units_are_no_events_and_not_in_the_policy(fleet: Sequences) ->
     assert result["oti_at_miss_rate"] == {"5%": None, "10%": None}
     assert result["policies"]["failure_probability"]["curve"] == []
     assert np.isnan(result["rul_mae"])
+    assert np.isnan(result["nasa_score"])
 
 
 def test_every_policy_is_tuned_on_the_validation_units(fleet: Sequences) -> None:
@@ -119,11 +120,14 @@ def test_restricted_error_counts_every_window_whose_restricted_time_is_known(fle
     horizon, error = 9, 2
     result = evaluate(Clairvoyant(horizon, error), with_answer(fleet), fleet, lookback=2, horizon=horizon, device=CPU)
     tau = fleet.time_to_event
-    # A censored unit's are known while it was seen for the whole horizon after; here they are all 9, and predicted so.
-    known = np.minimum(tau, horizon)[fleet.event_observed | (tau >= horizon)]
-    expected = np.sqrt(((np.minimum(known + error, horizon) - known) ** 2).mean())
+    # A censored unit's are known where it was seen for another 8 cycles or more: it fails after them, so they are 9.
+    outlives = ~fleet.event_observed & (tau >= horizon - 1)
+    true = np.where(outlives, horizon, np.minimum(tau, horizon))
+    known = fleet.event_observed | outlives
+    expected = np.sqrt(((np.minimum(tau + error, horizon) - true)[known] ** 2).mean())
     assert result["restricted_rmse"] == pytest.approx(expected, rel=1e-5)
-    assert len(known) < len(tau)
+    assert 0 < known.sum() < len(tau)
+    assert (tau[outlives] == horizon - 1).any()
 
 
 def test_units_not_seen_to_fail_are_not_in_the_policy(fleet: Sequences) -> None:

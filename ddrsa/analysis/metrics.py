@@ -41,7 +41,7 @@ METRICS = {
     "restricted_rmse": Metric("RMSE of the restricted time", "cycles"),
     "concordance_index": Metric("Concordance index", **_CONCORDANCE),  # type: ignore[arg-type]
     "concordance_index_ipcw": Metric("Concordance index, IPCW", **_CONCORDANCE),  # type: ignore[arg-type]
-    "nasa_score": Metric("NASA score", "points"),
+    "nasa_score": Metric("NASA score", "points per window"),
     "integrated_brier_score": Metric("Integrated Brier score", lowest=0.0, highest=1.0),
     "nll": Metric("Negative log-likelihood", "nats per window"),
     "oti_at_5_percent": Metric("OTI: time to event at 5 % missed", "cycles"),

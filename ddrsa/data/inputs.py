@@ -23,8 +23,7 @@ class TrainingInputs:
     feature_names: F names. minimum, maximum, median: (F,), in the units of the data.
     edges: (F, 9) the quantiles at 10, 20, ... 90 %. shares: (F, 10) the share of rows from one edge to the next, which
     is a tenth unless values stand there many times; a row lies in share i where edges[i - 1] < value <= edges[i].
-    step: from row to row, in seconds where `dates`, else in units of the time column; None where it is not known, or
-    rows are cycles.
+    step: from row to row, as in `Labels`; None where it is not known. dates: whether `step` is in seconds.
     """
 
     feature_names: tuple[str, ...]
@@ -48,8 +47,7 @@ class TrainingInputs:
         arrays = {name: np.array(content[name], dtype=np.float64) for name in _ARRAYS}
         for name, width in (("edges", NUM_SHARES - 1), ("shares", NUM_SHARES)):
             arrays[name] = arrays[name].reshape(len(names), width)
-        step = None if content["step"] is None else float(content["step"])
-        found = cls(feature_names=names, **arrays, step=step, dates=bool(content["dates"]))
+        found = cls(feature_names=names, **arrays, step=content.get("step"), dates=content.get("dates", False))
         if not len(found.minimum) == len(found.maximum) == len(found.median) == len(names):
             raise ValueError(f"the training inputs have {len(names)} names and {len(found.minimum)} ranges")
         return found

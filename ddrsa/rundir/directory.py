@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.process_identity import boot_id, seconds_since_boot, this_process
 from ddrsa.rundir.states import State
 
 log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ class RunDirectory:
         """
         # A status file that an earlier process damaged must not keep the run from starting again.
         previous = self.status_or_empty()
-        process = {"pid": os.getpid(), "hostname": socket.gethostname()}
+        process = this_process()
         if previous.get("state") == State.RUNNING and all(previous.get(key) == value for key, value in process.items()):
             self._write_status({**previous, "run_id": run_id, **fields})
             return
@@ -79,6 +79,7 @@ class RunDirectory:
                 "epoch": 0,
                 **process,
                 "started_at": now(),
+                "started_clock": seconds_since_boot(),
                 "ended_at": None,
                 "error": None,
                 **fields,
@@ -96,6 +97,8 @@ class RunDirectory:
         self.update(**{"ended_at": now(), **fields, "state": state, "error": error})
 
     def _write_status(self, status: dict[str, Any]) -> None:
+        if boot_id() is not None and status.get("boot_id") == boot_id() and "started_clock" in status:
+            status = {**status, "seconds": round(seconds_since_boot() - status["started_clock"], 2)}
         # That a run is under way means nothing after the machine went down, so the disk need not be waited for.
         write_json(self.status, {**status, "updated_at": now()}, durable=status.get("state") != State.RUNNING)
 

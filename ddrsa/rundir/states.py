@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import socket
-import time
+import os
 from collections.abc import Mapping
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import psutil
+from ddrsa.rundir.process_identity import is_alive
 
 # The owner of a run touches its file more often than that.
 SILENT_SECONDS = 60.0
@@ -76,24 +74,6 @@ def is_done_for(status: Mapping[str, Any], search: bool) -> bool:
     return state is State.COMPLETED or (state is State.PRUNED and (search or status.get("trial") is None))
 
 
-def is_alive(status: Mapping[str, Any]) -> bool | None:
-    """Whether the process of a status.json still runs; None where it is another host's, or cannot be known."""
-    if status.get("hostname") != socket.gethostname():
-        return None
-    try:
-        process = psutil.Process(int(status["pid"]))
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        born = process.create_time()
-        started = datetime.fromisoformat(status["started_at"]).timestamp()
-    except psutil.NoSuchProcess:
-        return False
-    except (psutil.AccessDenied, KeyError, TypeError, ValueError):
-        return None
-    # A process that is younger than the run has only inherited its number. The file counts in whole seconds.
-    return born <= started + 2
-
-
 def owner_file(directory: Path, number: int) -> Path:
     """The file of the `number`-th process, counted from 1, that has claimed the run in `directory`."""
     return directory / f".owner-{number}"
@@ -108,19 +88,22 @@ def last_owner(directory: Path) -> int:
 def is_lost(directory: Path, status: Mapping[str, Any]) -> bool:
     """Whether a status.json of the run in `directory` says `running`, and its process is gone.
 
-    On another host it is taken for gone when it has let the run go, or has been silent for more than a minute.
+    On another host it is taken for gone when it has let the run go, or has been silent for more than a minute, by the
+    clock of the file server; who may not write there cannot ask for its time, and takes it for alive.
     """
     if status.get("state") != State.RUNNING:
         return False
     alive = is_alive(status)
     if alive is not None:
         return not alive
-    number = last_owner(directory)
+    number, lock = last_owner(directory), directory / ".lock"
     try:
-        # Here the clocks of this machine and of the file server are compared.
-        return number > 0 and time.time() - owner_file(directory, number).stat().st_mtime > 1.5 * SILENT_SECONDS
-    except OSError:
+        # Touched, the lock has the server's time; nobody reads it from there, as the lock itself is the kernel's.
+        os.utime(lock, follow_symlinks=False)
+        silent = lock.lstat().st_mtime - owner_file(directory, number).stat().st_mtime
+    except (OSError, NotImplementedError):
         return False
+    return number > 0 and silent > 1.5 * SILENT_SECONDS
 
 
 def shown_state(status: Mapping[str, Any], directory: Path | None = None) -> tuple[State, str | None]:

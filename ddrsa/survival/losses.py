@@ -1,7 +1,7 @@
-"""Losses of DDRSA.
+"""Losses of the training: that of DDRSA, the likelihood, and the terms that can be added to either.
 
-Source: Damera Venkata and Bhattacharyya, "When to Intervene: Learning Optimal Intervention Policies for Critical
-Events", NeurIPS 2022.
+Source of the first: Damera Venkata and Bhattacharyya, "When to Intervene: Learning Optimal Intervention Policies for
+Critical Events", NeurIPS 2022.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from torch import Tensor
 
 from ddrsa.survival.hazard import log_event_probability, log_survival, restricted_mean
 
-# A forecast that is this many cycles off is penalised as if it were no further off: exp(100 / 10) is a large but
+# From a forecast that is this many cycles off the penalty goes on as a straight line: exp(100 / 10) is a large but
 # finite number with a finite gradient, exp(d / 10) of a long horizon is not.
 NASA_PENALTY_LIMIT = 100.0
+# DeepHit's sigma: how fast the ranking loss of a pair falls with the difference of the two probabilities.
+RANKING_SCALE = 0.1
 
 
 def event_inside(time_to_event: Tensor, event_observed: Tensor, horizon: int) -> Tensor:
@@ -75,7 +77,8 @@ def _at(values: Tensor, step: Tensor) -> Tensor:
 def nasa_penalty(error: Tensor) -> Tensor:
     """The asymmetric penalty of each prediction, Saxena et al., "Damage Propagation Modeling", PHM 2008.
 
-    exp(-d / 13) - 1 for a prediction that is early (d < 0), exp(d / 10) - 1 for one that is late.
+    exp(-d / 13) - 1 for a prediction that is early (d < 0), exp(d / 10) - 1 for one that is late; beyond
+    NASA_PENALTY_LIMIT cycles their tangents, so that the worst predictions keep a gradient.
 
     Args:
         error: d = predicted minus true time to event in cycles, any shape.
@@ -83,8 +86,10 @@ def nasa_penalty(error: Tensor) -> Tensor:
     >>> nasa_penalty(torch.tensor([-13.0, 0.0, 10.0]))
     tensor([1.7183, 0.0000, 1.7183])
     """
-    clipped = error.clamp(-NASA_PENALTY_LIMIT, NASA_PENALTY_LIMIT)
-    return torch.expm1(torch.where(clipped < 0, -clipped / 13, clipped / 10))
+    exponent = torch.where(error < 0, -error / 13, error / 10)
+    limit = torch.where(error < 0, NASA_PENALTY_LIMIT / 13, NASA_PENALTY_LIMIT / 10)
+    kept = torch.minimum(exponent, limit)
+    return torch.expm1(kept) + kept.exp() * (exponent - kept)
 
 
 def nasa_penalties(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
@@ -97,6 +102,29 @@ def nasa_penalties(logits: Tensor, time_to_event: Tensor, event_observed: Tensor
     return nasa_penalty(torch.where(event, restricted_mean(logits) - time_to_event, 0.0))
 
 
+def ranking_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> Tensor:
+    """The mean over comparable pairs of exp(-(F(tau_i | i) - F(tau_i | j)) / RANKING_SCALE), ().
+
+    F(t | i) is the probability of window i of failing by t. A pair is comparable where the event of i is seen inside
+    the horizon and j is known to live longer. 0 without any.
+
+    Args as in `ddrsa_losses`. Source: Lee et al., "DeepHit: A Deep Learning Approach to Survival Analysis with
+    Competing Risks", AAAI 2018; there the sum is over the pairs.
+    """
+    event = event_inside(time_to_event, event_observed, logits.shape[-1])
+    later = time_to_event[None, :] > time_to_event[:, None]
+    # A censored window was alive at its last cycle: it lives longer than one that fails in that very cycle.
+    later |= (time_to_event[None, :] == time_to_event[:, None]) & ~event_observed[None, :]
+    comparable = event[:, None] & later
+    failed = -log_survival(logits).expm1()
+    at_event = time_to_event.long().clamp(max=logits.shape[-1] - 1)
+    of_others = failed[:, at_event].T  # [i, j] = F(tau_i | j)
+    difference = of_others.diagonal()[:, None] - of_others
+    # Pairs that do not count get difference 0, so that nothing infinite meets their weight of 0.
+    pairs = torch.exp(-torch.where(comparable, difference, 0.0) / RANKING_SCALE) * comparable
+    return pairs.sum() / comparable.sum().clamp(min=1)
+
+
 def training_loss(
     logits: Tensor,
     time_to_event: Tensor,
@@ -105,6 +133,8 @@ def training_loss(
     nasa_weight: float,
     num_windows: int,
     num_events: Tensor,
+    *,
+    loss_name: str = "ddrsa",
 ) -> Tensor:
     """The mean of `ddrsa_losses` + `nasa_weight` * the mean of `nasa_penalties` over windows with an event.
 
@@ -114,8 +144,13 @@ def training_loss(
         nasa_weight: 0 for no penalty.
         num_windows: of the whole batch.
         num_events: the windows of the whole batch whose event is inside the horizon, a number, ().
+        loss_name: ddrsa, or likelihood for `negative_log_likelihood` in the place of `ddrsa_losses`.
     """
-    loss = ddrsa_losses(logits, time_to_event, event_observed, lambda_param).sum() / num_windows
+    if loss_name == "likelihood":
+        losses = negative_log_likelihood(logits, time_to_event, event_observed)
+    else:
+        losses = ddrsa_losses(logits, time_to_event, event_observed, lambda_param)
+    loss = losses.sum() / num_windows
     if nasa_weight > 0:
         penalties = nasa_penalties(logits, time_to_event, event_observed)
         loss = loss + nasa_weight * penalties.sum() / num_events.clamp(min=1)

@@ -120,9 +120,14 @@ def root_mean_squared_error(predicted: Floats, true: Floats) -> float:
 
 
 def nasa_score(predicted: Floats, true: Floats) -> float:
-    """The sum of the asymmetric PHM 2008 penalties of predicted - true in cycles, both (n,), without clipping.
+    """The sum of the asymmetric PHM 2008 penalties of predicted - true in cycles, both (n,), without any limit.
 
     exp(-d / 13) - 1 for d < 0, exp(d / 10) - 1 otherwise (Saxena et al., PHM 2008).
     """
     error = predicted - true
     return float(np.expm1(np.where(error < 0, -error / 13, error / 10)).sum())
+
+
+def mean_nasa_penalty(predicted: Floats, true: Floats) -> float:
+    """`nasa_score` per prediction, which can be compared between sets of any size; NaN for n = 0."""
+    return nasa_score(predicted, true) / len(true) if len(true) else float("nan")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import yaml
 
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts, quoted
-from ddrsa.rundir.sweep_files import CONFIG
-from ddrsa.started import config_options, sweep_options
+from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.started import config_options, hydras_options, sweep_options
 
 
 def resumable(hydra_main: Callable[[], None]) -> Callable[[], None]:
@@ -45,17 +45,22 @@ def resumed_arguments(arguments: Sequence[str]) -> list[str]:
     ours = f"hydra.sweep.dir={quoted(str(directory))}"
     replaced = {override_parts(argument)[0] for argument in others} | {"hydra.sweep.dir", "hydra.mode"}
     given_options = config_options(others)
-    where = [f"{option}={value}" for option, value in _options_of(directory).items() if option not in given_options]
+    where = [f"{option}={value}" for option, value in _options_of(directory, given_options)]
     return [*where, "-m", *(text for text in overrides if override_parts(text)[0] not in replaced), ours, *others]
 
 
-def _options_of(directory: Path) -> dict[str, str]:
+def _options_of(directory: Path, given: Container[str]) -> list[tuple[str, str]]:
+    """The sweep's options that say where its config is, but those `given`."""
     try:
-        return sweep_options(directory)
+        if (directory / MANIFEST).exists():
+            return [option for option in sweep_options(directory).items() if option[0] not in given]
     except UsageError as error:
         # The sweep can be done without, and its manifest is written anew.
-        print(f"warning: {error}; a --config-dir that the sweep had must be given again", file=sys.stderr)
-        return {}
+        print(f"warning: {error}", file=sys.stderr)
+    options = [option for option in hydras_options(directory).items() if option[0] not in given]
+    for name, value in options:
+        print(f"{name}={value}, as {directory / CONFIG} says", file=sys.stderr)
+    return options
 
 
 def _overrides_of(directory: Path) -> list[str]:

@@ -12,7 +12,8 @@ from rich.console import Console
 from ddrsa.errors import UsageError
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import read_json
-from ddrsa.rundir.states import State, is_alive
+from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
 from ddrsa.sweep.presentation import KEY, Presentation
 from ddrsa.sweep.show.display import Display, SweepView, open_display
@@ -59,11 +60,15 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
 
 
 def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
-    if view.active or time.time() - max(run.changed for run in view.runs) < SETTLED_SECONDS:
+    if view.active:
         return False
-    if _is_search(sweep_dir) and _launcher_lives(sweep_dir):
-        return False  # it plans another run when one has ended
-    return view.ended == len(view.runs) or _launcher_lives(sweep_dir) is False
+    launcher_lives = _launcher_lives(sweep_dir)
+    if launcher_lives is False:
+        return True
+    if time.monotonic() - max(run.seen for run in view.runs) < SETTLED_SECONDS:
+        return False
+    # A search plans another run when one has ended.
+    return view.ended == len(view.runs) and not (_is_search(sweep_dir) and launcher_lives)
 
 
 def _is_search(sweep_dir: Path) -> bool:
@@ -90,7 +95,7 @@ def _with_those_planned_since(sweep_dir: Path, runs: Sequence[RunView]) -> list[
 def _launcher_lives(sweep_dir: Path) -> bool | None:
     """Whether the process which wrote the manifest still runs; None where that cannot be known."""
     manifest = _manifest(sweep_dir)
-    return None if manifest is None else is_alive({**manifest, "started_at": manifest["created_at"]})
+    return None if manifest is None else is_alive({"started_at": manifest.get("created_at"), **manifest})
 
 
 def _manifest(sweep_dir: Path) -> dict[str, Any] | None:

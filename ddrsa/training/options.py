@@ -6,7 +6,10 @@ import math
 from dataclasses import dataclass, fields
 
 from ddrsa.checks import require
+from ddrsa.errors import ConfigError
+from ddrsa.survival.calibration.correction import METHODS as CALIBRATIONS
 
+LOSSES = ("ddrsa", "likelihood")
 SCHEDULES = ("constant", "cosine", "plateau")
 
 
@@ -15,13 +18,16 @@ class TrainingOptions:
     """The top-level config keys of the same names; times are in epochs.
 
     learning_rate: the highest, after the warm-up.
+    loss: ddrsa (equation 12 of the paper) or likelihood (of the windows), which has no lambda_param.
     lambda_param: in [0, 1], the weight of the time of the event against whether there is one.
     nasa_weight: the weight of NASA's asymmetric penalty; 0 for none.
+    ranking_weight: the weight of DeepHit's ranking loss; 0 for none.
     patience: epochs without a better validation loss after which training ends; 0 trains all epochs.
     weight_decay: decoupled from the gradient (AdamW).
     grad_clip: the largest norm of the gradient; 0 does not clip.
     schedule: constant, cosine (decay to 1 % at the last epoch) or plateau (halves when the validation loss stays).
     warmup_epochs: the learning rate rises linearly from 1 % over these first epochs.
+    calibration: of the forecasts of the trained model: none, odds (by theory) or fitted (to the validation units).
 
     Raises ConfigError for a value out of range.
     """
@@ -37,16 +43,26 @@ class TrainingOptions:
     schedule: str
     warmup_epochs: float
     seed: int
+    loss: str = "ddrsa"
+    ranking_weight: float = 0.0
+    calibration: str = "odds"
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("nasa_weight", "patience", "weight_decay", "grad_clip", "warmup_epochs"):
+        for name in ("nasa_weight", "ranking_weight", "patience", "weight_decay", "grad_clip", "warmup_epochs"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
         self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
         self._require("lambda_param", 0 <= self.lambda_param <= 1, "0 to 1")
         self._require("seed", 0 <= self.seed < 2**32, "0 to 4294967295")
         self._require("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
+        self._require("loss", self.loss in LOSSES, ", ".join(LOSSES))
+        self._require("calibration", self.calibration in CALIBRATIONS, ", ".join(CALIBRATIONS))
+        if self.calibration == "odds" and self.loss == "ddrsa" and self.lambda_param == 1:
+            raise ConfigError(
+                "calibration=odds: with lambda_param=1 the loss says nothing of the odds of an event inside the "
+                "horizon; allowed is a lambda_param below 1, or calibration=fitted or none"
+            )
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
         require(name, getattr(self, name), holds, allowed)

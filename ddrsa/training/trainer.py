@@ -17,8 +17,10 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir.training import TrainingDirectory
-from ddrsa.survival.losses import event_inside, negative_log_likelihood, training_loss
+from ddrsa.survival.calibration.correction import Calibration
+from ddrsa.survival.losses import event_inside, negative_log_likelihood, ranking_loss, training_loss
 from ddrsa.survival.precision import to_float64
+from ddrsa.training.calibrate import calibrate
 from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.options import TrainingOptions
@@ -88,7 +90,7 @@ def train(
         start = time.perf_counter()
         progress.epoch += 1
         train_loss = train_epoch(model, training, options, optimizer, schedule, progress.epoch)
-        validation_loss, validation_nll = _losses_of_split(model, validation, options)
+        validation_loss, validation_nll, calibration = _judge(model, validation, options)
         if not math.isfinite(validation_loss):
             raise TrainingDivergedError(
                 f"the validation loss is {validation_loss} after epoch {progress.epoch} ({_in_short(options)})"
@@ -111,7 +113,12 @@ def train(
         )
         epoch_log.append(record)
         # The best before the last: a process that dies between the two repeats this epoch and writes the same again.
-        weights = {"model": model.state_dict(), "progress": asdict(progress), **describe}
+        weights = {
+            "model": model.state_dict(),
+            "calibration": calibration.to_dict(),
+            "progress": asdict(progress),
+            **describe,
+        }
         if improved:
             save_checkpoint(run.checkpoint_best, weights)
         save_checkpoint(
@@ -170,25 +177,34 @@ def _add_gradient(model: DDRSAModel, training: Windows, index: Tensor, options: 
     """The loss of the batch `index`, (); its gradient is added to that of the parameters. A CPU works in parts."""
     num_events = event_inside(training.time_to_event[index], training.event_observed[index], model.horizon).sum()
     loss = torch.zeros((), device=index.device)
-    num_parts = math.ceil(len(index) / model.windows_at_once(training.lookback)) if index.device.type == "cpu" else 1
+    # The ranking loss is one of pairs: the whole batch must be there at once.
+    whole = index.device.type != "cpu" or options.ranking_weight > 0
+    num_parts = 1 if whole else math.ceil(len(index) / model.windows_at_once(training.lookback))
     for part in index.chunk(num_parts):
         windows, time_to_event, event_observed = training.gather(part)
+        logits = model(windows)
         loss_of_part = training_loss(
-            model(windows),
+            logits,
             time_to_event,
             event_observed,
             options.lambda_param,
             options.nasa_weight,
             num_windows=len(index),
             num_events=num_events,
+            loss_name=options.loss,
         )
+        if options.ranking_weight > 0:
+            loss_of_part = loss_of_part + options.ranking_weight * ranking_loss(logits, time_to_event, event_observed)
         loss_of_part.backward()
         loss += loss_of_part.detach()
     return loss
 
 
-def _losses_of_split(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple[float, float]:
-    """The training loss and the negative log-likelihood of the windows, each the mean."""
+def _judge(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple[float, float, Calibration]:
+    """The training loss of the windows, the mean; the negative log-likelihood of their calibrated forecasts; by what.
+
+    The loss is that of the forecasts as the model gives them, without the ranking loss.
+    """
     logits = forecast(
         model, (batch.windows for batch in split.batches(forecast_batch_size(model, split.lookback, split.device)))
     )
@@ -200,9 +216,13 @@ def _losses_of_split(model: DDRSAModel, split: Windows, options: TrainingOptions
         options.nasa_weight,
         num_windows=len(split),
         num_events=event_inside(split.time_to_event, split.event_observed, model.horizon).sum(),
+        loss_name=options.loss,
     )
-    nll = negative_log_likelihood(logits, split.time_to_event, split.event_observed)
-    return float(loss), float(to_float64(nll).mean())
+    if not loss.isfinite():
+        return float(loss), float(loss), Calibration()
+    calibration, calibrated = calibrate(options, logits, split)
+    nll = negative_log_likelihood(calibrated, split.time_to_event, split.event_observed)
+    return float(loss), float(to_float64(nll).mean()), calibration
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:

@@ -72,8 +72,9 @@ def test_the_split_seed_comes_from_the_options_or_else_from_the_run(tmp_path: Pa
     def test_units(config: Mapping[str, Any], seed: int) -> list[int]:
         return _load(tmp_path, config, seed=seed).test.unit_ids.tolist()
 
-    assert test_units(SIMULATED, 1) == test_units({**SIMULATED, "split_seed": 1}, 2)
-    assert test_units(SIMULATED, 1) != test_units(SIMULATED, 2)
+    of_the_run = {**SIMULATED, "split_seed": None}
+    assert test_units(of_the_run, 1) == test_units({**SIMULATED, "split_seed": 1}, 2)
+    assert test_units(of_the_run, 1) != test_units(of_the_run, 2)
 
 
 def test_every_unit_is_tested_in_one_fold(tmp_path: Path) -> None:

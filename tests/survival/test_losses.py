@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -6,11 +8,13 @@ from hypothesis import strategies as st
 
 from ddrsa.survival.losses import (
     NASA_PENALTY_LIMIT,
+    RANKING_SCALE,
     ddrsa_losses,
     event_inside,
     nasa_penalties,
     nasa_penalty,
     negative_log_likelihood,
+    ranking_loss,
     training_loss,
 )
 
@@ -67,15 +71,44 @@ def test_censored_window_says_nothing_of_later_steps() -> None:
     assert (logits.grad[0, 3:] == 0).all()
 
 
-def test_nasa_penalty_is_asymmetric_and_its_gradient_finite() -> None:
-    error = torch.tensor([-13.0, 0.0, 10.0, 1e6], requires_grad=True)
+def test_nasa_penalty_is_asymmetric() -> None:
+    np.testing.assert_allclose(nasa_penalty(torch.tensor([-13.0, 0.0, 10.0])), [np.e - 1, 0, np.e - 1], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("sign", "scale"), [(1, 10), (-1, 13)])
+def test_nasa_penalty_goes_on_as_a_straight_line(sign: int, scale: int) -> None:
+    error = torch.tensor([99.99, 100.01, 110.0, 1000.0, 1e6], dtype=torch.float64) * sign
+    error.requires_grad_()
     penalty = nasa_penalty(error)
-    np.testing.assert_allclose(
-        penalty.detach(), [np.e - 1, 0, np.e - 1, np.exp(NASA_PENALTY_LIMIT / 10) - 1], rtol=1e-5
-    )
     penalty.sum().backward()
     assert error.grad is not None
-    assert error.grad.isfinite().all()
+    at_limit = np.exp(NASA_PENALTY_LIMIT / scale)
+    beyond = error.detach().abs()[2:] - NASA_PENALTY_LIMIT
+    np.testing.assert_allclose(penalty[2:].detach(), at_limit * (1 + beyond / scale) - 1, rtol=1e-5)
+    # The worst windows keep a gradient, as steep as at the limit and no steeper.
+    np.testing.assert_allclose(error.grad, sign * at_limit / scale, rtol=2e-3)
+
+
+def test_ranking_loss_is_the_mean_over_comparable_pairs() -> None:
+    logits = torch.randn(9, HORIZON, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    tau = torch.tensor([0.0, 3.0, 3.0, 9.0, 2.0, 5.0, 3.0, 8.0, 1.0])
+    observed = torch.tensor([True, True, False, True, False, True, True, False, True])
+    failed = (1 - np.cumprod(1 / (1 + np.exp(logits.numpy())), axis=1)).tolist()
+    pairs = [
+        math.exp(-(failed[i][int(tau[i])] - failed[j][int(tau[i])]) / RANKING_SCALE)
+        for i in range(9)
+        for j in range(9)
+        if observed[i] and tau[i] < HORIZON and (tau[j] > tau[i] or (tau[j] == tau[i] and not observed[j]))
+    ]
+    assert float(ranking_loss(logits, tau, observed)) == pytest.approx(np.mean(pairs))
+    assert float(ranking_loss(logits, tau, torch.zeros(9, dtype=torch.bool))) == 0
+
+
+def test_the_loss_can_be_the_likelihood() -> None:
+    logits = torch.randn(4, HORIZON, generator=torch.Generator().manual_seed(0))
+    tau, observed = torch.tensor([0.0, 3.0, 9.0, 2.0]), torch.tensor([True, True, True, False])
+    found = training_loss(logits, tau, observed, 0.6, 0.0, 4, torch.tensor(2), loss_name="likelihood")
+    assert float(found) == pytest.approx(float(negative_log_likelihood(logits, tau, observed).mean()))
 
 
 def test_nasa_penalties_count_event_windows_alone() -> None:

@@ -91,6 +91,9 @@ def main(config: DictConfig) -> object:
             raise NotPicklable("a", "b")
         case "sleep":
             time.sleep(3600)
+        case "raise when told":
+            wait_for("told", seconds=3600)
+            raise ValueError("the first reason")
         case "wait":
             wait_for("go", seconds=3600)
         case "host memory taken":

@@ -42,11 +42,36 @@ def test_it_finds_the_config_as_the_sweep_did(tmp_path: Path) -> None:
     assert resumed_arguments([f"resume={tmp_path}", *given]) == [found[0], "-m", "x=1,2", ours, *given]
 
 
-def test_a_damaged_manifest_costs_its_options_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+RUNTIME = """
+  job: {config_name: other}
+  runtime:
+    config_sources:
+    - {path: hydra.conf, schema: pkg, provider: hydra}
+    - {path: /app/conf, schema: file, provider: main}
+    - {path: /there/mine, schema: file, provider: command-line}
+    - {path: '', schema: structured, provider: schema}
+"""
+
+
+@pytest.mark.parametrize("manifest", [None, "{"])
+def test_where_no_manifest_tells_hydra_does(
+    tmp_path: Path, manifest: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Hydra's own launchers leave none; the paths that are taken are shown."""
     write(tmp_path, [], ["x=1,2"])
-    (tmp_path / "experiment_manifest.json").write_text("{")
-    assert resumed_arguments([f"resume={tmp_path}"]) == ["-m", "x=1,2", f"hydra.sweep.dir='{tmp_path}'"]
-    assert "a --config-dir that the sweep had must be given again" in capsys.readouterr().err
+    with (tmp_path / "multirun.yaml").open("a") as file:
+        file.write(RUNTIME)
+    if manifest is not None:
+        (tmp_path / "experiment_manifest.json").write_text(manifest)
+    given = ["-cd", "better"]
+    found = ["--config-name=other", "--config-path=/app/conf", "--config-dir=/there/mine"]
+    ours = ["-m", "x=1,2", f"hydra.sweep.dir='{tmp_path}'"]
+    assert resumed_arguments([f"resume={tmp_path}"]) == [*found, *ours]
+    shown = capsys.readouterr().err
+    assert all(f"{option}, as {tmp_path}/multirun.yaml says\n" in shown for option in found)
+    assert ("warning" in shown) == (manifest is not None)
+    assert resumed_arguments([f"resume={tmp_path}", *given]) == [*found[:2], *ours, *given]
+    assert "--config-dir" not in capsys.readouterr().err
 
 
 def test_other_command_lines_stay() -> None:

@@ -72,6 +72,10 @@ class RemoteServer(ABC):
     def warm_up(self) -> None:  # noqa: B027 - there is nothing to prepare
         """See `AttemptServer`."""
 
+    def is_ready(self, timeout: float) -> bool:  # noqa: ARG002
+        """See `AttemptServer`."""
+        return True
+
     def claim(self, directory: Path) -> bool:
         """See `AttemptServer`: False where its status says that another process has it."""
         status = RunDirectory(directory).status_or_empty()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import io
 import json
@@ -10,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from ddrsa.rundir.claims import Claim, end_process
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
+from ddrsa.rundir.room import says_full
 from ddrsa.rundir.states import State
 from ddrsa.sweep.config import trial_of
 from ddrsa.sweep.gpu.lease import last_lease, when_leased
@@ -66,6 +68,8 @@ class Report:
 
     shared_gpu: it leased a GPU that other runs may have had at the same time.
     elsewhere: nothing was done, another process has the run.
+    disk_full: what it failed of is a full disk.
+    unwritten: what could not be written: fields for status.json, and a text for the log.
     """
 
     state: State
@@ -74,6 +78,8 @@ class Report:
     error: Exception | None = None
     shared_gpu: bool = False
     elsewhere: bool = False
+    disk_full: bool = False
+    unwritten: tuple[dict[str, Any], str] | None = None
 
 
 def pickle_context(context: Context) -> bytes:
@@ -107,8 +113,11 @@ class Attempt:
         try:
             report = _do(spec, context)
         except BaseException as error:  # a full disk, say: there may be nowhere to write but to the launcher
-            traceback.print_exc()
-            report = Report(State.FAILED, reason_of_exception(error), error=_portable(error))
+            with contextlib.suppress(OSError):
+                traceback.print_exc()
+            reason, text = reason_of_exception(error), "".join(traceback.format_exception(error))
+            report = Report(State.FAILED, reason, error=_portable(error), disk_full=says_full(error))
+            report = replace(report, unwritten=({}, f"the attempt ended\n{text.rstrip()}"))
         self.report(report)
         assert claim.held
         return 0 if report.state.is_done else 1
@@ -171,26 +180,43 @@ def _run_job(spec: AttemptSpec, config: DictConfig, context: Context) -> tuple[A
 
 
 def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Report:
-    """Write the final state, unless the task wrote it itself, and the traceback."""
+    """Write the final state, unless the task wrote it itself, and the traceback.
+
+    What cannot be written is in the report.
+    """
     written = run.read_status() or {}
     by_task = State.of(written) is not State.RUNNING
     if error is None:
         state = State.of(written) if by_task else State.COMPLETED
         last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(value)}
-        if not last.items() <= written.items():
-            run.update(**last)
-        return Report(state, written.get("error"), value)
+        report = Report(state, written.get("error"), value)
+        return report if last.items() <= written.items() else _write_end(run, report, last, "")
     state = _state_after(error)
     if state is State.PRUNED:
-        run.end(state)
-        return Report(state)
+        return _write_end(run, Report(state), _ended(state, None), "")
     reason = reason_of_exception(error)
-    if not by_task:
-        say_in_log(run.log, "ERROR", "the run ends here\n" + "".join(traceback.format_exception(error)).rstrip())
-    if not by_task or state is not State.FAILED or reason.startswith((OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY)):
-        run.end(state, reason)
+    text = "" if by_task else "the run ends here\n" + "".join(traceback.format_exception(error)).rstrip()
+    renew = not by_task or state is not State.FAILED or reason.startswith((OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY))
     lease = last_lease()
-    return Report(state, reason, error=_portable(error), shared_gpu=lease is not None and lease.shared)
+    shared = lease is not None and lease.shared
+    report = Report(state, reason, error=_portable(error), shared_gpu=shared, disk_full=says_full(error))
+    return _write_end(run, report, _ended(state, reason) if renew else {}, text)
+
+
+def _ended(state: State, reason: str | None) -> dict[str, Any]:
+    return {"ended_at": now(), "state": state, "error": reason}
+
+
+def _write_end(run: RunDirectory, report: Report, fields: dict[str, Any], text: str) -> Report:
+    """Write the last fields of status.json and the last text of the log; the launcher does what fails here."""
+    try:
+        if text:
+            say_in_log(run.log, "ERROR", text)
+        if fields:
+            run.update(**fields)
+    except OSError:  # the disk is full
+        return replace(report, unwritten=(fields, text))
+    return report
 
 
 def _state_after(error: BaseException) -> State:

@@ -36,6 +36,9 @@ class AttemptServer(Protocol):
     def warm_up(self) -> None:
         """Prepare for the first `start`."""
 
+    def is_ready(self, timeout: float) -> bool:
+        """Whether `start` would not have to wait; waits for that, at most `timeout` seconds."""
+
     def claim(self, directory: Path) -> bool:
         """Keep the run in `directory` for attempts of this server, until `release`; False where another process has it.
 

@@ -1,11 +1,12 @@
 """Client of the server of attempts: start them, signal them, collect their exits.
 
-Where the system has prctl, the server forks (`ddrsa.sweep.process.fork_server`), else it starts interpreters
-(`ddrsa.sweep.process.spawn_server`). DDRSA_PORTABLE=1 in the environment makes it do so everywhere.
+Where the system has prctl, the server forks (`ddrsa.sweep.process.fork_server`) and has a guardian, else it starts
+interpreters (`ddrsa.sweep.process.spawn_server`). DDRSA_PORTABLE=1 in the environment makes it do so everywhere.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pickle
@@ -14,28 +15,36 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+import uuid
 import weakref
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cloudpickle
+import psutil
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.states import State, is_alive
+from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import processes_that_wait
-from ddrsa.sweep.process import fork_server, spawn_server
+from ddrsa.sweep.process import fork_server, guardian, spawn_server
 from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 from ddrsa.sweep.process.channel import Channel
 from ddrsa.sweep.process.server import SECONDS_TO_START, python_that_calls
-from ddrsa.sweep.process.tree import kernel_binds_children, signal_tree
+from ddrsa.sweep.process.tree import adopt_orphans, descendants, kernel_binds_children, send_signal, signal_tree
 
 log = logging.getLogger(__name__)
 
 PORTABLE_VARIABLE = "DDRSA_PORTABLE"
+MARK_VARIABLE = "DDRSA_SERVER"
+# A server that answers has ended an attempt, or everything, long before.
+SECONDS_TO_DIE = 5.0
 
 
 def is_portable() -> bool:
@@ -57,6 +66,7 @@ class ProcessServer:
         """context: of `pickle_context`. preload: names of the modules that are imported once, before the first fork."""
         self._setup = cloudpickle.dumps((sys.argv, preload, context))
         self._portable = is_portable()
+        self._mark = uuid.uuid4().hex  # in the environment of all that the server starts
         self._control: Channel | None = None
         self._ready = False
         self._last_number = 0
@@ -64,24 +74,40 @@ class ProcessServer:
         self._pids: dict[int, int] = {}
         self._directories: dict[int, Path] = {}
         self._claims: dict[Path, Claim] = {}
+        self._killed_at: dict[int, float] = {}  # of the attempts that SIGKILL was sent to
+        self._ready_until = 0.0
 
     def warm_up(self) -> None:
         """Start the server, if there is none; it imports while this process goes on."""
         if self._control is not None:
             return
-        main = spawn_server.main if self._portable else fork_server.main
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with its:
-            process = subprocess.Popen(
-                python_that_calls(main, its.fileno()),
-                pass_fds=[its.fileno()],
-                stdin=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            adopt_orphans()
+            self._process = _start_server(its.fileno(), self._portable, self._mark)
         self._control, self._ready = Channel(ours), False
+        self._ready_until = time.monotonic() + SECONDS_TO_START
+        self._killed_at.clear()
         setup = self._file_with(self._setup)
-        self._finalizer = weakref.finalize(self, _close, self._control, process, setup)
+        self._finalizer = weakref.finalize(self, _close, self._control, self._process, setup)
         self._send(setup, do="setup")
+
+    def is_ready(self, timeout: float) -> bool:
+        """See `AttemptServer`. Raises ConfigError where the server cannot import what it has to."""
+        self.warm_up()
+        if self._ready:
+            return True
+        message = self._receive(timeout)
+        if message is None:
+            if time.monotonic() < self._ready_until:
+                return False
+            message = {"message": f"it was not ready after {SECONDS_TO_START} s"}
+        if message.get("event") == "ready":
+            self._ready = True
+            return True
+        self.close()
+        reason = message.get("message", "it was killed")
+        raise ConfigError(f"the process that starts the runs cannot start (hydra.launcher.preload): {reason}")
 
     def claim(self, directory: Path, job: str = "") -> bool:
         """See `AttemptServer`. job: as `Claim.take`."""
@@ -104,8 +130,8 @@ class ProcessServer:
 
         Raises ConfigError where the server cannot import what it has to.
         """
-        self.warm_up()
-        self._wait_until_ready()
+        while not self.is_ready(1.0):
+            pass
         self._last_number += 1
         number = self._last_number
         self._files[number] = self._file_with(cloudpickle.dumps(spec))
@@ -114,9 +140,19 @@ class ProcessServer:
         return number
 
     def kill(self, number: int, signal_number: signal.Signals) -> None:
-        """Send a signal to an attempt and all its descendants."""
-        if self._control is not None:
-            self._send(do="kill", number=number, signal=int(signal_number))
+        """Send a signal to an attempt and all its descendants.
+
+        Where SIGKILL has no effect, the server itself is stopped, or hangs: then it is ended with all attempts.
+        """
+        if self._control is None:
+            return
+        if signal_number == signal.SIGKILL:
+            first = self._killed_at.setdefault(number, time.monotonic())
+            if time.monotonic() - first > SECONDS_TO_DIE:
+                log.error("the process that starts the runs does not answer: it is ended")
+                _kill(self._process)
+                return
+        self._send(do="kill", number=number, signal=int(signal_number))
 
     def events(self, timeout: float) -> list[Ended]:
         """The attempts that have ended; waits for one, at most `timeout` seconds."""
@@ -131,6 +167,9 @@ class ProcessServer:
                 self._pids[message["number"]] = message["pid"]
             elif message["event"] == "ended":
                 ended.append(self._ended(message["number"], message["exit_code"], message["peak_memory"]))
+            elif message["event"] == "not started":
+                nothing = self._ended(message["number"], 1, 0)
+                ended.append(replace(nothing, report=nothing.report or Report(State.FAILED, message["reason"])))
         return ended
 
     def queued(self, *, at_once: bool = False) -> Collection[int]:  # noqa: ARG002
@@ -160,17 +199,6 @@ class ProcessServer:
         if self._control is not None:
             self._control = None
             self._finalizer()
-
-    def _wait_until_ready(self) -> None:
-        while not self._ready:
-            message = self._receive(SECONDS_TO_START)
-            if message is None:
-                raise TimeoutError(f"the process that starts the runs was not ready after {SECONDS_TO_START} s")
-            if not message or message["event"] == "error":
-                self.close()
-                reason = message.get("message", "it was killed")
-                raise ConfigError(f"the process that starts the runs cannot start (hydra.launcher.preload): {reason}")
-            self._ready = message["event"] == "ready"
 
     def _send(self, *descriptors: int, **request: Any) -> None:
         assert self._control is not None
@@ -204,12 +232,13 @@ class ProcessServer:
         log.error("the process that starts the runs was killed; the runs under way ended with it")
         for pid in self._pids.values():
             signal_tree(pid, signal.SIGKILL)  # what has not ended with the server: the runs' children
-        ended = [self._ended(number, -signal.SIGKILL, 0) for number in list(self._files)]
-        self._stop()
-        return ended
+        _kill_marked(self._mark)  # the guardian, too, may have been killed
+        self._stop()  # before another attempt: nothing of these may be at work still
+        return [self._ended(number, -signal.SIGKILL, 0) for number in list(self._files)]
 
     def _ended(self, number: int, exit_code: int, peak_memory: int) -> Ended:
         self._pids.pop(number, None)
+        self._killed_at.pop(number, None)
         claim = self._claims[self._directories.pop(number)]
         with os.fdopen(self._files.pop(number), "rb") as file:
             file.seek(0)
@@ -222,7 +251,56 @@ class ProcessServer:
         return Ended(number, exit_code, content if isinstance(content, Report) else None, peak_memory)
 
 
+def _start_server(control: int, portable: bool, mark: str) -> subprocess.Popen[bytes]:
+    """The process to wait for: the guardian, or the portable server itself. control: the descriptor for the server."""
+    environ = {**os.environ, MARK_VARIABLE: mark}
+    if portable:
+        return _in_a_session(python_that_calls(spawn_server.main, control), [control], environ)
+    given, held = os.pipe()
+    try:
+        numbers = map(str, (os.getpid(), control, held, given))
+        command = [sys.executable, "-I", "-S", guardian.__file__, *numbers]
+        command += python_that_calls(fork_server.main, control, given)
+        return _in_a_session(command, [control, held, given], environ)
+    finally:
+        os.close(given)
+        os.close(held)
+
+
+def _in_a_session(command: list[str], passed: list[int], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, pass_fds=passed, env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
+
+
+def _kill_marked(mark: str) -> None:
+    """Kill all below this process that has the mark in its environment: orphans that it has adopted."""
+
+    def is_marked(process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return process.environ().get(MARK_VARIABLE) == mark
+        return False
+
+    while left := [process for process in descendants() if is_marked(process)]:
+        send_signal(left, signal.SIGKILL)
+        if not psutil.wait_procs(left, timeout=1)[0]:
+            break
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process and all below it, also such as are stopped."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(process.pid)
+        while left := descendants(process.pid):  # while the guardian stands, what loses its parent stays below it
+            send_signal(left, signal.SIGKILL)
+            if not psutil.wait_procs(left, timeout=1)[0]:
+                break
+        root.kill()
+
+
 def _close(control: Channel, process: subprocess.Popen[bytes], setup: int) -> None:
     control.close()
-    process.wait()
+    try:
+        process.wait(SECONDS_TO_DIE)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        process.wait()
     os.close(setup)

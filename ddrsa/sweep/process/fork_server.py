@@ -1,8 +1,9 @@
 """The fork server: a process that has imported the heavy modules once and forks a fresh process per attempt.
 
-The launcher starts it (`ddrsa.sweep.process.fork_client`) and holds the other end of its control channel. Nothing
+The launcher starts it through `ddrsa.sweep.process.guardian` and holds the other end of its control channel. Nothing
 outlives its launcher: when that end is closed, however the launcher died, the server kills all that it started. Should
-the server be killed itself, the kernel kills its children (PR_SET_PDEATHSIG). It has one thread, as fork needs it.
+the server be killed itself, the kernel kills its children (PR_SET_PDEATHSIG), and the guardian what they have started.
+It has one thread, as fork needs it.
 Where the kernel does not bind children to their parent, `ddrsa.sweep.process.spawn_server` takes its place.
 
 Why not multiprocessing's forkserver: its children outlive it and its clients, stay in the terminal's session, where
@@ -22,13 +23,18 @@ from omegaconf import OmegaConf
 
 from ddrsa.sweep.process.attempt import Attempt
 from ddrsa.sweep.process.channel import Channel
-from ddrsa.sweep.process.server import Server, become_attempt, prepare
+from ddrsa.sweep.process.server import Server, become_attempt, prepare, say_ready
 from ddrsa.sweep.process.tree import adopt_orphans, die_with_parent
 
 
-def main(control_descriptor: int) -> None:
-    """Serve the launcher at the other end of the socket `control_descriptor` until it is gone."""
+def main(control_descriptor: int, guardian: int) -> None:
+    """Serve the launcher at the other end of the socket `control_descriptor` until it is gone.
+
+    guardian: descriptor of a pipe whose other end the guardian has.
+    """
     adopt_orphans()
+    for descriptor in (control_descriptor, guardian):
+        os.set_inheritable(descriptor, False)
     control = Channel(socket.socket(fileno=control_descriptor))
     prepared = prepare(control)
     if prepared is None:
@@ -39,11 +45,7 @@ def main(control_descriptor: int) -> None:
     # Objects that no collection touches stay shared between the forked processes.
     gc.collect()
     gc.freeze()
-    try:
-        control.send(event="ready")
-    except BrokenPipeError:
-        return  # the launcher had no run to start, and has ended
-    attempt = ForkServer(control).serve()
+    attempt = ForkServer(control, guardian).serve() if say_ready(control) else None
     if attempt is not None:
         become_attempt(attempt, context)
 

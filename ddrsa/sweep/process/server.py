@@ -37,9 +37,9 @@ def python_that_calls(function: Callable[..., None], *numbers: int) -> list[str]
 
 
 def prepare(control: Channel) -> tuple[Context, int] | None:
-    """Import what the attempts need, and give it with the descriptor for `load_setup`.
+    """Import what the attempts need, tell the launcher, and give it with the descriptor for `load_setup`.
 
-    None where that fails, and the launcher is told why.
+    None where that fails, and the launcher is told why; and where the launcher is gone.
     """
     # A process that has used CUDA cannot be forked: torch, where it is preloaded, shall look for GPUs without it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
@@ -51,8 +51,17 @@ def prepare(control: Channel) -> tuple[Context, int] | None:
         return None
     except Exception as error:
         traceback.print_exc()
-        control.send(event="error", message=f"{type(error).__name__}: {error}")
+        say_ready(control, event="error", message=f"{type(error).__name__}: {error}")
         return None
+
+
+def say_ready(control: Channel, event: str = "ready", **content: str) -> bool:
+    """Tell the launcher that attempts can start, or why not; False where it is gone: it had no run to start."""
+    try:
+        control.send(event=event, **content)
+    except OSError:
+        return False
+    return True
 
 
 def load_setup(descriptor: int) -> Context:
@@ -86,9 +95,12 @@ def become_attempt(attempt: Attempt, context: Context) -> None:
 class Server(ABC):
     """Starts, ends and reaps the processes of the attempts."""
 
-    def __init__(self, control: Channel) -> None:
+    def __init__(self, control: Channel, guardian: int | None = None) -> None:
+        """guardian: a descriptor that can be read when the guardian is gone."""
         self.control = control
+        self.guardian = guardian
         self.attempts: dict[int, int] = {}  # process id -> number that the launcher gave
+        self._pid = os.getpid()
 
     @abstractmethod
     def start(self, number: int, job: int, lock: int) -> Attempt | None:
@@ -98,7 +110,17 @@ class Server(ABC):
         """
 
     def serve(self) -> Attempt | None:
-        """Returns None when the launcher is gone, and in each forked process the attempt that it has to do."""
+        """Returns None when the launcher is gone, and in each forked process the attempt that it has to do.
+
+        Whatever ends it, an error of its own too, ends all that it has started.
+        """
+        try:
+            return self._serve()
+        finally:
+            if os.getpid() == self._pid:
+                self.end_everything()
+
+    def _serve(self) -> Attempt | None:
         child_ended, wake = os.pipe()
         os.set_blocking(child_ended, False)
         os.set_blocking(wake, False)
@@ -108,8 +130,12 @@ class Server(ABC):
         with selectors.DefaultSelector() as selector:
             selector.register(self.control, selectors.EVENT_READ)
             selector.register(child_ended, selectors.EVENT_READ)
+            if self.guardian is not None:
+                selector.register(self.guardian, selectors.EVENT_READ)
             while True:
                 ready = {key.fd for key, _ in selector.select()}
+                if self.guardian in ready:
+                    return None
                 if child_ended in ready:
                     os.read(child_ended, 65536)
                     self.reap()
@@ -118,13 +144,14 @@ class Server(ABC):
                 try:
                     attempt = self.obey()
                 except EOFError:
-                    self.end_everything()
                     return None
                 if attempt is not None:
                     break
         # This is a forked process.
         for descriptor in (child_ended, wake):
             os.close(descriptor)
+        if self.guardian is not None:
+            os.close(self.guardian)
         self.control.close()
         return attempt
 
@@ -137,15 +164,23 @@ class Server(ABC):
                 return None
             if request["do"] == "kill":
                 self.kill(request["number"], request["signal"])
-            elif attempt := self.start(request["number"], *descriptors):
+            elif attempt := self._started(request["number"], *descriptors):
                 return attempt
             for descriptor in descriptors:
                 os.close(descriptor)
 
+    def _started(self, number: int, job: int, lock: int) -> Attempt | None:
+        """As `start`; where the system gives no process, the launcher is told so."""
+        try:
+            return self.start(number, job, lock)
+        except OSError as error:  # of the processes of this user, say, there may be no more
+            self.tell(event="not started", number=number, reason=f"no process could be started for it: {error}")
+            return None
+
     def tell(self, **content: Any) -> None:
         """Send a message to the launcher."""
         # Where the launcher is gone the next read of the channel tells, too; everything is ended there.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):
             self.control.send(**content)
 
     def reap(self) -> None:

@@ -11,6 +11,7 @@ its process group and by its ancestors: a process that has left the group, and w
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -18,19 +19,23 @@ import threading
 
 from ddrsa.sweep.process.attempt import Attempt
 from ddrsa.sweep.process.channel import Channel
-from ddrsa.sweep.process.server import Server, become_attempt, load_setup, prepare, python_that_calls
+from ddrsa.sweep.process.server import Server, become_attempt, load_setup, prepare, python_that_calls, say_ready
 from ddrsa.sweep.process.tree import kill_descendants
 
 
 def main(control_descriptor: int) -> None:
     """Serve the launcher at the other end of the socket `control_descriptor` until it is gone."""
+    os.set_inheritable(control_descriptor, False)
     control = Channel(socket.socket(fileno=control_descriptor))
+    imported = threading.Event()
+    threading.Thread(target=_die_with_launcher, args=(control_descriptor, imported), daemon=True).start()
     prepared = prepare(control)  # so that what cannot be imported is known before the first attempt
+    imported.set()
     if prepared is None:
         return
     _, setup = prepared
-    control.send(event="ready")
-    SpawnServer(control, setup).serve()
+    if say_ready(control):
+        SpawnServer(control, setup).serve()
 
 
 def do_attempt(setup: int, job: int, lock: int, lifeline: int) -> None:
@@ -42,6 +47,15 @@ def do_attempt(setup: int, job: int, lock: int, lifeline: int) -> None:
     attempt, context = Attempt(job, lock), load_setup(setup)
     os.close(setup)
     become_attempt(attempt, context)
+
+
+def _die_with_launcher(control_descriptor: int, imported: threading.Event) -> None:
+    """End this process where the launcher ends while it imports; later `serve` sees it."""
+    closed = select.poll()
+    closed.register(control_descriptor, 0)  # POLLHUP is always told
+    while not imported.is_set():
+        if closed.poll(200):
+            os._exit(1)
 
 
 def _die_with_server(lifeline: int) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
+from optuna.storages.journal import JournalFileBackend
 
+from ddrsa.rundir.room import with_room
 from ddrsa.sweep.search.compat_optuna import BaseJournalFileLock
 
 log = logging.getLogger(__name__)
@@ -51,3 +55,27 @@ class JournalLock(BaseJournalFileLock):
             whole = stream.read().rfind(b"\n") + 1
             log.warning("%s ends with half a line, which is cut off: a process was killed at it", self.journal)
             stream.truncate(whole)
+
+
+class PatientJournal(JournalFileBackend):
+    """Optuna's journal file, which waits for room while the disk is full."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal, self._lines = journal, JournalLock(journal)
+        super().__init__(str(journal), lock_obj=self._lines)
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Append all of them, or none."""
+        with_room(lambda: self._append(logs), self._journal.parent)
+
+    def _append(self, logs: list[dict[str, Any]]) -> None:
+        self._lines.acquire()
+        try:
+            size = self._journal.stat().st_size
+            try:
+                super().append_logs(logs)
+            except OSError:
+                os.truncate(self._journal, size)
+                raise
+        finally:
+            self._lines.release()

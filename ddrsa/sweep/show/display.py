@@ -31,13 +31,17 @@ PLAIN_WIDTH = 80
 
 @dataclass
 class SweepView:
-    """The runs of a sweep, as they are shown. started: by time.monotonic. columns: `Presentation.columns`."""
+    """The runs of a sweep, as they are shown. started: by time.monotonic. columns: `Presentation.columns`.
+
+    held: why nothing starts now; None where it does.
+    """
 
     runs: Sequence[RunView]
     n_jobs: int
     durations: Durations = field(default_factory=Durations)
     started: float = field(default_factory=time.monotonic)
     columns: Mapping[str, str] = field(default_factory=dict)
+    held: str | None = None
 
     @property
     def active(self) -> list[RunView]:
@@ -64,6 +68,9 @@ class Display(Protocol):
 
     def ended(self, view: SweepView, run: RunView) -> None:
         """Show that an attempt at a run ended, if it has not ended well or there is no other sign of it."""
+
+    def held(self, reason: str | None) -> None:
+        """Say why nothing starts, or that it does again (None), where `update` does not show it at once."""
 
     def close(self) -> None:
         """Leave the terminal as it was. May be called again."""
@@ -109,6 +116,10 @@ class PlainDisplay:
         """Print how."""
         self._print(_end_of_attempt(view, run))
 
+    def held(self, reason: str | None) -> None:
+        """Print it."""
+        self._print(reason or "there is room again: the sweep goes on")
+
     def _print(self, text: str) -> None:
         self.console.print(Text(f"{time.strftime('%H:%M:%S')} {text}"), soft_wrap=True)
 
@@ -142,6 +153,9 @@ class LiveDisplay:
         """Print a failure above."""
         if run.state.has_failed or run.state is State.LOST:
             self.console.print(Text(_end_of_attempt(view, run), style="red"), soft_wrap=True)
+
+    def held(self, reason: str | None) -> None:
+        """Nothing: it stands in the block."""
 
     def close(self) -> None:
         """Take it away, and give the handlers of logging their streams back."""
@@ -179,6 +193,8 @@ def _drawn(view: SweepView, most_lines: int) -> RenderableType:
     lines: list[RenderableType] = [sweep]
     failed = any(run.state.has_failed for run in view.runs)
     lines.append(Text(shown_counts(view.runs), style="red" if failed else ""))
+    if view.held is not None:
+        lines.append(Text(view.held, style="yellow"))
     active = view.active
     if active:
         table = Table(box=None, padding=(0, 1, 0, 0), expand=True, header_style="dim")

@@ -57,7 +57,7 @@ def remaining_seconds(runs: Sequence[RunView], durations: Durations, n_jobs: int
     rests = {run.directory: _rest(run, known) for run in under_way}
     for run in under_way:
         if rests[run.directory] is None and (expected := known.expected(run.kind)) is not None:
-            rests[run.directory] = max(expected - (time.time() - (run.started or time.time())), 0.0)
+            rests[run.directory] = max(expected - (run.seconds or 0.0), 0.0)
     waiting = [known.expected(run.kind) for run in runs if run.state in (State.PENDING, State.LOST)]
     parts = [*rests.values(), *waiting]
     certain = [part for part in parts if part is not None]
@@ -74,7 +74,7 @@ def _rest(run: RunView, durations: Durations) -> float | None:
     if per_epoch is None or run.num_epochs is None:
         return None
     durations.add(run.kind, per_epoch * run.num_epochs)
-    return max(per_epoch * (run.num_epochs - run.epoch) - (time.time() - run.changed), 0.0)
+    return max(per_epoch * (run.num_epochs - run.epoch) - (time.monotonic() - run.seen), 0.0)
 
 
 def shown_duration(seconds: float | None) -> str:

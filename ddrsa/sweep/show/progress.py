@@ -65,6 +65,10 @@ class TerminalProgress(SweepObserver):
         if not was_complete:
             self.display.ended(self._view, view)
 
+    def held(self, reason: str | None) -> None:
+        self._view.held = reason
+        self.display.held(reason)
+
     def tick(self) -> None:
         for run in self._view.active:
             run.refresh()

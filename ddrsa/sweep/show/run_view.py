@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.process_identity import boot_id, seconds_since_boot
 from ddrsa.rundir.states import State, is_lost
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
@@ -23,9 +24,10 @@ class RunView:
     name: what sets it apart from the others of the sweep.
     kind: runs of one kind take about as long as each other.
     optional: whether its failure is no failure of the sweep.
-    since: when this attempt started (seconds since 1970), None before. A status file older than that is not of it.
-    until: when it ended.
-    first: the first epoch of this attempt that was seen, and when.
+    since: when this attempt started here (of a monotonic clock), None before. until: when it ended.
+    earlier: the attempts that status.json had then: with no more than those it is not of this one.
+    changed: when status.json was written, by the clock of the file server. seen: when that was noticed here.
+    first: the first epoch of this attempt that was seen, and when it was written.
     """
 
     name: str
@@ -36,7 +38,9 @@ class RunView:
     reason: str | None = None
     since: float | None = None
     until: float | None = None
+    earlier: int = 0
     changed: float = 0.0
+    seen: float = field(default_factory=time.monotonic)
     status: dict[str, Any] = field(default_factory=dict)
     first: tuple[int, float] | None = None
     optional: bool = False
@@ -44,27 +48,30 @@ class RunView:
     def start(self, attempt: int) -> None:
         """An attempt starts now; what an earlier one wrote counts no more."""
         self.state, self.attempt, self.reason = State.RUNNING, attempt, None
-        self.since, self.until = time.time(), None
-        self.changed, self.status, self.first = 0.0, {}, None
+        self.since, self.until = time.monotonic(), None
+        self.earlier = max(self.earlier, _attempt_of(self.status))
+        self.status, self.first = {}, None
 
     def end(self, state: State, reason: str | None) -> None:
         """An attempt ended."""
         self.refresh()
-        self.state, self.reason, self.until = state, reason, time.time()
+        self.state, self.reason, self.until = state, reason, time.monotonic()
 
     def refresh(self) -> bool:
         """Read the status file if it has changed, and say whether it had. A damaged file says nothing new."""
         directory = RunDirectory(self.directory)
         try:
             changed = directory.status.stat().st_mtime
-            if changed == self.changed or (self.since is not None and changed < self.since - 0.1):
+            if changed == self.changed:
                 return False
             status = directory.read_status() or {}
         except (OSError, ValueError):
             return False
+        if self.since is not None and _attempt_of(status) <= self.earlier:
+            return False
         if status.get("attempt") != self.status.get("attempt"):
             self.first = None
-        self.changed, self.status = changed, status
+        self.changed, self.seen, self.status = changed, time.monotonic(), status
         if self.epoch and self.first is None:
             self.first = (self.epoch, changed)
         return True
@@ -79,17 +86,16 @@ class RunView:
         return True
 
     @property
-    def started(self) -> float | None:
-        """The time at which this attempt started."""
-        return self.since if self.since is not None else timestamp(self.status.get("started_at"))
-
-    @property
     def seconds(self) -> float | None:
         """Seconds that this attempt has taken, until it ended."""
-        if self.started is None:
-            return None
-        until = self.until or timestamp(self.status.get("ended_at")) or time.time()
-        return max(until - self.started, 0.0)
+        if self.since is not None:
+            return (self.until or time.monotonic()) - self.since
+        if (written := seconds_of(self.status)) is None or self.status.get("ended_at") is not None:
+            return written
+        # It goes on since its file was written: for how long, this machine's own runs say.
+        if boot_id() is not None and self.status.get("boot_id") == boot_id() and "started_clock" in self.status:
+            return seconds_since_boot() - float(self.status["started_clock"])
+        return written + time.monotonic() - self.seen
 
     @property
     def is_lost(self) -> bool:
@@ -109,15 +115,15 @@ class RunView:
 
     def seconds_per_epoch(self) -> float | None:
         """Seconds per epoch in this attempt; None before its first epoch has ended."""
-        started = self.started
-        if self.first is None or started is None:
+        written = seconds_of(self.status)
+        if self.first is None or written is None:
             return None
         first_epoch, first_seen = self.first
         if self.epoch > first_epoch:
             return (self.changed - first_seen) / (self.epoch - first_epoch)
         # A later attempt goes on from a checkpoint: how many epochs it did before it was seen is not known.
         done = self.epoch if self.attempt <= 1 else 1
-        return max(self.changed - started, 0.0) / done
+        return written / done
 
 
 def run_seconds(directory: Path) -> float | None:
@@ -125,13 +131,26 @@ def run_seconds(directory: Path) -> float | None:
     run = RunDirectory(directory)
     try:
         status, metrics = run.read_status() or {}, run.read_test_metrics() or {}
-    except ValueError:
+    except (OSError, ValueError):
         return None
-    started, ended = timestamp(status.get("started_at")), timestamp(status.get("ended_at"))
-    known = [] if started is None or ended is None else [ended - started]
+    known = [] if status.get("ended_at") is None or (seconds := seconds_of(status)) is None else [seconds]
     if isinstance(training := metrics.get("training_time_seconds"), int | float):
         known.append(float(training))
     return max(known, default=None)
+
+
+def seconds_of(status: Mapping[str, Any]) -> float | None:
+    """Seconds from the start of the last attempt to its end, or else to the writing of its status.json."""
+    if isinstance(seconds := status.get("seconds"), int | float):
+        return float(seconds)
+    # Not Linux. Both times are of the clock of its machine.
+    started, ended = timestamp(status.get("started_at")), timestamp(status.get("ended_at") or status.get("updated_at"))
+    return None if started is None or ended is None else max(ended - started, 0.0)
+
+
+def _attempt_of(status: Mapping[str, Any]) -> int:
+    attempt = status.get("attempt")
+    return attempt if isinstance(attempt, int) else 0
 
 
 def timestamp(text: Any) -> float | None:
@@ -145,7 +164,9 @@ def timestamp(text: Any) -> float | None:
 def view_of(run: PlannedRun, shown: Presentation) -> RunView:
     """The view of a planned run, named by its swept values, or by its directory where it has none."""
     name = shown.short_name(f"{key}={value}" for key, value in run.values.items())
-    return RunView(name or run.directory.name, run.directory, shown.kind_of(run.config))
+    view = RunView(name or run.directory.name, run.directory, shown.kind_of(run.config))
+    view.refresh()  # so that it is known which attempts there have been
+    return view
 
 
 def shown_counts(runs: Sequence[RunView]) -> str:

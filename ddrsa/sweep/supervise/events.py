@@ -71,6 +71,9 @@ class SweepObserver:
         It may be followed by another `attempt_started` of the same run.
         """
 
+    def held(self, reason: str | None) -> None:
+        """Nothing starts from now on, for this reason; or, where it is None, it does again."""
+
     def tick(self) -> None:
         """About four times a second."""
 
@@ -98,6 +101,9 @@ class Observers(SweepObserver):
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
         self._call(lambda observer: observer.attempt_ended(run, state, reason))
+
+    def held(self, reason: str | None) -> None:
+        self._call(lambda observer: observer.held(reason))
 
     def tick(self) -> None:
         self._call(lambda observer: observer.tick())

@@ -16,7 +16,7 @@ class RunQueue:
     def __init__(self, look_seconds: float) -> None:
         self._look_seconds = look_seconds
         self._ready: deque[SupervisedRun] = deque()
-        self._aside: deque[tuple[float, SupervisedRun]] = deque()  # with the time when to put it back
+        self._aside: list[tuple[float, SupervisedRun]] = []  # with the time when to put it back
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._aside)
@@ -25,12 +25,16 @@ class RunQueue:
         """Put a run at the end."""
         self._ready.append(run)
 
-    def set_aside(self, run: SupervisedRun, instant: float) -> None:
-        """Keep a run for later."""
-        self._aside.append((instant + self._look_seconds, run))
+    def put_back(self, run: SupervisedRun) -> None:
+        """Put a run that was the next at the front again."""
+        self._ready.appendleft(run)
+
+    def set_aside(self, run: SupervisedRun, instant: float, seconds: float | None = None) -> None:
+        """Keep a run for later: for so many seconds, `look_seconds` by default."""
+        self._aside.append((instant + (self._look_seconds if seconds is None else seconds), run))
 
     def next(self, instant: float) -> SupervisedRun | None:
         """The run whose turn it is; None where there is none now."""
-        while self._aside and self._aside[0][0] <= instant:
-            self._ready.append(self._aside.popleft()[1])
+        self._ready += [run for until, run in self._aside if until <= instant]
+        self._aside = [(until, run) for until, run in self._aside if until > instant]
         return self._ready.popleft() if self._ready else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import platform
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +19,7 @@ from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
 from ddrsa.started import command_line
@@ -63,8 +64,7 @@ class SweepRecord:
                 "created_at": now(),
                 "command": command_line(),
                 "working_dir": str(Path.cwd()),
-                "hostname": socket.gethostname(),
-                "pid": os.getpid(),
+                **this_process(),
                 **self._code,
                 **self.presentation.as_entry(),
                 **({} if self.search is None else {"search": self.search}),
@@ -152,7 +152,7 @@ class SweepRecord:
 @contextmanager
 def sweep_log(directory: Path) -> Iterator[None]:
     """In this block what `ddrsa.sweep` logs goes to sweep.log too."""
-    handler = logging.FileHandler(directory / LOG)
+    handler = _SweepLog(directory / LOG)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("ddrsa.sweep")
     level = logger.level
@@ -163,7 +163,17 @@ def sweep_log(directory: Path) -> Iterator[None]:
     finally:
         logger.setLevel(level)
         logger.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):
+            handler.close()
+
+
+class _SweepLog(logging.FileHandler):
+    """What cannot be written, on a full disk say, stays in its buffer and is written with a later line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Print no traceback where the disk is to blame."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
 
 
 def _git_state() -> dict[str, Any] | None:

@@ -19,23 +19,34 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class SupervisedRun:
-    """A run, with the results of its attempts so far."""
+    """A run, with the results of its attempts so far.
+
+    before: the attempts that its status.json had when it was submitted.
+    """
 
     run: PlannedRun
+    before: int | None = None
     attempts: int = 0
     is_claimed: bool = False  # by the server, for this supervisor
     is_elsewhere: bool = False  # another process works on it, and that has been logged
     gpus_to_avoid: list[int] = field(default_factory=list)
     whole_gpu: bool = False  # since it ran out of the memory of one that it shared
+    reasons: list[str] = field(default_factory=list)  # of the attempts that failed
+    lacked_room: int = 0  # attempts that failed because the disk was full
 
 
 @dataclass
 class AttemptUnderWay:
-    """An attempt under way. has_begun: false while it is in the queue of a scheduler."""
+    """An attempt under way.
+
+    has_begun: false while it is in the queue of a scheduler.
+    before: the number of attempts that the run's status.json had before this one.
+    """
 
     supervised: SupervisedRun
     began: float
     memory_kills: int
+    before: int | None = None
     has_begun: bool = False
     state: State | None = None  # the final state, once this process has decided to end the attempt
     reason: str | None = None
@@ -43,33 +54,64 @@ class AttemptUnderWay:
 
 
 class UnwrittenStates:
-    """The states of runs whose processes did not write them; on a full disk they wait until there is room again."""
+    """What the processes of the runs could not write; on a full disk it waits until there is room again."""
 
     def __init__(self, server: AttemptServer) -> None:
         """server: of the attempts; it knows what they may have written."""
         self._server = server
-        self._waiting: dict[Path, tuple[PlannedRun, State, str | None]] = {}
+        self._states: dict[Path, tuple[AttemptUnderWay, dict[str, Any]]] = {}
+        self._texts: dict[Path, list[str]] = {}
 
-    def add(self, run: PlannedRun, state: State, reason: str | None) -> None:
-        """Write the state now if that is possible, and else with a later `write`."""
-        self._waiting[run.directory] = (run, state, reason)
+    def __bool__(self) -> bool:
+        return bool(self._states or self._texts)
+
+    def add(self, active: AttemptUnderWay, fields: dict[str, Any], text: str) -> None:
+        """Write the end of an attempt now if that is possible, and else with a later `write`.
+
+        fields: for status.json, where the attempt has not written its end itself. text: for its log, with them.
+        """
+        directory = active.supervised.run.directory
+        self._states[directory] = (active, {"ended_at": now(), **fields})
+        if text:
+            self._texts.setdefault(directory, []).append(text)
         self.write()
+
+    @property
+    def place(self) -> Path:
+        """The directory of one of the runs."""
+        return next(iter([*self._states, *self._texts]))
+
+    def another_attempt(self, run: PlannedRun) -> None:
+        """The run is tried again: its status is the new attempt's."""
+        self._states.pop(run.directory, None)
 
     def write(self) -> None:
         """Write to status.json and the log; but not where the attempt has written its end itself."""
-        for directory, (run, state, reason) in list(self._waiting.items()):
+        for directory, (active, fields) in list(self._states.items()):
+            run = active.supervised.run
             status = read_status(run)
+            # It may have died, or found the disk full, before it could write that it is under way.
+            never_began = status.get("attempt") == active.before
             try:
-                if status.get("state") in (None, State.RUNNING) or self._server.wrote(status):
-                    write_json(
-                        RunDirectory(directory).status,
-                        {**status, "run_id": run.identity, "state": state, "error": reason, "ended_at": now()},
-                    )
-                    say_in_log(RunDirectory(directory).log, "ERROR", f"the attempt ended: {reason}")
+                if never_began or status.get("state") == State.RUNNING or self._server.wrote(status):
+                    write_json(RunDirectory(directory).status, {**status, "run_id": run.identity, **fields})
+                else:
+                    self._texts.pop(directory, None)
             except OSError as error:
                 log.debug("the state of %s cannot be written yet: %s", directory, error)
                 continue
-            del self._waiting[directory]
+            del self._states[directory]
+        for directory, texts in list(self._texts.items()):
+            if directory in self._states:
+                continue
+            try:
+                while texts:
+                    say_in_log(RunDirectory(directory).log, "ERROR", texts[0])
+                    del texts[0]
+            except OSError as error:
+                log.debug("the log of %s cannot be written yet: %s", directory, error)
+                continue
+            del self._texts[directory]
 
 
 def read_status(run: PlannedRun) -> dict[str, Any]:

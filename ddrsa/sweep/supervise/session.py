@@ -11,6 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from hydra.core.utils import JobReturn
 from rich.console import Console
 
+from ddrsa.rundir.room import with_room
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.supervise.events import Observers, Outcome, SweepOutcome
 from ddrsa.sweep.supervise.record import SweepRecord
@@ -56,7 +57,7 @@ class SweepSession:
 
         In a search it is called for each run; otherwise once. Raises OSError: what is not recorded cannot start.
         """
-        self._record.plan(runs)
+        with_room(lambda: self._record.plan(runs), self._record.directory, lambda: not self.supervisor.is_interrupted)
         self._runs.extend(runs)
         if self._search is None:
             self._observers.started(runs, self.supervisor.n_jobs)

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
+from ddrsa.rundir.room import has_room, says_full
 from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import AttemptSpec
 from ddrsa.sweep.process.attempt_server import AttemptServer, Ended
 from ddrsa.sweep.supervise.deadlines import Deadlines
+from ddrsa.sweep.supervise.disk import DiskWait, pause_of
 from ddrsa.sweep.supervise.events import Outcome, SweepObserver
 from ddrsa.sweep.supervise.queue import RunQueue
 from ddrsa.sweep.supervise.retries import RetryPolicy
@@ -61,11 +62,12 @@ class Supervisor:
         self._observer = observer
         self._signals = signals
         self._search = search
-        self._since = now()
         self._queue = RunQueue(server.look_seconds)
         self._deadlines = Deadlines(timeout, server.waiting)
         self._retries = RetryPolicy(retries, max_failures)
         self._unwritten = UnwrittenStates(server)
+        self._disk = DiskWait()
+        self._held: str | None = None  # why nothing starts, as it is shown
         self._active: dict[int, AttemptUnderWay] = {}
         self._results: deque[tuple[PlannedRun, Outcome]] = deque()
         self._stopping: str | None = None
@@ -74,18 +76,31 @@ class Supervisor:
     def submit(self, runs: Sequence[PlannedRun]) -> None:
         """Queue runs, and start what there is room for."""
         for run in runs:
-            self._queue.add(SupervisedRun(run))
+            self._queue.add(SupervisedRun(run, before=read_status(run).get("attempt")))
         self._obey_signals()
         self._start_queued()
 
     def wait(self) -> tuple[PlannedRun, Outcome] | None:
         """The next run to end, and how; None when nothing more will end."""
         while not self._results:
-            if not self._active and (self._stopping or not self._queue):
-                self._unwritten.write()
+            if not self._active and (self._stopping or not (self._queue or self._disk)) and self._is_settled():
                 return None
             self._step()
         return self._results.popleft()
+
+    def _is_settled(self) -> bool:
+        """Whether nothing is left to be written, for which there may be room in a while."""
+        if self._disk:
+            self._give_up_waiting("no room was waited for")
+            return False
+        self._unwritten.write()
+        if not self._unwritten or self.is_interrupted or self._disk.is_over(time.monotonic()):
+            return True
+        directory = self._unwritten.place
+        if has_room(directory):
+            return True
+        self._disk.begin(directory, time.monotonic())
+        return False
 
     def stop(self, reason: str) -> None:
         """Start no new run and no new attempt; what is under way finishes, what a scheduler has queued is withdrawn."""
@@ -133,6 +148,7 @@ class Supervisor:
         self._notice_begun()
         self._end_what_is_due()
         self._unwritten.write()
+        self._look_for_room()
         self._observer.tick()
 
     def _obey_signals(self) -> None:
@@ -152,32 +168,73 @@ class Supervisor:
         time.sleep(TICK_SECONDS)
         return []
 
+    # A full disk.
+
+    def _wait_for_room(self, supervised: SupervisedRun) -> bool:
+        """Keep a run that failed because the disk is full; False where that is no use."""
+        if self._stopping or not self._disk.add(supervised, time.monotonic()):
+            return False
+        self._say_held()
+        return True
+
+    def _look_for_room(self) -> None:
+        instant = time.monotonic()
+        if self._disk.look(instant):
+            log.warning("the disk has room again: the sweep goes on", extra={"observed": True})
+            for supervised in self._disk.take():
+                self._queue.set_aside(supervised, instant, pause_of(supervised))
+        elif self._disk.is_over(instant) and not self._stopping:
+            self._give_up_waiting(str(self._disk.reason))
+            self.stop("the disk stayed full")
+        self._say_held()
+
+    def _give_up_waiting(self, why: str) -> None:
+        for supervised in self._disk.take():
+            self._finish(supervised, Outcome(State.FAILED, f"{supervised.reasons[-1]} ({why})"))
+
+    def _say_held(self) -> None:
+        """Show why nothing starts, when that changes."""
+        reason = None if self._stopping else self._disk.reason
+        if reason != self._held:
+            self._held = reason
+            if reason is not None:
+                log.warning("%s", reason, extra={"observed": True})
+            self._observer.held(reason)
+
     # How an attempt starts.
 
     def _start_queued(self) -> None:
-        while len(self._active) < self.n_jobs and not self._stopping:
+        while len(self._active) < self.n_jobs and not self._stopping and self._disk.reason is None:
             supervised = self._queue.next(time.monotonic())
-            if supervised is None:
+            if supervised is None or not self._start(supervised):
                 break
-            self._start(supervised)
 
-    def _start(self, supervised: SupervisedRun) -> None:
+    def _start(self, supervised: SupervisedRun) -> bool:
+        """Start an attempt, if the run needs one; False where the server cannot do any yet."""
         run = supervised.run
         try:
             if not self._claim(supervised):
-                return
+                return True
         except OSError as error:
-            self._finish(supervised, Outcome(State.FAILED, reason_of_exception(error), error=error))
-            return
+            supervised.reasons.append(reason_of_exception(error))
+            if not says_full(error) or not self._wait_for_room(supervised):
+                self._finish(supervised, Outcome(State.FAILED, supervised.reasons[-1], error=error))
+            return True
+        if not self._server.is_ready(TICK_SECONDS):  # it imports; signals are obeyed meanwhile
+            self._queue.put_back(supervised)
+            return False
         supervised.attempts += 1
+        self._unwritten.another_attempt(run)
         attempts, environ = self._retries.attempts_of(supervised), self._retries.environment_of(supervised)
         given = (run.directory, run.identity, run.composed, supervised.attempts, attempts, str(Path.cwd()), environ)
+        before = read_status(run).get("attempt")
         number = self._server.start(AttemptSpec(*given))
         instant = time.monotonic()
-        self._active[number] = AttemptUnderWay(supervised, instant, kernel_memory_kills())
+        self._active[number] = AttemptUnderWay(supervised, instant, kernel_memory_kills(), before)
         self._deadlines.begin(number, run, instant)
         log.debug("run %d: attempt %d starts", run.number, supervised.attempts)
         self._notice_begun()
+        return True
 
     def _notice_begun(self, *, at_once: bool = False) -> None:
         """Show the attempts that have begun: at once where there is no scheduler that queues them."""
@@ -218,8 +275,7 @@ class Supervisor:
         """Whether the run has its result already, from before or from another launcher since this one started."""
         status = read_status(supervised.run)
         failed = supervised.attempts == 0 and status.get("state") in (State.FAILED, State.TIMED_OUT)
-        # Times are in whole seconds: what failed in the second in which this launcher started is tried again.
-        by_another = failed and (status.get("ended_at") or "") > self._since
+        by_another = failed and status.get("attempt") != supervised.before
         if not is_done_for(status, self._search) and not by_another:
             return False
         self._finish(supervised, Outcome(State.of(status), status.get("error"), status.get("return_value")))
@@ -259,11 +315,16 @@ class Supervisor:
             self._observer.attempt_started(run, supervised.attempts)
         outcome = self._outcome(active, ended)
         if outcome.state in (State.FAILED, State.KILLED):
+            supervised.reasons.append(outcome.reason or outcome.state)
             shared_gpu = ended.report is not None and ended.report.shared_gpu
             self._retries.learn(supervised, outcome, shared_gpu, read_status(run).get("gpu_index"))
             # The observers show it as well, so it need not stand on the terminal twice.
             values = (run.number, supervised.attempts, outcome.reason, run.directory)
             log.warning("run %d, attempt %d: %s (%s)", *values, extra={"observed": True})
+        if ended.report is not None and ended.report.disk_full and self._wait_for_room(supervised):
+            supervised.attempts -= 1  # it was no fault of the run
+            self._observer.attempt_ended(run, outcome.state, outcome.reason)
+            return
         if self._retries.tries_again(supervised, outcome) and not self._stopping:
             self._observer.attempt_ended(run, outcome.state, outcome.reason)
             self._queue.add(supervised)
@@ -271,18 +332,22 @@ class Supervisor:
         self._finish(supervised, outcome)
 
     def _outcome(self, active: AttemptUnderWay, ended: Ended) -> Outcome:
-        report, run = ended.report, active.supervised.run
+        report = ended.report
         known: dict[str, Any] = {"attempts": active.supervised.attempts, "seconds": time.monotonic() - active.began}
         if report is not None and (active.state is None or report.state.is_done):
-            if not report.state.is_done:
-                self._unwritten.add(run, report.state, report.reason)
+            fields, text = report.unwritten or ({}, "")
+            if report.unwritten or not report.state.is_done:
+                text = text or ("" if report.state.is_done else f"the attempt ended: {report.reason}")
+                self._unwritten.add(active, {"state": report.state, "error": report.reason, **fields}, text)
             return Outcome(report.state, report.reason, report.value, error=report.error, **known)
         if active.state is not None:
             state, reason = active.state, active.reason
+            if active.supervised.reasons:  # of a retry that was ended, why there was one
+                reason = f"{reason}; its first attempt failed: {active.supervised.reasons[0]}"
         else:
             state = State.KILLED if ended.exit_code < 0 else State.FAILED
             reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > active.memory_kills)
-        self._unwritten.add(run, state, reason)
+        self._unwritten.add(active, {"state": state, "error": reason}, f"the attempt ended: {reason}")
         return Outcome(state, reason, **known)
 
     def _finish(self, supervised: SupervisedRun, outcome: Outcome) -> None:

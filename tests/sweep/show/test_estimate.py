@@ -20,8 +20,8 @@ def waiting(number: int, kind: str = "lstm") -> list[RunView]:
 def under_way(name: str, epoch: int, num_epochs: int, seconds: float, kind: str = "lstm") -> RunView:
     """A run that took `seconds` for its first epochs and has just ended the last of them."""
     run = RunView(name, Path(name), kind, state=State.RUNNING, attempt=1)
-    run.since, run.changed = time.time() - seconds, time.time()
-    run.status = {"epoch": epoch, "num_epochs": num_epochs}
+    run.since, run.changed, run.seen = time.monotonic() - seconds, time.time(), time.monotonic()
+    run.status = {"epoch": epoch, "num_epochs": num_epochs, "seconds": seconds}
     run.first = (epoch, run.changed) if epoch else None
     return run
 

@@ -33,6 +33,9 @@ class AttemptsInMemory:
     def warm_up(self) -> None:
         """Nothing to prepare."""
 
+    def is_ready(self, timeout: float) -> bool:  # noqa: ARG002
+        return True
+
     def claim(self, directory: Path) -> bool:
         if directory in self.elsewhere:
             return False

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attempts_in_memory import AttemptsInMemory, planned
 
+from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import Report
@@ -83,3 +84,39 @@ def test_the_time_in_which_a_run_waits_for_its_next_attempt_is_not_its_own(tmp_p
     server.reports |= {3: Report(State.COMPLETED)}
     outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
     assert (outcomes[0].state, server.killed) == (State.COMPLETED, [])
+
+
+def test_a_retry_that_takes_too_long_keeps_the_reason_for_which_there_was_one(tmp_path: Path) -> None:
+    server, run = AttemptsInMemory(), planned(tmp_path, timeout=0.01)
+    supervisor = Supervisor(server, Noting(), n_jobs=1, retries=1)
+    supervisor.submit([run])
+    server.reports = {1: Report(State.FAILED, "ValueError: it is broken")}
+    ended = supervisor.wait()
+    assert ended is not None
+    assert (ended[1].state, ended[1].attempts) == (State.TIMED_OUT, 2)
+    reason = "it took longer than timeout=0.01 minutes; its first attempt failed: ValueError: it is broken"
+    assert ended[1].reason == reason
+    assert RunDirectory(run.directory).status_or_empty()["error"] == reason
+
+
+def test_a_failure_from_before_is_tried_again_though_the_clock_was_set_back(tmp_path: Path) -> None:
+    server, run = AttemptsInMemory(), planned(tmp_path)
+    RunDirectory(run.directory).path.mkdir(parents=True)
+    RunDirectory(run.directory).begin(run.identity)
+    RunDirectory(run.directory).end(State.FAILED, "ValueError: no", ended_at="2999-01-01T00:00:00+00:00")
+    supervisor = Supervisor(server, Noting(), n_jobs=1)
+    supervisor.submit([run])
+    assert len(server.specs) == 1
+
+
+def test_a_failure_that_another_launcher_has_seen_meanwhile_is_not(tmp_path: Path) -> None:
+    server, first, run = AttemptsInMemory(), planned(tmp_path, 0), planned(tmp_path, 1)
+    supervisor = Supervisor(server, Noting(), n_jobs=1)
+    supervisor.submit([first, run])
+    RunDirectory(run.directory).path.mkdir(parents=True)
+    RunDirectory(run.directory).begin(run.identity)
+    RunDirectory(run.directory).end(State.FAILED, "ValueError: no", ended_at="1970-01-01T00:00:00+00:00")
+    server.reports = {1: Report(State.COMPLETED)}
+    outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
+    assert (outcomes[1].state, outcomes[1].attempts) == (State.FAILED, 0)
+    assert len(server.specs) == 1

@@ -1,4 +1,4 @@
-"""Calibration of forecast probabilities: D-calibration with its test, and reliability.
+"""Measures of calibration: D-calibration with its test, reliability and its expected error.
 
 D-calibration: Haider, Hoehn, Davis, Greiner, "Effective Ways to Build and Evaluate Individual Survival Distributions",
 JMLR 21 (2020). The test for windows that are not independent: Rao and Scott, "On Chi-Squared Tests for Multiway
@@ -8,6 +8,7 @@ reference of Thomas and Rao, JASA 82 (1987).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -145,3 +146,12 @@ def reliability(survival: Floats, time: Floats, event: Bools) -> list[dict[str, 
         error = sum(abs(b["observed"] - b["predicted"]) * b["num_windows"] for b in bins) / max(len(time), 1)
         result.append({"window": window, "expected_calibration_error": float(error), "bins": bins})
     return result
+
+
+def calibration_errors(curves: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The expected calibration errors of `reliability`: `horizon`, `half_horizon` and `quarter_horizon`.
+
+    A horizon of less than four steps has fewer windows: the shortest then stands for those that are missing.
+    """
+    errors = [float(curve["expected_calibration_error"]) for curve in curves]
+    return {"horizon": errors[-1], "half_horizon": errors[max(len(errors) - 2, 0)], "quarter_horizon": errors[0]}

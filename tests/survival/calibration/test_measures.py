@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chisquare, kstest
 from sksurv.nonparametric import kaplan_meier_estimator
 
-from ddrsa.survival.calibration import (
+from ddrsa.survival.calibration.measures import (
     bin_masses,
     d_calibration,
     observed_failures,

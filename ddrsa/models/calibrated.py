@@ -1,0 +1,25 @@
+"""A model whose forecasts are calibrated."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ddrsa.models.base import DDRSAModel
+from ddrsa.survival.calibration.correction import Calibration
+
+
+class CalibratedModel(DDRSAModel):
+    """`model` and its `calibration` as one: called with windows (B, K, F + 1), returns calibrated hazard logits (B, L).
+
+    Whoever forecasts with a trained model holds this one, so that none can leave the calibration out.
+    """
+
+    def __init__(self, model: DDRSAModel, calibration: Calibration) -> None:
+        super().__init__()
+        self.model = model
+        self.calibration = calibration
+        self.horizon = model.horizon
+        self.steps_at_once = model.steps_at_once
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return self.calibration(self.model(windows))

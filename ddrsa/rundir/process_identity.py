@@ -1,0 +1,68 @@
+"""Identity of a process, and times, that do not depend on the wall clock.
+
+A process number is given again sooner or later. On Linux the start of its process, in ticks since the machine was
+started, tells the one from the other, and the boot id one start of the machine from the next. Wall clocks step.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+@cache
+def boot_id() -> str | None:
+    """The same for all processes since this machine was started, and no others; None where the system has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+def seconds_since_boot() -> float:
+    """A clock that nobody sets, the same in all processes of the machine."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def this_process() -> dict[str, Any]:
+    """For a file that is to tell others whether this process lives."""
+    found = {"pid": os.getpid(), "hostname": socket.gethostname()}
+    boot, start = boot_id(), _start_of(os.getpid())
+    return found if boot is None or start is None else {**found, "boot_id": boot, "process_start": start}
+
+
+def is_alive(status: Mapping[str, Any]) -> bool | None:
+    """Whether the process of a status.json still runs; None where it is another host's, or cannot be known."""
+    if status.get("hostname") != socket.gethostname():
+        return None
+    try:
+        if status.get("boot_id") not in (None, boot_id()):
+            return False
+        process = psutil.Process(int(status["pid"]))
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        if status.get("boot_id") is not None:
+            return status.get("process_start") == _start_of(process.pid)
+        # A process that is younger than the run has only inherited its number. The file counts in whole seconds.
+        return process.create_time() <= datetime.fromisoformat(status["started_at"]).timestamp() + 2
+    except psutil.NoSuchProcess:
+        return False
+    except (psutil.AccessDenied, KeyError, TypeError, ValueError):
+        return None
+
+
+def _start_of(pid: int) -> int | None:
+    """When a process started, in ticks of the kernel since the machine did."""
+    try:
+        # The name of the program, in parentheses, may hold anything. The start is field 22 of all.
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+    except (OSError, IndexError, ValueError):
+        return None

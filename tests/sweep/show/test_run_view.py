@@ -1,0 +1,58 @@
+"""Views of runs, whatever the clocks of the machine and of the file server say."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import write_json
+from ddrsa.rundir.process_identity import this_process
+from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.sweep.show.run_view import RunView
+from ddrsa.sweep.watch import watch
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_the_progress_of_an_attempt_is_its_own(tmp_path: Path, hours: float) -> None:
+    run, view = RunDirectory(tmp_path), RunView("x", tmp_path)
+
+    def touched() -> None:
+        os.utime(run.status, (time.time() + 3600 * hours,) * 2)
+
+    run.begin("abc", process_start=0)
+    run.update(epoch=7)
+    run.end("failed", "ValueError: no")
+    touched()
+    view.refresh()
+    view.start(2)
+    view.refresh()
+    assert view.epoch == 0  # that was the attempt before
+    run.begin("abc")
+    run.update(epoch=8)
+    touched()
+    assert view.refresh()
+    assert view.epoch == 8
+    assert view.seconds is not None
+    assert 0 <= view.seconds < 60
+
+
+@pytest.mark.parametrize("launcher", [{}, {"process_start": 0}], ids=["lives", "gone"])
+def test_watching_a_sweep_ends_though_its_files_are_of_the_future(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], launcher: dict[str, int]
+) -> None:
+    run = RunDirectory(tmp_path / "x0")
+    run.path.mkdir()
+    run.begin("abc")
+    run.end("completed")
+    os.utime(run.status, (time.time() + 3600,) * 2)
+    planned = {"directory": "x0", "identity": "abc", "overrides": ["x=0"], "config": {}}
+    content = {**this_process(), **launcher, "created_at": "2999-01-01T00:00:00+00:00", "runs": [planned]}
+    write_json(tmp_path / MANIFEST, content)
+    began = time.monotonic()
+    assert watch(tmp_path) == 0
+    assert time.monotonic() - began < 30
+    assert "1 completed" in capsys.readouterr().out
