@@ -95,7 +95,6 @@ def test_a_dataframe_gives_the_numbers_of_the_command_on_a_file(pump_run: ddrsa.
     found = all_tables(pump_run.load(), data.assign(remark="of no use"), rows, cost=10)
     assert found["unit"].drop_duplicates().tolist() == ["N2", "N9", "N10"]
     assert "time_to_event" not in found
-    assert found["time"].dt.tz is not None
     for column in ("time", "rul_date", "rul_lower_date", "rul_upper_date"):
         expected[column] = pd.to_datetime(expected[column])
         found[column] = found[column].astype(expected[column].dtype)
@@ -146,7 +145,7 @@ def test_events_in_the_data_part_the_lives_as_in_training(pump_run: ddrsa.Traine
     assert found.index.get_level_values("unit").tolist() == ["M1 (life 1)", "M1 (life 2)"]
     assert found["time_to_event"].tolist()[0] == 0
     assert found["time_to_event"].isna().tolist() == [False, True]
-    with pytest.raises(DataError, match="column failed has 7 in row"):
+    with pytest.raises(DataError, match="column failed has 7, 0 or 1 is expected"):
         pump_run.load().predict(both.assign(failed=7))
 
 
