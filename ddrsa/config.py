@@ -20,7 +20,7 @@ from ddrsa.extras import missing_extra
 from ddrsa.models.options import OPTIONS, ModelOptions
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
-from ddrsa.scripts.command import check_job
+from ddrsa.scripts.check import check_job
 from ddrsa.scripts.command import identity as script_identity
 from ddrsa.survival.policy_options import PolicyOptions, policy_options
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions

@@ -12,7 +12,8 @@ from ddrsa.compat_hydra import register_resolver
 from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.scripts.command import run_name, script_ids
-from ddrsa.scripts.jobs import Job, find_job
+from ddrsa.scripts.job import Job
+from ddrsa.scripts.jobs import find_job
 from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep.gpu.lease import current_lease, lease_gpu, visible_gpus
 from ddrsa.sweep.gpu.packing import AUTO

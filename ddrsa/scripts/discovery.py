@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -42,15 +44,27 @@ def job_ids(paths: Iterable[Path]) -> dict[Path, str]:
     """A name for each script: `als` for train_als.py.
 
     Where several would have one name, all of them have their folder in front, and as many folders above it as it takes
-    to tell them apart: the name of a script does not depend on the order.
+    to tell them apart: the name of a script does not depend on the order. A character that cannot stand in the name of
+    a folder or on Hydra's command line is a dash; where that makes two the same, a hash of their name is behind it.
     """
     wanted = {path: _short_id(path) for path in paths}
+    for path in _doubles({path: f"{path.parent}/{name}" for path, name in wanted.items()}):
+        wanted[path] += "-" + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:6]
+    short = dict(wanted)
     folders = 0
     while doubles := _doubles(wanted):
         folders += 1
         for path in doubles:
-            wanted[path] = "-".join([*path.absolute().parts[-1 - folders : -1], _short_id(path)]).lstrip("/")
+            parents = path.absolute().parts[-1 - folders : -1]
+            wanted[path] = safe_id("-".join([*parents, short[path]]).lstrip("/"))
+            if folders >= len(path.absolute().parts):
+                wanted[path] += "-" + hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:6]
     return wanted
+
+
+def safe_id(name: str) -> str:
+    """`name` with a dash for each run of characters other than letters, digits and . _ -"""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")
 
 
 def _short_id(path: Path) -> str:
@@ -59,7 +73,7 @@ def _short_id(path: Path) -> str:
         stem = stem.removeprefix(prefix)
     for suffix in ("_train", "_training", "-train"):
         stem = stem.removesuffix(suffix)
-    return stem or path.stem
+    return safe_id(stem) or safe_id(path.stem) or "script"
 
 
 def _doubles(ids: dict[Path, str]) -> list[Path]:
@@ -71,11 +85,11 @@ def _doubles(ids: dict[Path, str]) -> list[Path]:
 
 def _files(root: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not _is_skipped(Path(folder) / name))
+        folders[:] = sorted(name for name in folders if not is_skipped(Path(folder) / name))
         yield from (Path(folder) / name for name in sorted(names))
 
 
-def _is_skipped(folder: Path) -> bool:
+def is_skipped(folder: Path) -> bool:
     if folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS:
         return True
     return any((folder / mark).exists() for mark in ENVIRONMENT_MARKS)

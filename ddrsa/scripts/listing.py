@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -9,12 +10,15 @@ from dataclasses import asdict
 from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.scripts.command import interface_of_job
+from ddrsa.scripts.arguments import interface_of_job, output_arguments, sets_by_itself, shared_options
+from ddrsa.scripts.command import command_of
 from ddrsa.scripts.interface.read import ScriptInterface
 from ddrsa.scripts.interface.source import Option
-from ddrsa.scripts.jobs import Job, find_job, find_jobs
-from ddrsa.scripts.options import ScriptsOptions
-from ddrsa.scripts.spelling import SHARED, find_option, normalised, output_option
+from ddrsa.scripts.job import Job
+from ddrsa.scripts.jobs import find_job, find_jobs
+from ddrsa.scripts.options import ScriptsOptions, scripts_options
+from ddrsa.scripts.spelling import SHARED, find_option, normalised
+from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.plan.selection import Selection
 
 # Of those that an option does not reach.
@@ -35,9 +39,9 @@ def print_jobs(options: ScriptsOptions, selection: Selection) -> None:
         raise ConfigError(f"{selection} leaves none of {len(every)} jobs")
     width = max(len(job.id) for job in jobs)
     for job in jobs:
-        interface = interface_of_job(job)
+        interface = interface_of_job(job, options)
         print(f"{job.id:<{width}}  {job.path}  {_in_brackets(job, interface)}")
-        for line in _lines(job, interface):
+        for line in _lines(job, options, interface):
             print(f"{'':<{width}}    {line}")
     print(f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job")
 
@@ -45,12 +49,14 @@ def print_jobs(options: ScriptsOptions, selection: Selection) -> None:
 def not_reached(runs: Iterable[ScriptsOptions]) -> list[str]:
     """Jobs that a shared option or one of `scripts.args` does not reach: a line for each option that misses some."""
     asked: dict[str, dict[str, bool]] = defaultdict(dict)  # key -> job -> whether its script has the option
+    own: dict[str, dict[str, None]] = defaultdict(dict)  # key -> the jobs whose own arguments have it
     for options in runs:
         job = find_job(options)
-        interface = interface_of_job(job)
-        for shared, names in SHARED.items():
-            if getattr(options, shared) is not None:
-                asked[f"scripts.{shared}"][job.id] = find_option(interface.options, names) is not None
+        for shared, option in shared_options(job, options).items():
+            asked[f"scripts.{shared}"][job.id] = option is not None
+            if option is not None and sets_by_itself(job, options, option):
+                own[f"scripts.{shared}"][job.id] = None
+        interface = interface_of_job(job, options)
         for name in options.args:
             known = find_option(interface.options, (normalised(name),)) is not None
             asked[f"scripts.args.{name}"][job.id] = known or not interface.complete
@@ -58,9 +64,28 @@ def not_reached(runs: Iterable[ScriptsOptions]) -> list[str]:
     for key, jobs in asked.items():
         without = [job for job, has in jobs.items() if not has]
         if without:
-            shown = ", ".join(without[:SHOWN_JOBS]) + (", ..." if len(without) > SHOWN_JOBS else "")
-            lines.append(f"{key} does not reach {len(without)} of {len(jobs)} jobs, which have no such option: {shown}")
+            lines.append(
+                f"{key} does not reach {len(without)} of {len(jobs)} jobs, which have no such option: {_some(without)}"
+            )
+        if own[key]:
+            count = f"{len(own[key])} of {len(jobs)} jobs"
+            lines.append(f"{key} does not change {count}, whose own arguments have it: {_some(list(own[key]))}")
     return lines
+
+
+def describe(run: PlannedRun) -> str:
+    """For the dry run: the command, as one would give it to a shell, and what does not reach the script."""
+    options = scripts_options(OmegaConf.create(run.config))
+    assert options is not None
+    command = command_of(options, run.directory)
+    lines = [str(command)]
+    if command.own_working_dir:
+        lines.append(f"in a directory of its own, like {os.path.relpath(command.working_dir)}")
+    return "\n       ".join([*lines, *(line.partition(" 1 of 1 jobs")[0] for line in not_reached([options]))])
+
+
+def _some(jobs: list[str]) -> str:
+    return ", ".join(jobs[:SHOWN_JOBS]) + (", ..." if len(jobs) > SHOWN_JOBS else "")
 
 
 def _in_brackets(job: Job, interface: ScriptInterface) -> str:
@@ -72,9 +97,11 @@ def _in_brackets(job: Job, interface: ScriptInterface) -> str:
     return f"({', '.join(words)})"
 
 
-def _lines(job: Job, interface: ScriptInterface) -> Iterator[str]:
-    shared: dict[str, Option | None] = {name: find_option(interface.options, names) for name, names in SHARED.items()}
-    shared["output_dir"] = output_option(interface.options)
+def _lines(job: Job, options: ScriptsOptions, interface: ScriptInterface) -> Iterator[str]:
+    shared: dict[str, Option | None] = {
+        name: None if name in job.withheld else find_option(interface.options, names) for name, names in SHARED.items()
+    }
+    shared["output_dir"] = output_arguments(job, options, "")[0]
     found = [f"{name} {option.spelling}" for name, option in shared.items() if option is not None]
     if found:
         yield "shared: " + ", ".join(found)
@@ -86,5 +113,7 @@ def _lines(job: Job, interface: ScriptInterface) -> Iterator[str]:
     given = [*job.arguments, *(f"{name}={value}" for name, value in job.named.items())]
     if given:
         yield "args: " + " ".join(given)
+    if shared["output_dir"] is None and options.own_working_dir is not False:
+        yield "no option for its output: each run works in a directory of its own"
     if not interface.complete and interface.library is not None:
         yield "it may have more options, which cannot be read from its source"

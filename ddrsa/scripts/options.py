@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,16 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.scripts.interface.libraries import FLAG_STYLES
+from ddrsa.scripts.interface.values import as_text
+
+# Stand in arguments for what is known when a run starts.
+RUN_DIR, OUTPUT_DIR = "{run_dir}", "{output_dir}"
+# Hydra knows them in a run alone; an argument may have them all the same.
+_OF_HYDRA = {"${hydra:runtime.output_dir}": RUN_DIR, "${hydra:run.dir}": RUN_DIR}
+# Where these stand in `scripts.command`, there go the script and its arguments.
+SCRIPT, MODULE, ARGUMENTS, PYTHON = "{script}", "{module}", "{args}", "{python}"
+DEFAULT_METRICS = ("*.json", "events.out.tfevents.*", "metrics.csv", "results.csv", "history.csv", "progress.csv")
 
 
 @dataclass
@@ -28,13 +39,19 @@ class ScriptsSchema:
     folds: int | None = None
     batch_size: int | None = None
     output_dir: str | None = None
+    output_option: str | None = None
     args: Any = None
     extra_args: Any = field(default_factory=list)
+    flags: str | None = None
+    read_help: bool = False
     optional: Any = field(default_factory=list)
-    metrics: Any = "*.json"
+    metrics: Any = field(default_factory=lambda: list(DEFAULT_METRICS))
+    log_metrics: Any = field(default_factory=list)
     objective: str | None = None
     python: str | None = None
+    command: Any = None
     working_dir: str | None = None
+    own_working_dir: bool | None = None
     list: bool = False
 
 
@@ -60,13 +77,19 @@ class ScriptsOptions:
     folds: int | None
     batch_size: int | None
     output_dir: str | None
+    output_option: str | None
     args: Mapping[str, Any]
     extra_args: tuple[str, ...]
+    flags: str | None
+    read_help: bool
     optional: tuple[str, ...]
     metrics: tuple[str, ...]
+    log_metrics: tuple[str, ...]
     objective: str | None
     python: str | None
+    command: tuple[str, ...]
     working_dir: str | None
+    own_working_dir: bool | None
     list: bool
 
     @property
@@ -80,13 +103,16 @@ def scripts_options(config: DictConfig) -> ScriptsOptions | None:
     if OmegaConf.select(config, "scripts") is None:
         return None
     try:
-        values: Any = OmegaConf.to_container(config.scripts, resolve=True)
+        values: Any = OmegaConf.to_container(_with_placeholders(config).scripts, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(f"scripts has no usable value: {str(error).partition(chr(10))[0]}") from error
     if not isinstance(values, dict) or set(values) != {each.name for each in fields(ScriptsOptions)}:
         raise ConfigError(f"scripts={values!r}: it is set by experiment=scripts")
-    for key in ("root", "include", "exclude", "optional", "metrics"):
+    for key in ("root", "include", "exclude", "optional", "metrics", "log_metrics"):
         values[key] = _texts(key, values[key])
+    values["command"] = read_command("scripts.command", values["command"])
+    require("scripts.flags", values["flags"], values["flags"] in (None, *FLAG_STYLES), " or ".join(FLAG_STYLES))
+    check_python("scripts.python", values["python"])
     for key in ("epochs", "folds", "batch_size"):
         require(f"scripts.{key}", values[key], values[key] is None or values[key] >= 1, "1 or more, or null")
     args = values["args"] or {}
@@ -102,9 +128,48 @@ def scripts_options(config: DictConfig) -> ScriptsOptions | None:
     return options
 
 
-def as_text(value: Any) -> str:
-    """A value as a script gets it on its command line."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def read_command(key: str, given: Any) -> tuple[str, ...]:
+    """A command with {script} or {module} and {args} in it, from a list or a text; () for None. Raises ConfigError."""
+    if given is None:
+        return ()
+    try:
+        words = shlex.split(given) if isinstance(given, str) else given
+    except ValueError:
+        words = None  # a quotation mark is not closed
+    holds = isinstance(words, list) and all(isinstance(word, str) for word in words) and ARGUMENTS in words
+    allowed = f"a list of texts, among them {SCRIPT} (or {MODULE}) and {ARGUMENTS}: [bash,{SCRIPT},{ARGUMENTS}]"
+    require(key, given, holds and bool({SCRIPT, MODULE} & set(words or ())), allowed)
+    assert words is not None
+    return tuple(words)
+
+
+def check_python(key: str, python: str | None) -> None:
+    """Raise ConfigError where an interpreter is a command of several words."""
+    if python is not None and len(python.split()) > 1 and not Path(python).exists():
+        whole = f"[{','.join(python.split())},{SCRIPT},{ARGUMENTS}]"
+        raise ConfigError(f"{key}={python}: it is one program; with arguments of its own it is scripts.command={whole}")
+
+
+def _with_placeholders(config: DictConfig) -> DictConfig:
+    """`config`; where its scripts have what only a run of Hydra can resolve, a copy with placeholders for that."""
+    raw = OmegaConf.to_container(config.scripts, resolve=False) if isinstance(config.scripts, DictConfig) else None
+    replaced = _replaced(raw)
+    if replaced == raw:
+        return config
+    copied = OmegaConf.masked_copy(config, [str(key) for key in config if key not in ("hydra", "scripts")])
+    OmegaConf.set_struct(copied, False)
+    copied.scripts = replaced
+    return copied
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each) for each in value]
+    for interpolation, placeholder in _OF_HYDRA.items():
+        value = value.replace(interpolation, placeholder) if isinstance(value, str) else value
+    return value
 
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import signal
 import subprocess
@@ -25,13 +24,21 @@ class Terminated(BaseException):
     """SIGTERM has come while the script ran; the script has been ended."""
 
 
-def execute(line: Sequence[str], log: Path, directory: Path, environ: Mapping[str, str]) -> int:
+def execute(
+    line: Sequence[str],
+    log: Path,
+    directory: Path,
+    environ: Mapping[str, str],
+    seconds: float | None = None,
+    largest_file: int | None = None,
+) -> int:
     """Run a command to its end, and give its exit code: negative, the signal that killed it.
 
-    log: what it prints is appended there as it prints it. directory: where it works.
+    log: what it prints is appended there as it prints it. directory: where it works. largest_file: in bytes, of those
+    that it may write.
 
     Whatever ends the wait, an exception too, the command and all processes that it has started are gone then.
-    Raises ConfigError where it cannot be started, and Terminated.
+    Raises ConfigError where it cannot be started, Terminated, and subprocess.TimeoutExpired after `seconds`.
     """
     earlier = descendants()
     process = None
@@ -44,9 +51,9 @@ def execute(line: Sequence[str], log: Path, directory: Path, environ: Mapping[st
                 stderr=subprocess.STDOUT,
                 cwd=directory,
                 env=dict(environ),
-                preexec_fn=_binder(),
+                preexec_fn=_before_the_program(largest_file),
             )
-            return process.wait()
+            return process.wait(seconds)
         except OSError as error:
             raise ConfigError(f"{line[0]} cannot be started: {error}") from error
         finally:
@@ -62,12 +69,22 @@ def _end(process: subprocess.Popen[bytes] | None, earlier: list[psutil.Process])
     kill_descendants(keep=earlier)
 
 
-def _binder() -> Callable[[], None] | None:
-    """For the new process: a function that has the kernel kill it when this process dies, however it dies."""
+def _before_the_program(largest_file: int | None) -> Callable[[], None] | None:
+    """What the new process does first: it has the kernel kill it when this process dies, however that dies."""
     # The kernel takes the thread that forks for the parent: others may end before the process does.
-    if threading.current_thread() is not threading.main_thread():
+    parent = os.getpid() if threading.current_thread() is threading.main_thread() else None
+    if parent is None and largest_file is None:
         return None
-    return functools.partial(die_with_parent, os.getpid())
+
+    def prepare() -> None:
+        if parent is not None:
+            die_with_parent(parent)
+        if largest_file is not None:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    return prepare
 
 
 @contextlib.contextmanager

@@ -17,10 +17,15 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.reasons import kernel_memory_kills, memory_that_ran_out, reason_of_exit
 from ddrsa.rundir.states import State
-from ddrsa.scripts.command import command_of
-from ddrsa.scripts.metrics import collect_metrics
+from ddrsa.scripts.arguments import given_value, interface_of_job
+from ddrsa.scripts.command import Command, command_of
 from ddrsa.scripts.options import ScriptsOptions, scripts_options
+from ddrsa.scripts.own_directory import own_directory
 from ddrsa.scripts.process import Terminated, execute
+from ddrsa.scripts.results.collect import collect_metrics
+from ddrsa.scripts.results.log_lines import read_log_numbers
+from ddrsa.scripts.results.numbers import Numbers
+from ddrsa.scripts.spelling import find_option, normalised
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 
@@ -36,8 +41,9 @@ THREAD_VARIABLES = (
 )
 # Where a script that has no option for it finds its output directory.
 OUTPUT_VARIABLE = "DDRSA_OUTPUT_DIR"
-# How much of the end of its output is searched for the reason of a failure.
+# How much of the end of its output is searched for the reason of a failure, and for metrics.
 TAIL_BYTES = 16384
+METRICS_BYTES = 2**20
 
 
 def run_script(config: DictConfig, name: str) -> float | None:
@@ -87,7 +93,7 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
         raise ConfigError("device=cuda: no GPU was found; allowed here are auto and cpu")
     threads = threads_per_run(concurrent_runs(HydraConfig.get()))
     command.output_dir.mkdir(parents=True, exist_ok=True)
-    environ = _environ(str(config.device), gpu_index, threads, command.output_dir)
+    environ = _environ(str(config.device), gpu_index, threads, command)
     device = f"cuda:{gpu_index}"
     if gpu_index is None or config.device in ("cpu", "mps"):
         device = "mps" if config.device == "mps" else "cpu"
@@ -101,20 +107,65 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     log.info("%s", command)
     began, memory_kills = time.monotonic(), kernel_memory_kills()
     begin_of_output = directory.log.stat().st_size if directory.log.exists() else 0
-    exit_code = execute(command.line, directory.log, options.directory, environ)
+    exit_code = _execute(command, directory, environ)
     seconds = round(time.monotonic() - began, 3)
     directory.update(exit_code=exit_code)
     if exit_code != 0:
         out_of_memory = kernel_memory_kills() > memory_kills
-        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output))
-    return {"training_time_seconds": seconds, **collect_metrics(command.output_dir, options.metrics)}
+        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output, TAIL_BYTES))
+    found = collect_metrics(command.output_dir, options.metrics)
+    if options.log_metrics:
+        found.results |= read_log_numbers(_tail(directory.log, begin_of_output, METRICS_BYTES), options.log_metrics)
+    _set_apart_what_it_was_told(found, command, options)
+    if found.configuration:
+        directory.update(script_configuration=found.configuration)
+    return {"training_time_seconds": seconds, **found.results}
 
 
-def _environ(device: str, gpu_index: int | None, threads: int, output_dir: Path) -> dict[str, str]:
+def _execute(command: Command, directory: RunDirectory, environ: dict[str, str]) -> int:
+    if not command.own_working_dir:
+        return execute(command.line, directory.log, command.working_dir, environ)
+    with own_directory(command.working_dir, command.output_dir) as (place, common):
+        for folder in common.folders:
+            log.warning("%s is shared by all runs: its folder has too many entries", folder)
+        exit_code = execute(command.line, directory.log, place, environ)
+        changed = common.changed()
+        if changed:
+            directory.update(shared_files_changed=[str(path) for path in changed])
+        for path in changed:
+            log.warning(
+                "%s was changed while this run was under way. It is too large to be copied for each run, so runs of "
+                "this script may overwrite each other's; move it away, or have the script write into {output_dir}",
+                path,
+            )
+    return exit_code
+
+
+def _set_apart_what_it_was_told(found: Numbers, command: Command, options: ScriptsOptions) -> None:
+    """Numbers that repeat an argument of the script, or its default, are no results."""
+    script_options = interface_of_job(command.job, options).options
+    for name in list(found.results):
+        option = find_option(script_options, [normalised(name)])
+        if option is None:
+            continue
+        given = given_value(option, command.line)
+        if _same_number(option.default if given is None else given, found.results[name]):
+            found.configuration[name] = found.results.pop(name)
+
+
+def _same_number(told: object, number: float) -> bool:
+    try:
+        return float(told) == number  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+def _environ(device: str, gpu_index: int | None, threads: int, command: Command) -> dict[str, str]:
     """The environment of this process, with the leased GPU as the only one, and the run's share of the cores."""
-    environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(output_dir)}
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(command.output_dir)}
     # What the user has set is left as it is.
     environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}
+    environ |= command.environment
     if device == "cpu":
         environ["CUDA_VISIBLE_DEVICES"] = ""
     elif gpu_index is not None:
@@ -132,10 +183,10 @@ def _ended(exit_code: int, out_of_memory: bool, output: str) -> RunEnded:
     return RunEnded(reason if memory is None else f"{memory}: {reason}")
 
 
-def _tail(log_file: Path, begin: int) -> str:
+def _tail(log_file: Path, begin: int, size: int) -> str:
     with log_file.open("rb") as stream:
         end = stream.seek(0, os.SEEK_END)
-        stream.seek(max(begin, end - TAIL_BYTES))
+        stream.seek(max(begin, end - size))
         return stream.read().decode(errors="replace")
 
 

@@ -19,7 +19,7 @@ from rich.text import Text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, write_json
 from ddrsa.rundir.states import State
-from ddrsa.scripts.command import arguments_of
+from ddrsa.scripts.arguments import arguments_of
 from ddrsa.scripts.jobs import find_job
 from ddrsa.scripts.listing import not_reached
 from ddrsa.scripts.options import ScriptsOptions, scripts_options
@@ -61,6 +61,11 @@ class TrainingSummary(SweepObserver):
         # No markup: the name of a script or a reason may have brackets.
         console = Console(highlight=False, markup=False, emoji=False)
         console.print(_table(jobs))
+        for file in sorted({file for job in jobs for file in job["shared_files_changed"]}):
+            users = [job["id"] for job in jobs if file in job["shared_files_changed"]]
+            console.print(
+                f"{file} was changed while {len(users)} runs were under way, and is none's own", soft_wrap=True
+            )
         console.print(f"summary: {os.path.relpath(path)}", soft_wrap=True)
 
 
@@ -84,6 +89,7 @@ def _summary_of(run: PlannedRun, outcome: Outcome, sweep_dir: Path) -> dict[str,
         "directory": os.path.relpath(run.directory, sweep_dir),
         "log": os.path.relpath(directory.log, sweep_dir),
         "output_dir": status.get("output_dir"),
+        "shared_files_changed": status.get("shared_files_changed", []),
         "metrics": {key: value for key, value in metrics.items() if key not in ("schema_version", "run_id")},
     }
 

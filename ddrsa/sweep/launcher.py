@@ -165,6 +165,9 @@ class SupervisedLauncher(Launcher):
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
         self.record.search = None if search is None else search.manifest
+        if n_jobs is not None and n_jobs > self.max_jobs:
+            message = "hydra.sweeper.n_jobs=%d, but the launcher does %d at once: hydra.launcher.n_jobs=%d allows more"
+            log.warning(message, n_jobs, self.max_jobs, n_jobs)
         n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
             if self.runs_here:

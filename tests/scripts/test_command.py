@@ -10,7 +10,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.scripts.command import check_job, command_of, identity, run_name, script_ids
+from ddrsa.scripts.check import check_job
+from ddrsa.scripts.command import command_of, identity, run_name, script_ids
 from ddrsa.scripts.jobs import find_jobs
 from ddrsa.scripts.options import ScriptsOptions, ScriptsSchema, scripts_options
 
@@ -91,7 +92,7 @@ def test_shared_options_reach_the_scripts_that_have_them_in_their_spelling() -> 
         ({"cache": None}, []),
         ({"k": 3}, ["-k", "3"]),
         ({"epochs": 3}, []),
-        ({"learning_rate": True}, ["--learning_rate", "true"]),
+        ({"learning_rate": True}, ["--learning_rate", "True"]),
     ],
 )
 def test_arguments_are_spelled_as_the_script_takes_them(args: dict[str, Any], expected: list[str]) -> None:
@@ -100,8 +101,17 @@ def test_arguments_are_spelled_as_the_script_takes_them(args: dict[str, Any], ex
 
 @pytest.mark.usefixtures("unread")
 def test_a_script_whose_options_cannot_be_read_gets_the_arguments_as_they_are() -> None:
-    args = {"learning_rate": 0.1, "some-flag": True, "off": False, "many": [1, 2]}
+    args = {"learning_rate": 0.1, "some-flag": True, "many": [1, 2]}
     assert line("u", args=args, epochs=5) == ["--learning_rate", "0.1", "--some-flag", "--many", "1", "2"]
+
+
+@pytest.mark.usefixtures("unread")
+def test_an_option_that_is_not_seen_is_turned_off_as_the_user_says_or_not_at_all() -> None:
+    with pytest.raises(ConfigError, match=r"scripts.args.off=false: .* Say it by scripts.flags=no-prefix"):
+        line("u", args={"off": False})
+    styles = {"no-prefix": ["--no-off"], "equals": ["--off=False"], "bare": []}
+    assert {style: line("u", args={"off": False}, flags=style) for style in styles} == styles
+    assert line("u", args={"on": True}, flags="equals") == ["--on=True"]
 
 
 @pytest.mark.usefixtures("root")
@@ -113,10 +123,10 @@ def test_extra_arguments_reach_all_without_question() -> None:
 @pytest.mark.usefixtures("root")
 def test_the_output_directory() -> None:
     command = command_of(options(output_dir="results"), Path("/sweep/logs/scripts/a/run_1"))
-    assert command.output == ("--output-dir", str(Path("results/a/run_1").absolute()))
+    assert command.line[2:] == ("--output-dir", str(Path("results/a/run_1").absolute()))
     # What is said outright stands, and is where the results are looked for.
     command = command_of(options(extra_args=["--output-dir=mine"]), Path("run"))
-    assert command.output == ()
+    assert command.line[2:] == ("--output-dir=mine",)
     assert command.output_dir == Path("mine").absolute()
     command = command_of(options(args={"output_dir": "mine"}), Path("run"))
     assert command.line[2:] == ("--output-dir", "mine")
@@ -129,10 +139,12 @@ def test_the_interpreter_and_programs(root: Path) -> None:
     program = root / "train_shell.sh"
     program.write_text("#!/bin/sh\necho $1")
     wanted = options("shell", include=["*.sh"], args={"x": 1})
-    with pytest.raises(ConfigError, match="neither a Python script nor a program"):
-        check_job(wanted)
+    assert command_of(wanted, Path("run")).line == ("/bin/sh", str(program), "-x", "1")
     program.chmod(0o755)
     assert command_of(wanted, Path("run")).line == (str(program), "-x", "1")
+    (root / "train_unknown.xyz").write_text("?")
+    with pytest.raises(ConfigError, match="neither a Python script nor a program"):
+        check_job(options("unknown", include=["*.xyz"]))
 
 
 @pytest.mark.usefixtures("root")
@@ -158,7 +170,7 @@ def test_a_job_of_a_file(root: Path) -> None:
         """)
     with pytest.raises(ConfigError, match=r"job a: args has epochs, and .* no such option; it has --num-epochs"):
         check_job(options("a", jobs=str(file)))
-    assert line("named", jobs=str(file), epochs=9) == ["--num-epochs", "3", "--fast", "--num-epochs", "9", *OUTPUT]
+    assert line("named", jobs=str(file), epochs=9) == ["--num-epochs", "3", "--fast", *OUTPUT]
     assert [job.id for job in find_jobs(options(jobs=str(file)))] == ["a", "b", "c", "named", "other"]
     assert [job.id for job in find_jobs(options(jobs=str(file), root=None))] == ["a", "named", "other"]
     assert script_ids(OmegaConf.create({"scripts": OmegaConf.structured(ScriptsSchema(root="code"))})) == "a,b,c"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ddrsa.errors import ConfigError
-from ddrsa.scripts.jobs import read_jobs
+from ddrsa.scripts.jobs_file import read_jobs
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_file_of_jobs(file: Path) -> None:
           - {id: text, script: code/fit.py, args: "--name 'two words'"}
           - {id: named, script: code/fit.py, args: {epochs: 5, tags: [a, b], quiet: true}}
         """)
-    als, long, text, named = read_jobs(file)
+    als, long, text, named = read_jobs(file, file.parent)
     assert (als.id, als.path, als.arguments, als.optional, als.timeout) == (
         *("als", file.parent / "code" / "train_als.py"),
         *((), False, None),
@@ -54,12 +54,17 @@ def test_a_file_of_jobs(file: Path) -> None:
         ("jobs: [{script: code/fit.py, timeout: soon}]", "timeout is 'soon'"),
         ("jobs: [{script: code/fit.py, args: {a: {b: 1}}}]", "args is"),
         ('jobs: [{script: code/fit.py, args: "\'"}]', "args is"),
-        ("jobs: [{script: code/fit.py, id: a b}]", "id is 'a b'"),
+        ("jobs: [{script: code/fit.py, id: '  '}]", "id is '  '"),
+        ("jobs: [{script: code/fit.py, env: [A]}]", "env is ['A']"),
+        ("jobs: [{script: code/fit.py, working_dir: gone}]", "working_dir is 'gone'"),
+        ("jobs: [{script: code/fit.py, python: torchrun -x}]", "it is one program"),
+        ("jobs: [{script: code/fit.py, command: [bash]}]", "command="),
+        ("jobs: [{script: code/fit.py, name: x, supports_epochs: 3}]", "supports_epochs is 3"),
         ("jobs: [{script: code/fit.py, id: 3}]", "id is 3"),
     ],
 )
 def test_what_is_wrong_in_it_is_named(file: Path, content: str, message: str) -> None:
     file.write_text(content)
     with pytest.raises(ConfigError, match=re.escape(message)) as raised:
-        read_jobs(file)
+        read_jobs(file, file.parent)
     assert file.name in str(raised.value)

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
+from ddrsa.scripts.command import Command
+from ddrsa.scripts.job import Job
 from ddrsa.scripts.run import THREAD_VARIABLES, _ended, _environ
+
+COMMAND = Command(Job("a", Path("train_a.py")), ("python",), Path("out"), Path(), False, {})
 
 
 @pytest.mark.parametrize(
@@ -46,7 +50,7 @@ def test_the_gpus_that_it_sees(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    environ = _environ(device, gpu_index, 2, Path("out"))
+    environ = _environ(device, gpu_index, 2, COMMAND)
     assert environ.get("CUDA_VISIBLE_DEVICES") == seen
 
 
@@ -54,6 +58,6 @@ def test_threads_that_the_user_has_set_stay(monkeypatch: pytest.MonkeyPatch) -> 
     for name in THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "7")
-    environ = _environ("auto", None, 2, Path("out"))
+    environ = _environ("auto", None, 2, COMMAND)
     assert (environ["OMP_NUM_THREADS"], environ["MKL_NUM_THREADS"]) == ("2", "7")
     assert (environ["PYTHONUNBUFFERED"], environ["DDRSA_OUTPUT_DIR"]) == ("1", "out")

@@ -10,8 +10,11 @@ from pathlib import Path
 import pandas as pd
 from script_sweeps import SCRIPTS, ScriptSweeps
 
+from ddrsa.rundir.directory import RunDirectory
 from ddrsa.sweep.verify.bench import until
 
+# For scripts that tell the test, and are told by it, by files beside the sweep.
+SHARED_DIRECTORY = "scripts.own_working_dir=false"
 JOBS = """
 jobs:
   - {script: code/train_hangs.py, timeout: 0.05}
@@ -114,6 +117,43 @@ def test_a_sweep_over_arguments_returns_the_objective(sweeps: ScriptSweeps) -> N
     assert sorted(name.rpartition("_")[0] for name in directories) == ["learning-rate=0.01", "learning-rate=0.1"]
 
 
+def test_runs_of_one_script_keep_their_files_apart(sweeps: ScriptSweeps) -> None:
+    sweeps.write(
+        {
+            "train_mnist.py": """
+                import argparse, pathlib
+                parser = argparse.ArgumentParser()
+                parser.add_argument("--lr", type=float)
+                lr = parser.parse_args().lr
+                data = pathlib.Path("data/x.txt").read_text()
+                with open("mnist_cnn.pt", "a") as stream:
+                    stream.write(f"{lr} {data}")
+                pathlib.Path("runs").mkdir(exist_ok=True)
+                pathlib.Path("runs/results.json").write_text('{"loss": %f, "lr": %f}' % (lr * 2, lr))
+                print("val accuracy: 0.75")
+                """
+        }
+    )
+    data = sweeps.directory / "data" / "x.txt"
+    data.parent.mkdir()
+    data.write_text("input")
+    (sweeps.directory / "mnist_cnn.pt").write_text("of an earlier training ")
+    exit_code, output = sweeps.run("scripts.args.lr=0.5,1", "scripts.log_metrics=[val*]", "hydra.launcher.n_jobs=2")
+    assert exit_code == 0, output
+    runs = [RunDirectory(path.parent) for path in sorted(sweeps.sweep.glob("logs/scripts/mnist/*/status.json"))]
+    assert len(runs) == 2
+    for run, lr in zip(runs, (0.5, 1), strict=True):
+        place = run.path / "output" / sweeps.directory.name
+        files = sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
+        assert files == ["mnist_cnn.pt", "runs/results.json"]
+        assert (place / "mnist_cnn.pt").read_text() == f"of an earlier training {float(lr)} input"
+        metrics = run.read_test_metrics() or {}
+        assert (metrics["loss"], metrics["val accuracy"]) == (lr * 2, 0.75)
+        assert "lr" not in metrics
+        assert (run.read_status() or {})["script_configuration"] == {"lr": lr}
+    assert (sweeps.directory / "mnist_cnn.pt").read_text() == "of an earlier training "
+
+
 def test_a_dry_run_shows_the_commands_and_starts_nothing(sweeps: ScriptSweeps) -> None:
     sweeps.write(SCRIPTS)
     exit_code, output = sweeps.run("scripts.epochs=3", "only=argparse,click", "dry_run=true", "scripts.python=python3")
@@ -154,7 +194,7 @@ time.sleep(3600)
 
 def test_a_script_and_its_children_end_with_the_attempt_and_with_the_launcher(sweeps: ScriptSweeps) -> None:
     sweeps.write({"train_a.py": SLEEPER})
-    process = sweeps.start("retries=1")
+    process = sweeps.start("retries=1", SHARED_DIRECTORY)
     until(lambda: len(sweeps.lines("pids.txt")) == 1, "the script did not start")
     first = sweeps.lines("pids.txt")[0]
     os.kill(sweeps.status("a")["pid"], signal.SIGKILL)
@@ -166,7 +206,7 @@ def test_a_script_and_its_children_end_with_the_attempt_and_with_the_launcher(sw
 
 def test_ctrl_c_twice_ends_a_script_and_its_children(sweeps: ScriptSweeps) -> None:
     sweeps.write({"train_a.py": SLEEPER, "train_b.py": "print(1)"})
-    process = sweeps.start("hydra.launcher.n_jobs=1")
+    process = sweeps.start("hydra.launcher.n_jobs=1", SHARED_DIRECTORY)
     until(lambda: len(sweeps.lines("pids.txt")) == 1, "the script did not start")
     process.send_signal(signal.SIGINT)
     log = sweeps.sweep / "sweep.log"
@@ -198,7 +238,7 @@ def test_output_is_in_the_log_as_it_comes(sweeps: ScriptSweeps) -> None:
         "import pathlib, time\nprint('first')\nwhile not pathlib.Path('go').exists(): time.sleep(0.02)\nprint('last')"
     )
     sweeps.write({"train_a.py": text})
-    process = sweeps.start()
+    process = sweeps.start(SHARED_DIRECTORY)
     until(lambda: "a" in sweeps.runs() and "first\n" in sweeps.runs()["a"].log.read_text(), "no line came")
     assert "last" not in sweeps.runs()["a"].log.read_text()
     Path(sweeps.directory / "go").touch()

@@ -6,11 +6,23 @@ import ast
 from typing import Any
 
 from ddrsa.scripts.interface.literals import UNKNOWN, evaluate
-from ddrsa.scripts.interface.source import FLAG, REPEATED, VALUE, VALUES, Findings, Option, Source, known_default
+from ddrsa.scripts.interface.source import (
+    COUNT,
+    FLAG,
+    PYTHON_WORDS,
+    REPEATED,
+    VALUE,
+    VALUES,
+    Findings,
+    Option,
+    Source,
+    known_default,
+)
 
 _TAKES = {
-    **dict.fromkeys(("store_true", "store_false", "store_const", "append_const", "count"), FLAG),
+    **dict.fromkeys(("store_true", "store_false", "store_const", "append_const"), FLAG),
     **dict.fromkeys(("append", "extend"), REPEATED),
+    "count": COUNT,
 }
 _GROUPS = ("add_argument_group", "add_mutually_exclusive_group")
 
@@ -100,20 +112,33 @@ class _Reader(ast.NodeVisitor):
             takes, off_names = FLAG, tuple(f"--no-{name[2:]}" for name in names if name.startswith("--"))
         elif takes == VALUE and (nargs in ("+", "*") or (isinstance(nargs, int) and nargs > 1)):
             takes = VALUES
-        destination, default = self._keyword(call, "dest"), self._keyword(call, "default")
+        destination, default = self._keyword(call, "dest"), known_default(self._keyword(call, "default"))
         self.found.options.append(
             Option(
                 names,
                 takes,
                 off_names,
                 destination if isinstance(destination, str) else None,
-                known_default(default),
+                default,
                 self._keyword(call, "required") is True,
+                turns_off=action == "store_false",
+                words=_words(call, self._keyword(call, "choices"), default),
             )
         )
 
     def _keyword(self, call: ast.Call, name: str) -> Any:
         return next((evaluate(each.value, self.names) for each in call.keywords if each.arg == name), None)
+
+
+def _words(call: ast.Call, choices: Any, default: Any) -> tuple[str, str]:
+    """How true and false are spelled as the value of an option, by its type, its choices and its default."""
+    if _named(call, "type", "bool"):
+        return "True", ""  # bool("False") is true: of all texts, only the empty one is false
+    of_json = any(_named(call, "type", name) for name in ("loads", "safe_load"))
+    known = choices if isinstance(choices, tuple | list) else (default,)
+    if of_json or any(word in known for word in ("true", "false")):
+        return "true", "false"
+    return PYTHON_WORDS
 
 
 def _parsers(tree: ast.AST) -> tuple[set[str], set[str]]:

@@ -6,7 +6,17 @@ import ast
 from collections.abc import Iterator
 from typing import Any
 
-from ddrsa.scripts.interface.source import FLAG, REPEATED, VALUE, VALUES, Findings, Option, Source, known_default
+from ddrsa.scripts.interface.source import (
+    COUNT,
+    FLAG,
+    REPEATED,
+    VALUE,
+    VALUES,
+    Findings,
+    Option,
+    Source,
+    known_default,
+)
 
 _CLICK = ("click", "rich_click", "asyncclick")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -73,7 +83,9 @@ def _add_click_option(source: Source, call: ast.Call, found: Findings) -> None:
     names, off_names = _split(spelled)
     nargs = source.keyword(call, "nargs")
     takes = VALUE
-    if off_names or any(source.keyword(call, key) not in (None, False) for key in ("is_flag", "count", "flag_value")):
+    if source.keyword(call, "count") is True:
+        takes = COUNT
+    elif off_names or any(source.keyword(call, key) not in (None, False) for key in ("is_flag", "flag_value")):
         takes = FLAG
     elif source.keyword(call, "multiple") is True:
         takes = REPEATED

@@ -1,4 +1,4 @@
-"""Options on the command line of a script, read from its source. The script is never imported or run."""
+"""Options on the command line of a script, read from its source. The script is neither imported nor run."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from pathlib import Path
 
 from ddrsa.scripts.interface.argparse_reader import read_argparse
 from ddrsa.scripts.interface.click_reader import read_click, read_typer
+from ddrsa.scripts.interface.handing_on import hands_its_arguments_on
+from ddrsa.scripts.interface.libraries import library_of
+from ddrsa.scripts.interface.notebook_reader import PAPERMILL, read_notebook
 from ddrsa.scripts.interface.source import Findings, Option, Source
 
-# Their options are not read: what such a script accepts is not known.
-OTHER_LIBRARIES = ("absl", "docopt", "fire", "hydra", "jsonargparse", "plac", "simple_parsing", "tap", "tyro")
+NOTEBOOK = ".ipynb"
 
 
 @dataclass(frozen=True)
 class ScriptInterface:
     """A script's command line, as far as it is known.
 
-    library: argparse, click or typer; another library's name; None where no library is seen.
+    library: argparse, click, typer or papermill; another library's name; None where no library is seen.
     complete: whether `options` are all that it has. Where they are not, it may accept others.
     positional: the arguments without a name that it needs.
     """
@@ -31,42 +33,54 @@ class ScriptInterface:
     positional: tuple[str, ...] = ()
 
 
+UNKNOWN_INTERFACE = ScriptInterface(None, (), complete=False)
+
+
 def read_interface(path: Path) -> ScriptInterface:
     """The command line of the script at `path`. Raises OSError where it cannot be read.
 
-    A script that is not Python, or has errors of syntax, may accept anything.
+    A program that is neither Python nor a notebook, or has errors of syntax, may accept anything.
     """
     return _read(path, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=4096)
 def _read(path: Path, _changed: int) -> ScriptInterface:
-    if path.suffix != ".py":
-        return ScriptInterface(None, (), complete=False)
     try:
-        return interface_of(path.read_bytes())
+        if path.suffix == ".py":
+            return interface_of(path.read_bytes())
+        if path.suffix == NOTEBOOK:
+            found = Findings()
+            read_notebook(path.read_bytes(), found)
+            return ScriptInterface(PAPERMILL, _unique(found.options), complete=True)
     except (SyntaxError, ValueError):
-        return ScriptInterface(None, (), complete=False)
+        return UNKNOWN_INTERFACE
+    return UNKNOWN_INTERFACE
 
 
 def interface_of(text: str | bytes) -> ScriptInterface:
     """The command line of a script with this source. Raises SyntaxError, and ValueError on null bytes."""
     source = Source(ast.parse(text))
     found = Findings()
-    library = None
-    if source.imports("typer"):
-        library = "typer"
+    other = library_of(source)
+    name: str | None
+    if other is not None:
+        name, found.complete = other.name, False
+        if source.imports("argparse"):
+            read_argparse(source, found)  # what it adds to the library's own parser
+            found.complete = False
+    elif source.imports("typer"):
+        name = "typer"
         read_typer(source, found)
     elif source.imports("click", "rich_click", "asyncclick"):
-        library = "click"
+        name = "click"
         read_click(source, found)
     elif source.imports("argparse", "configargparse") or _calls_method(source, "parse_args", "parse_known_args"):
-        library = "argparse"
+        name = "argparse"
         read_argparse(source, found)
     else:
-        library = next((name for name in OTHER_LIBRARIES if source.imports(name)), None)
-        found.complete = library is None and not _hands_its_arguments_on(source)
-    return ScriptInterface(library, _unique(found.options), found.complete, tuple(found.positional))
+        name, found.complete = None, not hands_its_arguments_on(source)
+    return ScriptInterface(name, _unique(found.options), found.complete, tuple(found.positional))
 
 
 def _calls_method(source: Source, *names: str) -> bool:
@@ -74,16 +88,6 @@ def _calls_method(source: Source, *names: str) -> bool:
         isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names
         for node in ast.walk(source.tree)
     )
-
-
-def _hands_its_arguments_on(source: Source) -> bool:
-    """Whether a script without a library reads sys.argv, or leaves all to a `main` of another file."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Attribute | ast.Name) and source.origin(node) == "sys.argv":
-            return True
-        if isinstance(node, ast.Call) and source.origin(node.func).rpartition(".")[2] in ("main", "cli", "app"):
-            return True
-    return False
 
 
 def _unique(options: Iterable[Option]) -> tuple[Option, ...]:

@@ -13,6 +13,10 @@ VALUE = "value"  # --x 1
 VALUES = "values"  # --x 1 2 3
 REPEATED = "repeated"  # --x 1 --x 2
 FLAG = "flag"  # --x
+COUNT = "count"  # -v -v
+
+# The words that Python programs and their libraries understand, whatever they make of a text.
+PYTHON_WORDS = ("True", "False")
 
 
 @dataclass(frozen=True)
@@ -21,8 +25,10 @@ class Option:
 
     names: its spellings, in the order of the source: ("--epochs", "-e").
     off_names: those that turn it off: ("--no-cache",).
-    takes: one of VALUE, VALUES, REPEATED, FLAG.
+    takes: one of VALUE, VALUES, REPEATED, FLAG, COUNT.
     default: where the source has it as a constant.
+    turns_off: a flag that makes its variable false: `--no-cuda` of the variable `cuda`.
+    words: how true and false are spelled as its value.
     """
 
     names: tuple[str, ...]
@@ -31,6 +37,8 @@ class Option:
     destination: str | None = None
     default: Any = None
     required: bool = False
+    turns_off: bool = False
+    words: tuple[str, str] = PYTHON_WORDS
 
     @property
     def spelling(self) -> str:

@@ -35,7 +35,9 @@ def minimiser(event_share: float, lambda_param: float) -> Tensor:
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        losses = ddrsa_losses(logits.expand(HORIZON + 1, -1), tau, torch.ones(HORIZON + 1, dtype=bool), lambda_param)
+        losses = ddrsa_losses(
+            logits.expand(HORIZON + 1, -1), tau, torch.ones(HORIZON + 1, dtype=torch.bool), lambda_param
+        )
         value = (weight * losses).sum()
         value.backward()
         return value
@@ -72,7 +74,7 @@ def test_the_likelihood_needs_no_correction() -> None:
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        losses = negative_log_likelihood(logits.expand(HORIZON + 1, -1), tau, torch.ones(HORIZON + 1, dtype=bool))
+        losses = negative_log_likelihood(logits.expand(HORIZON + 1, -1), tau, torch.ones(HORIZON + 1, dtype=torch.bool))
         value = (weight * losses).sum()
         value.backward()
         return value

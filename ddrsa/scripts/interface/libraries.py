@@ -1,0 +1,70 @@
+"""Libraries that make a script's command line, and how each spells a value of an option that is not seen."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from ddrsa.scripts.interface.source import Source
+
+# How an option that is not seen is turned off: `scripts.flags`.
+NO_PREFIX = "no-prefix"  # --no-shuffle
+EQUALS = "equals"  # --shuffle=False
+BARE = "bare"  # left out: it is off by default
+FLAG_STYLES = (NO_PREFIX, EQUALS, BARE)
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library whose options are not read from the source.
+
+    modules: what a script imports of it, by the beginning of a dotted name. names: the classes or functions that make
+        the command line, where the module is used for much else; () for any.
+    flags: one of FLAG_STYLES; None where it depends on the script.
+    lists: whether a list is one value, --sizes=[1,2], and not --sizes 1 2.
+    assignments: whether an option is name=value, without dashes.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    flags: str | None = None
+    lists: bool = False
+    assignments: bool = False
+
+
+LIBRARIES = (
+    Library("tyro", ("tyro",), flags=NO_PREFIX),
+    Library("fire", ("fire",), flags=EQUALS, lists=True),
+    Library("LightningCLI", ("lightning", "pytorch_lightning"), ("LightningCLI",), EQUALS, lists=True),
+    Library("jsonargparse", ("jsonargparse",), flags=EQUALS, lists=True),
+    Library("HfArgumentParser", ("transformers",), ("HfArgumentParser",), EQUALS),
+    Library("TrlParser", ("trl",), ("TrlParser",), EQUALS),
+    Library("absl", ("absl",), ("app", "flags"), EQUALS),
+    Library("simple_parsing", ("simple_parsing",), flags=EQUALS),
+    Library("docopt", ("docopt",), flags=BARE),
+    Library("hydra", ("hydra",), ("main",), EQUALS, lists=True, assignments=True),
+    Library("plac", ("plac",)),
+    Library("tap", ("tap",)),
+)
+
+
+def library_named(name: str | None) -> Library | None:
+    """The library of this name; None where its options are read, or there is none."""
+    return next((library for library in LIBRARIES if library.name == name), None)
+
+
+def library_of(source: Source) -> Library | None:
+    """The library that makes the command line of a script."""
+    return next((library for library in LIBRARIES if _uses(source, library)), None)
+
+
+def _uses(source: Source, library: Library) -> bool:
+    targets = [target for target in source.modules.values() if target.partition(".")[0] in library.modules]
+    if not library.names:
+        return bool(targets)
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.Name | ast.Attribute)] if targets else []
+    origins = {*targets, *map(source.origin, nodes)}
+    return any(
+        origin.partition(".")[0] in library.modules and origin.rpartition(".")[2] in library.names for origin in origins
+    )

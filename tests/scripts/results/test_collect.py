@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ddrsa.scripts.options import DEFAULT_METRICS
+from ddrsa.scripts.results.collect import collect_metrics
+from ddrsa.scripts.results.log_lines import read_log_numbers
+
+
+def write(directory: Path, files: dict[str, Any]) -> Path:
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return directory
+
+
+def test_numbers_are_collected_by_name(tmp_path: Path) -> None:
+    metrics = {"accuracy": 0.9, "test": {"loss": 1, "by class": {"a": 2}}, "name": "x", "done": True, "curve": [1, 2]}
+    write(tmp_path, {"metrics.json": metrics})
+    assert collect_metrics(tmp_path, ["*.json"]).results == {"accuracy": 0.9, "test.loss": 1, "test.by class.a": 2}
+
+
+def test_two_files_with_one_name(tmp_path: Path) -> None:
+    write(tmp_path, {"a.json": {"loss": 1, "x": 3}, "sub/b.json": {"loss": 2}})
+    assert collect_metrics(tmp_path, ["*.json"]).results == {"a.loss": 1, "sub.b.loss": 2, "x": 3}
+
+
+def test_what_is_no_result_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = {"config.json": {"lr": 1}, "model_config.json": {"lr": 1}, "args.json": {"lr": 1}, "list.json": [1]}
+    write(tmp_path, {**files, "broken.json": '{"a": ', ".hidden/m.json": {"a": 1}, "big.json": " " * 5_000_000})
+    assert collect_metrics(tmp_path, ["*.json"]).results == {}
+    assert "broken.json" in caplog.text
+    assert "big.json is larger than 4 MiB" in caplog.text
+
+
+def test_patterns(tmp_path: Path) -> None:
+    write(tmp_path, {"metrics.json": {"a": 1}, "other.json": {"b": 2}, "sub/metrics.json": {"c": 3}})
+    assert collect_metrics(tmp_path, ["metrics.json"]).results == {"a": 1, "c": 3}
+    assert collect_metrics(tmp_path, ["sub/*"]).results == {"c": 3}
+
+
+def test_numbers_that_are_not_finite(tmp_path: Path) -> None:
+    write(tmp_path, {"m.json": '{"a": NaN, "b": Infinity, "c": ' + "9" * 400 + "}"})
+    found = collect_metrics(tmp_path, ["*.json"]).results
+    assert sorted(found) == ["a", "b", "c"]
+    assert all(math.isnan(value) for value in found.values())
+
+
+def test_no_directory_has_no_metrics(tmp_path: Path) -> None:
+    assert collect_metrics(tmp_path / "no", ["*.json"]).results == {}
+
+
+def test_what_a_script_was_told_stands_apart(tmp_path: Path) -> None:
+    told = {"accuracy": 0.5, "config": {"lr": 0.1, "model": {"layers": 2}}, "params": 1234, "test": {"args": {"k": 3}}}
+    write(tmp_path, {"results.json": told})
+    found = collect_metrics(tmp_path, ["*.json"])
+    assert found.results == {"accuracy": 0.5, "params": 1234}
+    assert found.configuration == {"config.lr": 0.1, "config.model.layers": 2, "test.args.k": 3}
+
+
+def test_a_csv_file_gives_the_last_number_of_each_column(tmp_path: Path) -> None:
+    rows = "\ufeffepoch,train_loss,val_loss,note\r\n1,0.9,,a\r\n2,0.5,0.7,b\r\n3,0.4,,c\r\n"
+    write(tmp_path, {"metrics.csv": rows, "predictions.csv": "id,score\n1,0.3\n"})
+    found = collect_metrics(tmp_path, DEFAULT_METRICS)
+    assert found.results == {"epoch": 3, "train_loss": 0.4, "val_loss": 0.7}
+    assert collect_metrics(tmp_path, ["*.csv"]).results["score"] == 0.3
+
+
+def test_an_event_file_gives_the_last_value_of_each_tag(tmp_path: Path) -> None:
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    writer = EventFileWriter(str(tmp_path / "runs"))
+    for step, loss in enumerate((0.9, 0.5, 0.25)):
+        summary = Summary(value=[Summary.Value(tag="test/loss", simple_value=loss)])
+        writer.add_event(Event(step=step, wall_time=step, summary=summary))
+    writer.close()
+    assert collect_metrics(tmp_path, DEFAULT_METRICS).results == {"test/loss": 0.25}
+
+
+def test_a_damaged_event_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "events.out.tfevents.1.host").write_bytes(b"\x07garbage" * 9)
+    assert collect_metrics(tmp_path, DEFAULT_METRICS).results == {}
+    assert "events.out.tfevents.1.host" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "patterns", "expected"),
+    [
+        ("epoch 1 val_loss=0.5\nepoch 2 val_loss=0.25\n", ["val_*"], {"val_loss": 0.25}),
+        ("Test set: Average loss: 0.31, Accuracy: 98/100 (98%)", ["average loss", "acc*"], {"Average loss": 0.31}),
+        ("step 10: train loss 4.1, val loss 4.2", ["*loss*"], {}),
+        ("best: 1e-4\nname: bob\nversion: 1.2.3", ["*"], {"best": 1e-4}),
+        ("auc = -inf", ["auc"], None),
+    ],
+)
+def test_lines_of_the_log(text: str, patterns: list[str], expected: dict[str, float] | None) -> None:
+    found = read_log_numbers(text, patterns)
+    assert found == expected if expected is not None else math.isnan(found["auc"])

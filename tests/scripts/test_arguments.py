@@ -1,0 +1,210 @@
+"""Values that are handed to a script come out of its own parser as they were meant, or are refused."""
+
+from __future__ import annotations
+
+import subprocess
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from ddrsa.errors import ConfigError
+from ddrsa.scripts.check import check_job
+from ddrsa.scripts.command import command_of
+from ddrsa.scripts.listing import not_reached
+from ddrsa.scripts.options import ScriptsOptions, ScriptsSchema, scripts_options
+
+
+@pytest.fixture(autouse=True)
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "code"
+    folder.mkdir()
+    return folder
+
+
+def options(job: str, **values: Any) -> ScriptsOptions:
+    given: dict[str, Any] = {"root": "code", "job": job, "args": {}}
+    config = OmegaConf.merge(OmegaConf.structured(ScriptsSchema), given | values)
+    checked = scripts_options(OmegaConf.create({"scripts": config}))
+    assert checked is not None
+    return checked
+
+
+def write(name: str, text: str) -> None:
+    path = Path("code", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text))
+
+
+def printed(job: str, **values: Any) -> str:
+    """What the script prints when it gets what a run would give it."""
+    line = command_of(options(job, **values), Path("run")).line
+    return subprocess.run(line, check=True, capture_output=True, text=True).stdout.strip()
+
+
+PARSER = """
+    import argparse, ast, json
+    p = argparse.ArgumentParser()
+    p.add_argument("--by-bool", type=bool, default=True)
+    p.add_argument("--by-json", type=json.loads)
+    p.add_argument("--by-eval", type=ast.literal_eval)
+    p.add_argument("--by-choice", choices=["true", "false"])
+    p.add_argument("--by-text", default="False")
+    p.add_argument("--no-cuda", dest="cuda", action="store_false")
+    p.add_argument("--cache", action=argparse.BooleanOptionalAction)
+    p.add_argument("--on", action="store_true", default=True)
+    p.add_argument("-v", "--verbose", action="count", default=0)
+    a = p.parse_args()
+    print(repr(vars(a)))
+    """
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        ({"by_bool": False}, {"by_bool": False}),
+        ({"by_bool": True}, {"by_bool": True}),
+        ({"by_json": False}, {"by_json": False}),
+        ({"by_eval": False}, {"by_eval": False}),
+        ({"by_eval": True}, {"by_eval": True}),
+        ({"by_choice": False}, {"by_choice": "false"}),
+        ({"cuda": False}, {"cuda": False}),
+        ({"cuda": True}, {"cuda": True}),
+        ({"no_cuda": True}, {"cuda": False}),
+        ({"no_cuda": False}, {"cuda": True}),
+        ({"cache": False}, {"cache": False}),
+        ({"no_cache": True}, {"cache": False}),
+        ({"no_cache": False}, {"cache": True}),
+        ({"verbose": 3}, {"verbose": 3}),
+        ({"verbose": True}, {"verbose": 1}),
+        ({"v": 2}, {"verbose": 2}),
+    ],
+)
+def test_argparse_gets_what_was_meant(args: dict[str, Any], expected: dict[str, Any]) -> None:
+    write("train_a.py", PARSER)
+    got = eval(printed("a", args=args))
+    assert {name: got[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"on": False}, "scripts.args.on=false: .* on by default, and no way to turn it off"),
+        ({"cache": 3}, "scripts.args.cache=3: --cache takes no value"),
+        ({"by_text": [1, 2]}, "takes one value for --by-text"),
+    ],
+)
+def test_a_value_that_cannot_be_handed_over_is_refused(args: dict[str, Any], message: str) -> None:
+    write("train_a.py", PARSER)
+    with pytest.raises(ConfigError, match=message):
+        check_job(options("a", args=args))
+
+
+FOREIGN = {
+    "tyro": (
+        "import tyro\n",
+        {"anneal-lr": False, "cuda": True, "lr": 0.1},
+        ["--no-anneal-lr", "--cuda", "--lr", "0.1"],
+    ),
+    "fire": ("import fire\n", {"bf16": False, "sizes": [1, 2]}, ["--bf16=False", "--sizes=[1, 2]"]),
+    "HfArgumentParser": ("from transformers import HfArgumentParser\n", {"fp16": False}, ["--fp16=False"]),
+    "TrlParser": ("import trl\np = trl.TrlParser(())\n", {"fp16": True}, ["--fp16=True"]),
+    "LightningCLI": (
+        "from lightning.pytorch.cli import LightningCLI\nLightningCLI()\n",
+        {"trainer.max_epochs": 3, "trainer.fast": False},
+        ["--trainer.max_epochs", "3", "--trainer.fast=False"],
+    ),
+    "absl": ("from absl import app, flags\n", {"debug": False}, ["--debug=False"]),
+    "docopt": ("from docopt import docopt\n", {"fast": False, "slow": True}, ["--slow"]),
+    "hydra": ("import hydra\n@hydra.main()\ndef f(c): ...\n", {"a.b": False, "c": [1, 2]}, ["a.b=False", "c=[1,2]"]),
+}
+
+
+@pytest.mark.parametrize(("text", "args", "expected"), FOREIGN.values(), ids=FOREIGN.keys())
+def test_other_libraries_get_their_own_spelling(text: str, args: dict[str, Any], expected: list[str]) -> None:
+    write("train_a.py", text)
+    assert list(command_of(options("a", args=args), Path("run")).line[2:]) == expected
+
+
+def test_torch_lightning_without_its_command_line_is_no_library() -> None:
+    write("train_a.py", "import lightning\nlightning.seed_everything(1)\n")
+    write("train_b.py", "import argparse\np = argparse.ArgumentParser()\np.add_argument('--x')\np.parse_args()\n")
+    assert command_of(options("a", args={"x": 1}), Path("run")).line[2:] == ()
+
+
+def test_a_job_s_own_arguments_win_over_the_shared_ones_and_that_is_said() -> None:
+    write("train_a.py", "import argparse\np = argparse.ArgumentParser()\np.add_argument('--epochs')\np.parse_args()\n")
+    Path("jobs.yaml").write_text(
+        "- {id: long, script: code/train_a.py, args: {epochs: 200}}\n"
+        "- {id: text, script: code/train_a.py, args: --epochs=100}\n"
+        "- {id: free, script: code/train_a.py}\n"
+    )
+    jobs = [options(name, root=None, jobs="jobs.yaml", epochs=3) for name in ("long", "text", "free")]
+    lines = [list(command_of(each, Path("run")).line[2:]) for each in jobs]
+    assert lines == [["--epochs", "200"], ["--epochs=100"], ["--epochs", "3"]]
+    assert not_reached(jobs) == ["scripts.epochs does not change 2 of 3 jobs, whose own arguments have it: long, text"]
+
+
+def test_what_a_script_needs_and_does_not_get_is_named() -> None:
+    write(
+        "train_a.py",
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('data')\n"
+        "p.add_argument('--lr', required=True)\np.add_argument('--outdir', required=True)\np.parse_args()\n",
+    )
+    with pytest.raises(ConfigError, match=r"needs --lr, which is not given: scripts\.args\.lr=VALUE"):
+        check_job(options("a"))
+    with pytest.raises(ConfigError, match="needs data without a name"):
+        check_job(options("a", args={"lr": 1}))
+    check_job(options("a", args={"lr": 1}, extra_args=["x.csv"]))
+
+
+def test_help_is_read_where_the_source_cannot_be() -> None:
+    write(
+        "options.py",
+        """
+        import argparse
+        def parse():
+            p = argparse.ArgumentParser()
+            p.add_argument("--num-epochs", type=int, help="how many")
+            p.add_argument("--cache", action=argparse.BooleanOptionalAction, help="c")
+            p.add_argument("--results", help="where")
+            return p.parse_args()
+        """,
+    )
+    write("train_a.py", "from options import parse\nprint(parse())\n")
+    args = {"cache": False}
+    with pytest.raises(ConfigError, match=r"read its --help by scripts\.read_help=true"):
+        command_of(options("a", args=args), Path("run"))
+    wanted = options("a", args=args, epochs=3, read_help=True, output_option="results")
+    line = command_of(wanted, Path("run")).line[2:]
+    assert line == ("--num-epochs", "3", "--no-cache", "--results", "run/output")
+    with pytest.raises(ConfigError, match=r"scripts.args.nun_epochs: .* Did you mean scripts.args.num_epochs"):
+        check_job(options("a", args={"nun_epochs": 1}, read_help=True))
+
+
+def test_a_script_without_help_is_named_and_trains_nothing() -> None:
+    write("train_a.py", "import sys\nprint(sys.argv)\nopen('big', 'wb').write(bytes(2**22))\n")
+    with pytest.raises(ConfigError, match=r"train_a.py --help lists no option; it printed: .*"):
+        command_of(options("a", read_help=True), Path("run"))
+    assert not Path("big").exists()
+
+
+def test_the_run_s_directories_can_stand_in_any_argument() -> None:
+    write("train_a.py", "import sys\nprint(sys.argv[1:])\n")
+    args = {"to": "{output_dir}/x", "in": "${hydra:runtime.output_dir}", "log": "{run_dir}/log"}
+    command = command_of(options("a", args=args), Path("/sweep/run"))
+    assert command.line[2:] == ("--to", "/sweep/run/output/x", "--in", "/sweep/run", "--log", "/sweep/run/log")
+    assert not command.own_working_dir
+    assert printed("a", args=args) == str(["--to", "run/output/x", "--in", "run", "--log", "run/log"])
+
+
+def test_the_option_for_the_output_is_named_by_the_user() -> None:
+    write("train_a.py", "import argparse\np = argparse.ArgumentParser()\np.add_argument('--outf')\np.parse_args()\n")
+    write("train_b.py", "import tyro\n")
+    assert command_of(options("a", output_option="--outf"), Path("run")).line[2:] == ("--outf", "run/output")
+    assert command_of(options("b", output_option="outf"), Path("run")).line[2:] == ("--outf", "run/output")
+    with pytest.raises(ConfigError, match=r"scripts\.output_option=--otf: no script has such an option"):
+        check_job(options("a", output_option="--otf", include="train_a.py"))
