@@ -99,9 +99,14 @@ def check_config(config: DictConfig) -> None:
     if options is None:
         if find_spec("torch") is None:
             raise ConfigError(missing_extra("a model", ModuleNotFoundError(name="torch")))
+        if config.gpus_per_run != 1:
+            raise ConfigError(f"gpus_per_run={config.gpus_per_run}: a model trains on one GPU; several are for scripts")
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
+    _require({"gpus_per_run": config.gpus_per_run}, "gpus_per_run", config.gpus_per_run >= 1, "1 or more")
+    if config.gpus_per_run > 1 and not isinstance(config.gpus, str) and config.gpus_per_run > len(config.gpus):
+        raise ConfigError(f"gpus_per_run={config.gpus_per_run}: gpus has {len(config.gpus)}")
     for key, unset in _OF_MODELS.items():
         if not OmegaConf.is_missing(config, key) and config[key] != unset:
             raise ConfigError(f"{key}={config[key]}: scripts get their arguments by scripts.args.{key} and the like")

@@ -29,7 +29,7 @@ if options.get("fork"):
         os._exit(0)
 assert lease is not None
 assert current_lease() is lease
-say(gpu=lease.index, identity=lease.gpu.identity)
+say(gpu=lease.index, gpus=lease.indices, identity=lease.gpu.identity)
 if options["hold"] is None:
     sys.stdin.read()
 else:
@@ -37,4 +37,4 @@ else:
 end = time.monotonic()
 release_current()
 assert current_lease() is None
-say(gpu=lease.index, begin=begin, end=end)
+say(gpu=lease.index, gpus=lease.indices, begin=begin, end=end)

@@ -96,6 +96,45 @@ def test_a_run_that_wants_a_gpu_to_itself_is_not_starved(hold_gpu: HoldGpu, unti
     assert late.read()["gpu"] == 0
 
 
+def test_runs_of_several_gpus_do_not_wait_for_each_other(hold_gpu: HoldGpu) -> None:
+    holders = [hold_gpu(gpus, count=2, hold=0.1) for gpus in ([0, 1, 2], [2, 1, 0], [1, 2], [0, 1, 2])]
+    intervals = intervals_of(holders)
+    assert all(len(set(interval["gpus"])) == 2 for interval in intervals)
+    for gpu in range(3):
+        assert most_at_once([interval for interval in intervals if gpu in interval["gpus"]]) == 1
+
+
+def test_a_run_that_wants_several_gpus_is_not_starved(hold_gpu: HoldGpu, until_waiting: UntilWaiting) -> None:
+    first = hold_gpu([0, 1])
+    assert first.read()["gpus"] == [0]
+    both = hold_gpu([0, 1], count=2)
+    until_waiting(1)
+    late = hold_gpu([0, 1])  # a GPU is free, but both are kept for who waits longer
+    until_waiting(2)
+    first.let_go()
+    assert both.read()["gpus"] == [0, 1]
+    both.let_go()
+    assert late.read()["gpus"] == [0]
+
+
+@pytest.mark.parametrize(("count", "message"), [(3, "at most 2 here, there are the GPUs 0, 1"), (0, "at least 1")])
+def test_refuses_more_gpus_than_there_are(tmp_path: Path, fake_driver: SetGpus, count: int, message: str) -> None:
+    fake_driver("GPU-a=1", "GPU-b=1")
+    with pytest.raises(ConfigError, match=message):
+        lease_gpu("auto", lease_dir=tmp_path, count=count)
+
+
+def test_several_gpus_are_let_go_together(tmp_path: Path, fake_driver: SetGpus) -> None:
+    fake_driver("GPU-a=1", "GPU-b=1")
+    lease = lease_gpu("auto", lease_dir=tmp_path, count=2)
+    assert lease is not None
+    assert lease.indices == (0, 1)
+    lease.release()
+    assert leased([0, 1], tmp_path).index == 0
+    release_current()
+    assert leased([1], tmp_path).index == 1
+
+
 def test_who_waits_for_one_gpu_does_not_keep_others_from_another(
     hold_gpu: HoldGpu, until_waiting: UntilWaiting
 ) -> None:
@@ -145,7 +184,7 @@ def test_sweeps_that_number_the_gpus_differently_do_not_collide(hold_gpu: HoldGp
     assert not third.holds_a_gpu(within=0.3)
     for holder in first:
         holder.let_go()
-    assert third.read() == {"gpu": 0, "identity": "GPU-b"}
+    assert third.read() == {"gpu": 0, "gpus": [0], "identity": "GPU-b"}
 
 
 def test_a_forked_child_neither_holds_nor_frees_the_gpu(hold_gpu: HoldGpu, until_waiting: UntilWaiting) -> None:
