@@ -325,10 +325,10 @@ def test_pumps_with_dates_are_told_in_days_with_a_reason(pump_run: ddrsa.Trained
     assert model.decision(cost="10d") == model.decision(cost=40)
     every = model.decide(data, policy="time_to_event_threshold", threshold="300d", within="3d")
     assert every["intervene"].all()
-    for (name, _), row in every.iterrows():  # type: ignore[misc]
+    for name, reason in zip(every.index.get_level_values("unit"), every["reason"], strict=True):
         assert re.fullmatch(
             rf"stop {name} (now|within .*): .* % to fail within 3 days; the expected time to the failure, .*, is at or "
-            r"below 300 days since \w{3} 2025-.*", row["reason"]
+            r"below 300 days since \w{3} 2025-.*", reason
         )  # fmt: skip
     never = model.decide(data, policy="failure_probability", threshold=1.0, window="1d")
     assert never["reason"].str.fullmatch(r"N\d+ runs on: .*; .* % to fail within 1 day is below .*").all()

@@ -98,7 +98,7 @@ def test_table_has_the_unit_the_dates_and_the_probabilities() -> None:
         assert table["rul_lower"].iloc[row] * 4 == sum(np.array(failed) < 0.1)
     assert set(table["time_unit"]) == {"days"}
     assert table["time_to_event"].tolist()[::2] == [2.0, 0.0]
-    assert str(table["time"].dtype.tz) == "Europe/Berlin"
+    assert str(table["time"].dt.tz) == "Europe/Berlin"
 
 
 def test_unit_that_failed_is_forecast_before_its_failure() -> None:
