@@ -15,6 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -88,7 +89,8 @@ def run_search(
     if not options.migrate:
         check_study_space(space, study, address)
     sweep_dir.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, sweep_dir / CONFIG)
+    with atomic_write(sweep_dir / CONFIG) as stream:
+        OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None
     trials = Trials(
         study, n_trials, sweep_dir, (lambda before: make_sampler(options.sampler, before, grid)) if seeded else None
