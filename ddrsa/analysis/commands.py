@@ -15,7 +15,7 @@ from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.schema import OF_THE_SWEEP
-from ddrsa.started import sweep_program, sweep_starter, train_program
+from ddrsa.started import TRAIN_JOB, sweep_program, sweep_starter, train_program
 
 # More epochs than before, by this factor.
 LONGER = 2
@@ -110,8 +110,8 @@ def _job_program(run: RunDirectory) -> list[str]:
         hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text())
         name = str(hydra["hydra"]["job"]["name"])
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
-        name = "train"
-    return train_program() if name == "train" else ["python", f"{name}.py"]
+        name = TRAIN_JOB
+    return train_program() if name == TRAIN_JOB else ["python", f"{name}.py"]
 
 
 def run_of(directory: str, path: Path) -> RunDirectory:
