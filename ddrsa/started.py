@@ -24,6 +24,7 @@ _MODULES = {
     "describe": "ddrsa.data.describe",
     "download": "ddrsa.data.download",
     "predict": "ddrsa.predict",
+    "resume": "ddrsa.sweep resume",
     "simulate": "ddrsa.data.simulate",
     "sweep": "ddrsa.sweep",
     "visualize": "ddrsa.visualize",
