@@ -15,7 +15,7 @@ from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
-from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.models.options import OPTIONS, BaselineOptions, ModelOptions
 from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
@@ -74,11 +74,16 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
     _check_devices(values)
     _check_fold(values)
+    model = _model_options(_group(values, "model"))
+    training = TrainingOptions(**{name: values[name] for name in OPTION_NAMES})
+    if isinstance(model, BaselineOptions):
+        # They fit the likelihood, whatever the weights of the networks' loss, and so need no correction of theirs.
+        training = replace(training, loss="likelihood", nasa_weight=0.0, ranking_weight=0.0)
     policy = policy_options(values.get("policy"))  # checkpoints of earlier versions have none
     return RunConfig(
         dataset=_with_policy_units(check_dataset_options(_group(values, "dataset")), policy),
-        model=_model_options(_group(values, "model")),
-        training=TrainingOptions(**{name: values[name] for name in OPTION_NAMES}),
+        model=model,
+        training=training,
         policy=policy,
         dropout=values["dropout"],
         lookback=values["lookback"],

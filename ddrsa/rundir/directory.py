@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import file_hash, is_intact, now, read_json, write_json
+from ddrsa.rundir.files import file_hash, is_intact, now, read_json, sync_directory, sync_file, write_json
 from ddrsa.rundir.identity import in_names, is_of_earlier_version
 from ddrsa.rundir.process_identity import boot_id, seconds_since_boot, this_process
 from ddrsa.rundir.states import State
@@ -163,9 +163,13 @@ class RunDirectory:
     def _write_status(self, status: dict[str, Any]) -> None:
         if boot_id() is not None and status.get("boot_id") == boot_id() and "started_clock" in status:
             status = {**status, "seconds": round(seconds_since_boot() - status["started_clock"], 2)}
-        # That a run is under way means nothing after the machine went down, so the disk need not be waited for.
         if State.of(status).is_done:
+            # Written by Hydra, which does not wait for the disk, and needed by whoever reads the result.
+            for path in (self.path / ".hydra").glob("*.yaml"):
+                sync_file(path)
+            sync_directory(self.path / ".hydra")
             status = {**status, _RESULT: file_hash(self.test_metrics)}
+        # That a run is under way means nothing after the machine went down: until when is not worth the time.
         durable = status.get("state") != State.RUNNING
         write_json(self.status, {**status, "updated_at": now()}, durable=durable, checksum=True)
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
-import logging
 import math
 import os
 import re
 import stat
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
 import yaml
 
-log = logging.getLogger(__name__)
+from ddrsa.rundir.process_identity import token, token_is_alive
 
 SCHEMA_VERSION = 1
-_LEFTOVER = re.compile(r"\..+\.((?P<machine>[0-9a-f]{8})-(?P<pid>\d+)\.[0-9a-f]{12}|[0-9a-f]{32})\.tmp")
-_OLD_SECONDS = 3 * 86400.0
 _CHECKSUM = "checksum"
 _DEEPEST = 100
 _MOST_NODES = 1_000_000
@@ -39,47 +34,15 @@ MOST_BYTES = 1 << 30
 
 def temporary_beside(path: Path) -> Path:
     """A name for a file of this process alone, beside `path`, which `remove_leftovers` finds when the process died."""
-    return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}.{uuid.uuid4().hex[:12]}.tmp")
-
-
-def remove_leftovers(directory: Path) -> None:
-    """Remove what processes that have died left half written in `directory`.
-
-    What is another machine's is removed when it is days old.
-    """
-    try:
-        names = [entry.name for entry in os.scandir(directory) if entry.name.endswith(".tmp")]
-    except OSError:
-        return
-    for name in names:
-        path = directory / name
-        found = _LEFTOVER.fullmatch(name)
-        if found is None:
-            continue
-        try:
-            ours = found["machine"] == _machine()
-            if psutil.pid_exists(int(found["pid"])) if ours else time.time() - path.lstat().st_mtime < _OLD_SECONDS:
-                continue
-            path.unlink()
-        except OSError as error:
-            log.debug("%s stays: %s", path, error)
-
-
-@cache
-def _machine() -> str:
-    """The same for all processes that see each other's numbers: those of this boot, and of this container."""
-    seen: list[Any] = [uuid.getnode()]
-    with suppress(OSError):
-        seen = [Path("/proc/sys/kernel/random/boot_id").read_text(), os.stat("/proc/self/ns/pid").st_ino]  # noqa: PTH116
-    return hashlib.sha256(repr(seen).encode()).hexdigest()[:8]
+    return path.with_name(f".{path.name}.{token()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
-    """Open a file beside `path` that takes its place only when it is whole and, if `durable`, on disk.
+    """Open a file beside `path` that takes its place only when it is whole and on disk.
 
-    If the block raises, or the process dies, `path` is what it was before. Where the machine goes down, what was not
-    `durable` may be lost or damaged.
+    If the block raises, or the process dies, `path` is what it was before. Where the machine goes down afterwards, it
+    is there if `durable`, and may be what it was before if not; in no case is it damaged.
     """
     path = Path(path)
     temporary = temporary_beside(path)
@@ -87,12 +50,62 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
         with temporary.open(mode) as stream:
             yield stream
             stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
+            os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    if durable:
+        sync_directory(path.parent)
+
+
+# Those whose place in their parent, and so on, this process has put on disk.
+_placed: set[Path] = set()
+
+
+def sync_directory(directory: Path) -> None:
+    """Put the names of the files in a directory on disk: without that, a power cut may undo a rename, or lose a file.
+
+    The first time also its own name in its parent, and so on: it may be new.
+    """
+    directory = directory.absolute()
+    others = [] if directory in _placed else directory.parents
+    for each in (directory, *others):
+        # Some file systems have nothing to sync there, and some parents may not be read.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    _placed.add(directory)
+
+
+def sync_file(path: Path) -> None:
+    """Put the content of a file that somebody else has written on disk, where there is one."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+_TEMPORARY = re.compile(r"\..+\.(?:[0-9a-f]{32}|([0-9a-f]+-\d+-\d+)-[0-9a-f]{8})\.tmp")
+
+
+def remove_leftovers(directory: Path, *, owned: bool) -> None:
+    """Delete what `atomic_write` has left in a directory where its process was killed.
+
+    owned: no process of another machine writes there now, so theirs are leftovers too.
+    """
+    for path in directory.glob(".*.tmp"):
+        if (match := _TEMPORARY.fullmatch(path.name)) is None:
+            continue
+        alive = None if match[1] is None else token_is_alive(match[1])
+        if alive is False or (alive is None and owned):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_json(path: Path, content: dict[str, Any], *, durable: bool = True, checksum: bool = False) -> None:
@@ -176,7 +189,7 @@ def make_directory(path: Path, root: Path) -> None:
     descriptor = os.open(root, flags)
     try:
         for part in path.relative_to(root).parts:
-            with suppress(FileExistsError):
+            with contextlib.suppress(FileExistsError):
                 os.mkdir(part, dir_fd=descriptor)
             try:
                 inner = os.open(part, flags | NO_LINKS, dir_fd=descriptor)
@@ -200,7 +213,7 @@ def follow_modes(path: Path) -> None:
     there = path.absolute()
     while not there.exists() and there != there.parent:
         there = there.parent
-    with suppress(OSError):
+    with contextlib.suppress(OSError):
         mode = there.stat().st_mode
         if not mode & stat.S_ISVTX:
             umask = os.umask(0o077)

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import make_directory
+from ddrsa.rundir.files import make_directory, remove_leftovers
 from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -162,6 +162,7 @@ class SupervisedLauncher(Launcher):
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         make_directory(sweep_dir, sweep_dir)
+        remove_leftovers(sweep_dir, owned=False)
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
         self.record.search = None if search is None else search.manifest

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
@@ -14,7 +16,8 @@ from ddrsa.plain_overrides import why_not_plain
 from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, ListOf, check_structure
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
-from ddrsa.started import config_options, hydras_options, sweep_options
+from ddrsa.started import config_options, hydras_options, sweep_options, sweep_program, sweep_working_dir
+from ddrsa.sweep.config import PLUGINS
 
 _CONFIG = Fields({"hydra!": Fields({"overrides!": Fields({"hydra!": ListOf(str), "task!": ListOf(str)})})})
 
@@ -32,13 +35,14 @@ def resumable(hydra_main: Callable[[], None], programs: Sequence[str] = ()) -> C
     return main
 
 
-def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = ()) -> list[str]:
+def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = (), *, trusted: bool = False) -> list[str]:
     """`arguments` with `resume=DIR` replaced by what the sweep in DIR was started with.
 
     Those are its overrides. What else stands there comes on top: another value of a key takes the place of the sweep's
     own. The directory may be somebody else's: only plain values are taken from it, see `ddrsa.plain_overrides`.
 
     programs: dotted keys of the project that say what it executes; they are not taken from the directory either.
+    trusted: everything is taken from it.
 
     Raises UsageError where DIR is not the directory of a sweep, and, with the command that gives them again, where the
     sweep was started with what is not taken from a directory.
@@ -59,6 +63,8 @@ def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = ()) ->
     # A file of the project's own config, by its name.
     names = [each for each in where if re.fullmatch(r"--config-name=[\w-]+", each)]
     refused |= {each: "configs may name what is executed" for each in where if each not in names}
+    if trusted:
+        return [*where, "-m", *overrides, ours, *others]
     if refused:
         shown = ", ".join(f"{text} ({why})" for text, why in refused.items())
         again = shlex.join([given[0], *others, *refused])
@@ -67,6 +73,59 @@ def resumed_arguments(arguments: Sequence[str], programs: Sequence[str] = ()) ->
             f"give it again: {again}"
         )
     return [*names, "-m", *overrides, ours, *others]
+
+
+def resume(directory: str, others: Sequence[str], *, trusted: bool = False) -> int:
+    """Do the command of the sweep in `directory` once more, of whatever Hydra app it is, with `others` on top.
+
+    It is done where the sweep was started, by this interpreter. Returns its exit code. Raises UsageError where
+    `directory` is not that of a sweep, or its launcher would do again what has completed; and unless `trusted`, because
+    what the directory says is executed.
+    """
+    place = Path(directory).absolute()
+    _overrides_of(place)  # there is a sweep
+    _require_own_launcher(place, others)
+    program = sweep_program(place)
+    words = [sys.executable, *program[1:]] if program[0] == "python" else program
+    working_dir = sweep_working_dir(place)
+    if not trusted:
+        again = ["python", "-m", "ddrsa.sweep", "resume", "--trust", directory, *others]
+        raise UsageError(
+            f"resume {directory}: the directory says that it was started by {shlex.join(program)} in {working_dir}, "
+            f"and whoever can write it can say so. If you trust it, that is run by: {shlex.join(again)}"
+        )
+    if not working_dir.is_dir():
+        raise UsageError(f"resume {directory}: it was started in {working_dir}, which is gone")
+    os.chdir(working_dir)
+    arguments = [_from_here(argument) for argument in resumed_arguments([f"resume={place}", *others], trusted=True)]
+    command = [*words, *arguments]
+    print(shlex.join([*program, *command[len(words) :]]), flush=True)
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue  # the terminal has sent it to the sweep as well, which ends in its own way
+
+
+def _from_here(argument: str) -> str:
+    """A relative `--config-path` as one of the working directory: an app of Hydra's takes it from its own."""
+    option, equals, value = argument.partition("=")
+    return f"{option}={Path(value).absolute()}" if option == "--config-path" and equals else argument
+
+
+def _require_own_launcher(place: Path, overrides: Sequence[str]) -> None:
+    """Raise UsageError where a launcher of Hydra's would do all runs again, over what is there."""
+    try:
+        target = str(read_yaml(place / CONFIG)["hydra"]["launcher"]["_target_"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    chosen = any(override_parts(text)[0] == "hydra/launcher" for text in overrides)
+    if not target.startswith(PLUGINS) and not chosen:
+        raise UsageError(
+            f"{place} is a sweep of {target.rpartition('.')[2]}, which does each run again, also those that have "
+            "completed; hydra/launcher=supervised goes on, with the runs that it has not done itself"
+        )
 
 
 def _options_of(directory: Path, given: Container[str]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import math
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,11 @@ class EpochLog:
             writer.writerows(kept)
 
     def append(self, record: EpochRecord) -> None:
-        """Add a row."""
+        """Add a row; it is on disk then, as the checkpoint of its epoch is soon."""
         with open_no_links(self.path, "a", newline="") as stream:
             csv.DictWriter(stream, self.columns).writerow(asdict(record))
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():

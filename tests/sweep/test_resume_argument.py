@@ -11,7 +11,7 @@ import yaml
 from supervised import Sweeps
 
 from ddrsa.errors import UsageError
-from ddrsa.sweep.resume import resumed_arguments
+from ddrsa.sweep.resume import resume, resumed_arguments
 
 
 def write(directory: Path, hydra: list[str], task: list[str]) -> None:
@@ -68,12 +68,15 @@ def test_where_no_manifest_tells_hydra_does(
     given = ["-cd", "better"]
     found = ["--config-name=other", "--config-path=/app/conf", "--config-dir=/there/mine"]
     ours = ["-m", "x=1,2", f"hydra.sweep.dir='{tmp_path}'"]
-    assert resumed_arguments([f"resume={tmp_path}"]) == [*found, *ours]
+    with pytest.raises(UsageError, match=r"--config-path=/app/conf --config-dir=/there/mine$"):
+        resumed_arguments([f"resume={tmp_path}"])
     shown = capsys.readouterr().err
     assert all(f"{option}, as {tmp_path}/multirun.yaml says\n" in shown for option in found)
     assert ("warning" in shown) == (manifest is not None)
-    assert resumed_arguments([f"resume={tmp_path}", *given]) == [*found[:2], *ours, *given]
+    given += found[1:2]
+    assert resumed_arguments([f"resume={tmp_path}", *given]) == [found[0], *ours, *given]
     assert "--config-dir" not in capsys.readouterr().err
+    assert resumed_arguments([f"resume={tmp_path}"], trusted=True) == [*found, *ours]
 
 
 def test_other_command_lines_stay() -> None:
@@ -204,3 +207,11 @@ def test_a_config_that_is_not_as_hydra_writes_it(tmp_path: Path, content: str, w
     (tmp_path / "multirun.yaml").write_text(content)
     with pytest.raises(UsageError, match=why):
         resumed_arguments([f"resume={tmp_path}"])
+
+
+def test_the_program_that_a_directory_names_is_not_run_unasked(tmp_path: Path) -> None:
+    write(tmp_path, [], ["x=1,2"])
+    manifest = {"schema_version": 1, "runs": [], "command": ["/tmp/evil.py", "-m"], "working_dir": str(tmp_path)}
+    (tmp_path / "experiment_manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match=r"started by python /tmp/evil.py in .* resume --trust .* x=3$"):
+        resume(str(tmp_path), ["x=3"])

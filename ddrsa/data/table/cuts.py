@@ -84,7 +84,7 @@ def cut_at_events(
     order = np.lexsort((~events.failure, events.times.ticks, of_event))
     order = order[of_event[order] >= 0]
     numbers, begins = np.unique(of_event[order], return_index=True)
-    for unit, rows in zip(numbers, np.split(order, begins[1:]), strict=True):
+    for unit, rows in zip(numbers, np.split(order, begins)[1:], strict=True):
         cut.unit(int(unit), events.times.ticks[rows], events.failure[rows], options.after_event)
     for unit in np.setdiff1d(np.arange(len(units)), numbers):
         cut.unit(int(unit), events.times.ticks[:0], events.failure[:0], options.after_event)

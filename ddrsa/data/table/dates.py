@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from itertools import product
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,10 @@ _DAYS = (
     ("%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d/%b/%Y", "%d %B %Y", "%d-%B-%Y"),
     ("%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
 )
-_CLOCKS = ("", "%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p", "%I:%M:%S.%f %p")
-_ZONES = ("", "%z", " %z")
+_CLOCK = re.compile(
+    r"(?P<between>, |T| )\d{1,2}:\d\d(?P<seconds>:\d\d)?(?P<fraction>\.\d+)?(?P<half> ?[AaPp][Mm])?"
+    r"(?P<zone> ?(?:Z|[+-]\d\d:?\d\d))?$"
+)
 _CLOCK_WITH_OFFSET = r"\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)$"
 _FINER = re.compile(r"[.,]\d{9}\d*[1-9]")
 
@@ -91,6 +93,7 @@ def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions
         return dates.dt.tz_localize(None)
     # ISO 8601 has a form without marks, which pandas reads as a date alone where there is no T.
     iso = written.str.replace(r"^(\d{8})[ T]?(\d{4,6})$", r"\1T\2", regex=True)
+    iso = iso.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)
     dates = pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
     if dates.notna().all() or form == "iso":
         table.require(column, dates.notna(), ", a date such as 2015-01-31 06:00:00 is expected")
@@ -124,17 +127,20 @@ def _way(written: pd.Series, days: tuple[str, ...]) -> tuple[str, pd.Series] | N
     return None
 
 
-def _forms(day: str) -> list[str]:
-    clocks = [f"{day}{between}{clock}" for clock in _CLOCKS[1:] for between in (" ", "T", ", ")]
-    return [day, *(form + zone for form, zone in product(clocks, _ZONES))]
-
-
 def _form(text: str, day: str) -> str | None:
-    """The format that reads a text, of those with this day."""
-    for form in _forms(day):
-        if pd.notna(pd.to_datetime(text, format=form, errors="coerce", utc=True)):
-            return form
-    return None
+    """The format that reads a text, with this format of its day and the clock that it shows."""
+    clock = _CLOCK.search(text)
+    try:
+        datetime.strptime(text[: clock.start()] if clock else text, day)
+    except ValueError:
+        return None
+    if clock is None:
+        return day
+    between, seconds, fraction, half, zone = clock.group("between", "seconds", "fraction", "half", "zone")
+    form = f"{day}{between}{'%I' if half else '%H'}:%M{':%S' if seconds else ''}{'.%f' if fraction else ''}"
+    if half:
+        form += " %p" if half.startswith(" ") else "%p"
+    return form + ("" if not zone else " %z" if zone.startswith(" ") else "%z")
 
 
 def _attempt(written: pd.Series, days: tuple[str, ...]) -> pd.Series:

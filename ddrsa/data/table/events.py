@@ -47,7 +47,7 @@ def events_of_rows(
     """
     column = str(options.event_column)
     if options.failure_kinds:
-        failure, reset = _kinds(table, column, options)
+        failure, reset = _kinds(table, column, options, running)
     else:
         failure = flags(table, column, empty_is_no=running)
         by_unit = pd.Series(failure).groupby(unit.to_numpy())
@@ -59,8 +59,11 @@ def events_of_rows(
     return Events(unit.to_numpy()[rows], times.select(rows), failure[rows])
 
 
-def read_events(options: TableOptions) -> Events:
-    """The events of `dataset.events_path`. Raises DataError where the file cannot be used."""
+def read_events(options: TableOptions, *, running: bool = False) -> Events:
+    """The events of `dataset.events_path`. running: there need be none of a kind.
+
+    Raises DataError where the file cannot be used.
+    """
     unit_column = options.events_unit_column or str(options.unit_column)
     time_column = options.events_time_column or options.time_column
     kind_column = options.events_kind_column
@@ -77,12 +80,14 @@ def read_events(options: TableOptions) -> Events:
         log.info("every row of %s is a failure; dataset.events_kind_column tells failures from repairs", files[0])
         failure = np.ones(len(unit), dtype=np.bool_)
         return Events(unit.to_numpy(), times, failure)
-    failure, reset = _kinds(table, kind_column, options)
+    failure, reset = _kinds(table, kind_column, options, running)
     rows = np.flatnonzero(failure | reset)
     return Events(unit.to_numpy()[rows], times.select(rows), failure[rows])
 
 
-def _kinds(table: Table, column: str, options: TableOptions) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _kinds(
+    table: Table, column: str, options: TableOptions, running: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which rows are failures, and which make a unit as new; other kinds are counted and not used."""
     kind = categories(table.frame[column], options)
     wanted = {
@@ -91,7 +96,7 @@ def _kinds(table: Table, column: str, options: TableOptions) -> tuple[NDArray[np
     found = Counter(kind.dropna())
     for key, names in wanted.items():
         for name in names:
-            if name not in found:
+            if name not in found and not running:
                 raise ConfigError(f"dataset.{key} has {name!r}, but column {column} has {listed(sorted(found))}")
     other = {
         name: count for name, count in found.items() if name not in [*wanted["failure_kinds"], *wanted["reset_kinds"]]

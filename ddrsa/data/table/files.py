@@ -142,6 +142,9 @@ def _named(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 def _columns_of_index(frame: pd.DataFrame) -> pd.DataFrame:
     """An index with names is columns."""
     named = [name for name in frame.index.names if name is not None]
+    if isinstance(frame.index, pd.RangeIndex) and named:
+        log.warning("the index %s is the number of the row and is left out", named[0])
+        named = []
     frame = frame.reset_index(level=named) if named else frame
     return frame.reset_index(drop=True).rename(columns=str)
 
@@ -156,7 +159,7 @@ def _read_excel(path: Path, options: TableOptions) -> pd.DataFrame:
             log.warning(
                 "%s: of %d sheets the first, %s, is read; dataset.sheet names another", path, len(sheets), sheet
             )
-        rows = book.parse(sheet, header=None, dtype=object, keep_default_na=False, na_values=[""])
+        rows = pd.read_excel(book, sheet, header=None, dtype=object, keep_default_na=False, na_values=[""])
     if options.columns is None:
         names, rows = ["" if name != name else str(name).strip() for name in rows.iloc[0]], rows.iloc[1:]
     else:

@@ -21,6 +21,7 @@ from ddrsa.data.table.attributes import with_attributes
 from ddrsa.data.table.columns import choose_features, text_columns
 from ddrsa.data.table.events import listed, read_events
 from ddrsa.data.table.files import FILE_UNIT, find_table_files, read_files
+from ddrsa.data.table.leaks import warn_of_leaks
 from ddrsa.data.table.lives import Lives, find_lives
 from ddrsa.data.table.missing import without_missing
 from ddrsa.data.table.source import Table
@@ -88,6 +89,7 @@ def table_units(table: Table, options: TableOptions, *, running: bool = False) -
     rows, kept = without_missing(rows.reset_index(drop=True), steps, lives, options)
     rows = _one_hot(rows, [column for column in categorical if column in rows])
     steps = steps.select(kept)
+    warn_of_leaks(rows, steps.life, steps.time_to_event, lives.event_observed[steps.life])
     return Sequences(
         features=rows.to_numpy(np.float64),
         unit=lives.ids[steps.life],
@@ -117,6 +119,10 @@ def _units(table: Table, options: TableOptions) -> pd.Series:
         choose_features(table.columns, options)  # it says what is missing
     unit = texts(table.frame[column])
     table.require(column, unit.notna(), ", the name of a unit is expected")
+    as_written = table.frame[column].dropna()
+    blanks = as_written.nunique() - unit.nunique()
+    if as_written.dtype.kind not in "iuf" and blanks > 0:
+        log.warning("%d names of units differ from others in blanks at their ends alone, and are the same unit", blanks)
     alike = pd.Series(unit.unique())
     same = alike[alike.map(_simplified).duplicated(keep=False)]
     if len(same):
@@ -132,7 +138,7 @@ def _simplified(name: str) -> str:
 def _lives(table: Table, unit: pd.Series, options: TableOptions, running: bool) -> Lives:
     """Sort by unit and time, leave out rows that stand there twice, and find where the lives end."""
     times = read_times(table, options.time_column, options)
-    happened = read_events(options) if options.events_path is not None else None
+    happened = read_events(options, running=running) if options.events_path is not None else None
     rows = np.lexsort((times.ticks, _order(unit)))
     if (np.diff(rows) < 0).any():
         log.info("the rows are sorted by %s and %s", options.unit_column or FILE_UNIT, options.time_column)
@@ -152,8 +158,11 @@ def _without_repeated(
     if len(other):
         row = int(rows[other[0]])
         when = table.frame[options.time_column].loc[row]
+        hint = ""
+        if times.dates and times.zone is None:
+            hint = "; where clocks were set back, dataset.time_zone tells the two apart"
         raise DataError(
-            f"{table.place(row)}: unit {unit.loc[row]} has two different rows at {options.time_column} {when}"
+            f"{table.place(row)}: unit {unit.loc[row]} has two different rows at {options.time_column} {when}{hint}"
         )
     log.warning("%d rows that stand there twice are left out", repeated.sum())
     return rows[~repeated]

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pandas as pd
 from charset_normalizer import from_bytes
 
@@ -119,10 +120,30 @@ def read_text(path: Path, form: TextFormat, **how: Any) -> pd.DataFrame:
     Raises DataError where a row has more cells than the header, or fewer.
     """
     names = [*form.columns, EXTRA]
+    try:
+        table = _parsed(path, form, names, how)
+    except pd.errors.ParserError:
+        _refuse_long_rows(path, form)
+        raise
+    last = len(form.columns)
+    extra = table[last]
+    table = table.drop(columns=last)
+    full = extra.notna() & (extra.astype(str).str.strip() != "")
+    if full.any():
+        row = int(full.to_numpy().argmax())
+        raise DataError(
+            f"{path}, line {line_of_row(path, form, row)}: {len(form.columns) + 1} cells, the header has "
+            f"{len(form.columns)}"
+        )
+    _refuse_short_rows(path, form, table)
+    return table
+
+
+def _parsed(path: Path, form: TextFormat, names: list[str], how: dict[str, Any]) -> pd.DataFrame:
     with opened(path) as stream:
-        table = pd.read_csv(
+        table: pd.DataFrame = pd.read_csv(
             stream,
-            sep=form.separator,
+            sep=r"\s+" if form.separator == " " else form.separator,
             encoding=form.encoding,
             header=None,
             names=range(len(names)),
@@ -133,15 +154,6 @@ def read_text(path: Path, form: TextFormat, **how: Any) -> pd.DataFrame:
             keep_default_na=False,
             **how,
         )
-    extra = table.pop(len(names) - 1)
-    full = extra.notna() & (extra.astype(str).str.strip() != "")
-    if full.any():
-        row = int(full.to_numpy().argmax())
-        raise DataError(
-            f"{path}, line {line_of_row(path, form, row)}: {len(form.columns) + 1} cells, the header has "
-            f"{len(form.columns)}"
-        )
-    _refuse_short_rows(path, form, table)
     return table
 
 
@@ -158,12 +170,18 @@ def line_of_row(path: Path, form: TextFormat, row: int) -> int:
 def _rows(path: Path, form: TextFormat) -> Iterator[tuple[int, list[str]]]:
     """The line at which it begins and the cells of each row behind the header, as pandas counts rows."""
     with _text(path, form.encoding) as stream:
-        reader = csv.reader(stream, delimiter=form.separator, skipinitialspace=form.separator not in " \t")
+        reader = csv.reader(stream, delimiter=form.separator, skipinitialspace=form.separator != "\t")
         begin = 1
         for cells in reader:
             if reader.line_num > form.header_lines and (len(cells) > 1 or (cells and cells[0].strip())):
                 yield begin, cells
             begin = reader.line_num + 1
+
+
+def _refuse_long_rows(path: Path, form: TextFormat) -> None:
+    for line, cells in _rows(path, form):
+        if len(cells) > len(form.columns) + (not cells[-1]):
+            raise DataError(f"{path}, line {line}: {len(cells)} cells, the header has {len(form.columns)}")
 
 
 def _refuse_short_rows(path: Path, form: TextFormat, table: pd.DataFrame) -> None:
@@ -221,12 +239,21 @@ def _around_first_byte(path: Path, sample: bytes) -> bytes:
 
 
 def _found(sample: bytes) -> str:
-    matches = from_bytes(sample)
-    names = {match.encoding for match in matches} | {name for match in matches for name in match.could_be_from_charset}
-    # Of the many that fit a few letters with accents, the one of Windows in the west is by far the most common.
-    if "cp1252" in names or not names:
-        return "cp1252"
-    best = matches.best()
+    """The encoding of a text that is not UTF-8.
+
+    Letters with accents and degree signs stand alone among ASCII, and are of the encoding of Windows in the west; other
+    scripts have many such bytes side by side.
+    """
+    high = np.frombuffer(sample, dtype=np.uint8) >= 0x80
+    alone = high & ~np.append(False, high[:-1]) & ~np.append(high[1:], False)
+    if b"\0" not in sample and alone.sum() > 0.7 * high.sum():
+        try:
+            sample.decode("cp1252")
+        except UnicodeDecodeError:
+            pass
+        else:
+            return "cp1252"
+    best = from_bytes(sample).best()
     return "cp1252" if best is None else best.encoding
 
 

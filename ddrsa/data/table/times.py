@@ -149,9 +149,8 @@ def _number_times(
         matches = written.str.extract(_DECIMAL)
         if written.str.fullmatch(_DECIMAL.pattern).all():
             digits = int(matches[1].str.rstrip("0").str.len().max()) if matches[1].notna().any() else 0
-            whole = int(matches[0].str.len().max())
-            if whole + digits <= 18:
-                scaled = [int(Decimal(text).scaleb(digits)) for text in written]
+            scaled = [int(Decimal(text).scaleb(digits)) for text in written]
+            if max(map(abs, scaled)) < 2**63:
                 return Times(np.array(scaled, dtype=np.int64), digits, False)
         values = pd.to_numeric(written, errors="coerce")
     elif values.dtype.kind == "i" or (values.dtype.kind == "u" and values.max() < 2**63):

@@ -121,7 +121,7 @@ def _advice(shown: str, options: TableOptions) -> str:
         return f"{what}; {other} if {mark!r} is the decimal mark, {thousands} if it stands between thousands"
     if re.fullmatch(r"[+-]?\d{1,3}(([.,' ])\d{3})+([.,]\d+)?", shown):
         return f"{what}; dataset.thousands and dataset.decimal name the marks in it"
-    if not re.search(r"\d", shown) and len(shown) <= 8:
+    if not re.search(r"\d|^[+-]?inf", shown) and len(shown) <= 8:
         what += f"; dataset.missing_values=['{shown}'] if it means that there is no value,"
         return f"{what} or name the column in dataset.categorical_columns or dataset.exclude_columns"
     return f"{what}; name it in dataset.categorical_columns or dataset.exclude_columns if it is no measurement"
@@ -133,13 +133,13 @@ def _warn_of_digits(column: str, values: pd.Series, found: pd.Series) -> None:
         return
     known = values.dropna()
     if pd.api.types.is_integer_dtype(values.dtype):
-        lost = known.nunique() - found.nunique()
+        lost = int((known != found[known.index].clip(-(2.0**63), 2.0**64 * (1 - 2.0**-53)).astype(known.dtype)).sum())
     else:
         lost = int(((found.abs() >= 2**53) & (found.abs() < 2**64) & (found % 1 == 0)).sum())
     if lost:
         log.warning(
-            "%s: whole numbers of more than 2^53 lose their last digits, %d values are not told apart; subtract what "
-            "they have in common", column, lost
+            "%s: whole numbers of more than 2^53 lose their last digits, which changes %d values; subtract what they "
+            "have in common", column, lost
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now, open_no_links, remove_leftovers, write_json
+from ddrsa.rundir.files import now, open_no_links, write_json
 from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
@@ -75,7 +75,6 @@ class SweepRecord(SweepObserver):
         for run in runs:
             self._results.setdefault(run.directory, {**self._described(run), "state": State.PENDING})
         with self._alone():
-            remove_leftovers(self.directory)
             self._write_manifest()
         self._changed = True
         self.write(now_or_never=True)

@@ -294,8 +294,6 @@ class Supervisor:
 
     def _release(self, supervised: SupervisedRun) -> None:
         if supervised.is_claimed:
-            # Whoever was at it has ended, and may have been killed as it wrote.
-            remove_leftovers(supervised.run.directory)
             self._server.release(supervised.run.directory)
             supervised.is_claimed = False
 
@@ -321,6 +319,7 @@ class Supervisor:
             is_done = False
         if not is_done and not by_another:
             return False
+        remove_leftovers(supervised.run.directory, owned=False)  # nobody will claim it again
         self._finish(supervised, Outcome(State.of(status), status.get("error"), status.get("return_value")))
         return True
 
