@@ -51,6 +51,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
+    horizon: L, the steps up to which forecasts are measured; `model` may forecast more, and a policy reads all.
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
     calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged.
     policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
@@ -62,7 +63,8 @@ def evaluate(
     """
     windows = Windows(test, lookback, device)
     raw = forecast_rows(model, test, lookback, device)
-    logits = calibrate(raw)
+    whole = calibrate(raw)
+    raw, logits = raw[:, :horizon], whole[:, :horizon]
     time_to_event, event_observed = map(where_float64_is, (windows.time_to_event, windows.event_observed))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
@@ -79,7 +81,7 @@ def evaluate(
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
         "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
-        **evaluate_policies(whole_lives(logits, test), policy, tuned_on, held_out),
+        **evaluate_policies(whole_lives(whole, test), policy, tuned_on, held_out),
         "calibration": {
             "event_share": observed_failures(time, event, horizon) if len(time) else float("nan"),
             **_calibration(survivals, time, event),
@@ -131,13 +133,14 @@ def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device
 def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:
     """The official C-MAPSS protocol: the last window of each test engine against the RUL file, both capped at 125.
 
-    A forecast cannot exceed the horizon, so a horizon below 125 makes these worse than the model is.
+    The forecast is E[min(tau, 125)]. It cannot exceed the horizon, so a horizon below 125 makes these worse than the
+    model is.
     """
     windows = Windows(official, lookback, device)
     last_rows = np.append(official.starts[1:], official.num_rows) - 1
     batch = windows.gather(torch.from_numpy(last_rows).to(device))
     logits = forecast(model, batch.windows.split(forecast_batch_size(model, lookback, device)))
-    predicted = np.minimum(to_float64(restricted_mean(logits)).cpu().numpy(), OFFICIAL_CAP)
+    predicted = to_float64(restricted_mean(logits[:, :OFFICIAL_CAP])).cpu().numpy()
     true = np.minimum(np.asarray(official.time_to_event[last_rows], np.float64), OFFICIAL_CAP)
     return {
         "official_rmse": metrics.root_mean_squared_error(predicted, true),

@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ddrsa.config import RunConfig, identity, parse_config, run_id
-from ddrsa.data.load import load_dataset
+from ddrsa.data.load import data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
@@ -145,6 +145,7 @@ def _train_and_evaluate(
         num_folds=checked.num_folds,
         fold=checked.fold,
     )
+    read_from = data_hash(checked.dataset, data_dir=checked.data_dir)
     seed_everything(checked.training.seed)
     feature_names = dataset.training.feature_names
     model = build_model(
@@ -167,7 +168,7 @@ def _train_and_evaluate(
     single_run = HydraConfig.get().mode == RunMode.RUN
     epochs_log = log if single_run else file_log
 
-    sizes = (checked.lookback, checked.horizon, device)
+    sizes = (checked.lookback, checked.evaluation_horizon, device)
     validation_windows = Windows(dataset.validation, checked.lookback, device)
 
     def evaluate_validation() -> dict[str, Any]:
@@ -247,6 +248,11 @@ def _train_and_evaluate(
     if dataset.official is not None:
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
+        "comparison": {
+            "horizon": checked.evaluation_horizon,
+            "time_unit": checked.dataset.time_unit,
+            "data": read_from,
+        },
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,

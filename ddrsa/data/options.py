@@ -49,6 +49,10 @@ class DatasetOptions:
         shared = {option.name for option in fields(DatasetOptions)} - {"name"}
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in shared}
 
+    def comparison_options(self) -> dict[str, Any]:
+        """Of `reading_options` those that decide what is forecast: runs that differ in one are not compared."""
+        return self.reading_options()
+
     def _check_choice(self, key: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, key)
         holds = type(value) is type(allowed[0]) and value in allowed
@@ -84,6 +88,10 @@ class SimulatedOptions(DatasetOptions):
         self._check_number("censored_fraction", float, lambda value: 0 <= value < 1, "from 0 to below 1")
         self._check_number("noise", float, lambda value: 0 <= value <= 100, "from 0 to 100")
         self._check_number("simulation_seed", int, lambda value: value >= 0, "of at least 0")
+
+    def comparison_options(self) -> dict[str, Any]:
+        # Fleets of several seeds are repeats of one another.
+        return {key: value for key, value in super().comparison_options().items() if key != "simulation_seed"}
 
 
 @dataclass(kw_only=True)
@@ -176,10 +184,17 @@ class TableOptions(DatasetOptions):
         options = super().reading_options()
         return {key: value for key, value in options.items() if key not in ("path", "subset")}
 
+    def comparison_options(self) -> dict[str, Any]:
+        # The same failures of the same rows can be forecast from other features.
+        return {key: value for key, value in super().comparison_options().items() if key not in OF_FEATURES}
+
     def _check_text(self, key: str) -> None:
         value = getattr(self, key)
         require(f"dataset.{key}", value, isinstance(value, str) and bool(value), "a text that is not empty")
 
+
+# Keys of a table that change its features alone.
+OF_FEATURES = (*("feature_columns", "exclude_columns", "categorical_columns", "aggregation", "missing", "separator"),)
 
 DATASET_OPTIONS: dict[str, type[DatasetOptions]] = {
     "simulated": SimulatedOptions,

@@ -61,6 +61,7 @@ class SupervisedLauncher(Launcher):
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
         rank_by: Mapping[str, str] | None = None,
+        comparable_by: str | None = None,
         kind_keys: Sequence[str] = (),
         columns: Mapping[str, str] | None = None,
         packages: Sequence[str] = (),
@@ -78,7 +79,13 @@ class SupervisedLauncher(Launcher):
         }
         self.preload = list(preload)
         self.identity = identity
-        shown = {"not_identity": not_identity, "kind_keys": kind_keys, "rank_by": rank_by, "columns": columns}
+        shown = {
+            "not_identity": not_identity,
+            "kind_keys": kind_keys,
+            "rank_by": rank_by,
+            "comparable_by": comparable_by,
+            "columns": columns,
+        }
         self.presentation = Presentation.of(shown)
         self.packages = list(packages)
         self.optional = optional

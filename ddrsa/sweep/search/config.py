@@ -32,6 +32,7 @@ class OptunaSweeperConf:
     objective: Any = None  # a metric of test_metrics.json, or a list; null: the value that the task returns
     objective_group: str | None = None  # the group of test_metrics.json whose metrics an objective prefers
     max_steps: Any = "auto"  # the most values that a trial reports; auto: as many as the first trial has reported
+    comparable: str | None = None  # dotted path of a function(config); trials for which it differs are not compared
     n_trials: int = 20  # trials of the study, those of earlier starts too
     n_jobs: int | None = None  # trials at once; null: as many as the launcher runs at once
     max_failure_rate: float = 0.5  # no new trial starts when more of n_trials than this share have failed

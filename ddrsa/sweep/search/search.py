@@ -22,6 +22,7 @@ from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.search.asynchronous import search_asynchronously
 from ddrsa.sweep.search.batches import search_in_batches
 from ddrsa.sweep.search.check import check_space
+from ddrsa.sweep.search.comparability import Comparability
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.space import parse_search_space
 from ddrsa.sweep.search.study import StudyAddress, is_grid, make_pruner, make_sampler, open_study
@@ -42,7 +43,7 @@ def run_search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     address = StudyAddress.of(config.hydra)
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
-    plan_job = _planner(Composer(config, context.config_loader), options.check)
+    plan_job = _planner(Composer(config, context.config_loader), options.check, options.comparable)
     space = parse_search_space(
         arguments,
         OverridesParser.create(config_loader=context.config_loader),
@@ -84,13 +85,18 @@ def run_search(
         raise SweepFailed(runs.failures, total, stopped=stopped) from runs.failures[0].error
 
 
-def _planner(composer: Composer, check_path: str | None) -> Callable[[Sequence[str], int], PlannedRun]:
-    """Plans a job by its overrides and number, after the project's check of its config."""
+def _planner(
+    composer: Composer, check_path: str | None, comparable_path: str | None
+) -> Callable[[Sequence[str], int], PlannedRun]:
+    """Plans a job by its overrides and number, after the project's check of its config, and of its comparability."""
     check = None if check_path is None else find_object("hydra.sweeper.check", check_path)
+    comparable = None if comparable_path is None else find_object("hydra.sweeper.comparable", comparable_path)
+    comparability = Comparability(comparable)
 
     def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:  # noqa: ARG001
         if check is not None:
             check(config)
+        comparability.check(config)
         return True
 
     def plan_job(overrides: Sequence[str], number: int) -> PlannedRun:
