@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # The files of tests go at once, so many at a time; most of them wait for processes of their own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test test-all test-hydra-next test-ray test-slurm test-wheel lint format bench clean
+.PHONY: help install demo test test-all chaos test-hydra-next test-ray test-slurm test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,11 @@ test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
 
 test-all: install  ## the slow tests too
 	$(BIN)/python -m pytest
+
+N ?= 500
+SEED ?= 0
+chaos: install  ## N trials of sweeps with kills, stops, damaged files and clocks, each by a seed from SEED on (hours)
+	$(BIN)/python tests/chaos/chaos.py --trials $(N) --seed $(SEED)
 
 test-ray: install  ## the tests on a Ray cluster of two nodes, which they start on this machine (minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'

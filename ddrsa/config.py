@@ -17,7 +17,7 @@ from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
-from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.models.options import OPTIONS, BaselineOptions, ModelOptions
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.check import check_job
@@ -85,11 +85,16 @@ def parse_config(config: DictConfig) -> RunConfig:
         )
     _check_devices(values)
     _check_fold(values)
+    model = _model_options(_group(values, "model"))
+    training = TrainingOptions(**{name: values[name] for name in OPTION_NAMES})
+    if isinstance(model, BaselineOptions):
+        # They fit the likelihood, whatever the weights of the networks' loss, and so need no correction of theirs.
+        training = replace(training, loss="likelihood", nasa_weight=0.0, ranking_weight=0.0)
     policy = policy_options(values.get("policy"))  # checkpoints of earlier versions have none
     return RunConfig(
         dataset=_with_policy_units(check_dataset_options(_group(values, "dataset")), policy),
-        model=_model_options(_group(values, "model")),
-        training=TrainingOptions(**{name: values[name] for name in OPTION_NAMES}),
+        model=model,
+        training=training,
         policy=policy,
         dropout=values["dropout"],
         lookback=values["lookback"],
@@ -109,9 +114,14 @@ def check_config(config: DictConfig) -> None:
     if options is None:
         if find_spec("torch") is None:
             raise ConfigError(missing_extra("a model", ModuleNotFoundError(name="torch")))
+        if config.gpus_per_run != 1:
+            raise ConfigError(f"gpus_per_run={config.gpus_per_run}: a model trains on one GPU; several are for scripts")
         parse_config(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
+    _require({"gpus_per_run": config.gpus_per_run}, "gpus_per_run", config.gpus_per_run >= 1, "1 or more")
+    if config.gpus_per_run > 1 and not isinstance(config.gpus, str) and config.gpus_per_run > len(config.gpus):
+        raise ConfigError(f"gpus_per_run={config.gpus_per_run}: gpus has {len(config.gpus)}")
     for key, unset in _OF_MODELS.items():
         if not OmegaConf.is_missing(config, key) and config[key] != unset:
             raise ConfigError(f"{key}={config[key]}: scripts get their arguments by scripts.args.{key} and the like")

@@ -125,7 +125,7 @@ def independent_lives(model: DDRSAModel, units: Sequences, lookback: int, device
 
 def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device: torch.device) -> Tensor:
     """Hazard logits (N, L) at every row."""
-    windows = Windows(sequences, lookback, device)
+    windows = Windows(sequences, lookback, device, ages=model.reads_age)
     size = forecast_batch_size(model, lookback, device)
     return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
 
@@ -136,7 +136,7 @@ def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, dev
     The forecast is E[min(tau, 125)]. It cannot exceed the horizon, so a horizon below 125 makes these worse than the
     model is.
     """
-    windows = Windows(official, lookback, device)
+    windows = Windows(official, lookback, device, ages=model.reads_age)
     last_rows = np.append(official.starts[1:], official.num_rows) - 1
     batch = windows.gather(torch.from_numpy(last_rows).to(device))
     logits = forecast(model, batch.windows.split(forecast_batch_size(model, lookback, device)))

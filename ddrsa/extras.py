@@ -13,7 +13,8 @@ USAGE_EXIT_CODE = 2
 
 _EXTRAS = {
     "analysis": ("jinja2", "matplotlib", "pandas", "scikit_posthocs", "scipy"),
-    "models": ("pooch", "questionary", "requests", "torch", "tqdm"),
+    "excel": ("python_calamine",),
+    "models": ("charset_normalizer", "pooch", "questionary", "requests", "torch", "tqdm"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "slurm": ("submitit",),

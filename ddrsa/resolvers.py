@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.compat_hydra import register_resolver
 from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
+from ddrsa.errors import ConfigError
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.job import Job
@@ -44,7 +45,9 @@ def _gpu_index(*, _root_: DictConfig) -> int | None:
         gpus = _root_.gpus if isinstance(_root_.gpus, str) else list(_root_.gpus)
         # On the CPU a list of GPUs is leased as it stands, whatever the machine has: allocation can be tried anywhere.
         environ = {"CUDA_VISIBLE_DEVICES": ""} if _root_.device in DEVICES_WITHOUT_CUDA else None
-        lease = lease_gpu(gpus, _root_.runs_per_gpu, run=run_id(_root_), environ=environ)
+        lease = lease_gpu(
+            gpus, _root_.runs_per_gpu, count=int(_root_.gpus_per_run), run=run_id(_root_), environ=environ
+        )
     return None if lease is None else lease.index
 
 
@@ -60,8 +63,9 @@ def _concurrent_runs(*, _root_: DictConfig) -> int:
     listed = not isinstance(_root_.gpus, str)
     gpus = len(_root_.gpus) if listed else 0 if _root_.device in DEVICES_WITHOUT_CUDA else len(visible_gpus())
     if _root_.runs_per_gpu == AUTO:
-        return max(gpus, joblib.cpu_count()) if gpus else -1
-    return gpus * int(_root_.runs_per_gpu) or -1
+        return max(gpus // int(_root_.gpus_per_run), joblib.cpu_count()) if gpus else -1
+    # Fewer GPUs than a run wants are refused when it is checked.
+    return max(1, gpus * int(_root_.runs_per_gpu) // int(_root_.gpus_per_run)) if gpus else -1
 
 
 def _for_scripts(scripts: Any, models: Any, *, _root_: DictConfig) -> Any:
@@ -92,7 +96,10 @@ def _script_run_name(*, _root_: DictConfig) -> str:
 
 
 def _gpus_of_a_run(*, _root_: DictConfig) -> float:
-    """The share of a GPU that a run asks of a scheduler: with runs_per_gpu=auto a whole one."""
+    """The GPUs, or the share of one, that a run asks of a scheduler: with runs_per_gpu=auto whole ones."""
     if _root_.device in DEVICES_WITHOUT_CUDA:
         return 0
-    return 1 if _root_.runs_per_gpu == AUTO else 1 / int(_root_.runs_per_gpu)
+    gpus = int(_root_.gpus_per_run)
+    if gpus > 1 and _root_.runs_per_gpu not in (1, AUTO):
+        raise ConfigError(f"runs_per_gpu={_root_.runs_per_gpu}: a scheduler shares no GPUs among runs of {gpus} each")
+    return gpus if _root_.runs_per_gpu in (1, AUTO) else gpus / int(_root_.runs_per_gpu)

@@ -24,6 +24,7 @@ from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
+from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
@@ -35,6 +36,7 @@ from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.baselines import UNUSED, train_baseline
 from ddrsa.training.calibrate import calibrate, described
 from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
@@ -169,7 +171,7 @@ def _train_and_evaluate(
     epochs_log = log if single_run else file_log
 
     sizes = (checked.lookback, checked.evaluation_horizon, device)
-    validation_windows = Windows(dataset.validation, checked.lookback, device)
+    validation_windows = Windows(dataset.validation, checked.lookback, device, ages=model.reads_age)
 
     def evaluate_validation() -> dict[str, Any]:
         return evaluate(
@@ -208,20 +210,20 @@ def _train_and_evaluate(
         )
         return pruning.wants_end(record)
 
-    progress = train(
-        model,
-        Windows(dataset.training, checked.lookback, device),
-        validation_windows,
-        checked.training,
-        directory,
-        describe={
-            "config": config,
-            "feature_names": list(feature_names),
-            "scaler": dataset.scaler.to_dict(),
-            "inputs": dataset.inputs.to_dict(),
-        },
-        on_epoch=on_epoch,
-    )
+    training = Windows(dataset.training, checked.lookback, device, ages=model.reads_age)
+    describe = {
+        "config": config,
+        "feature_names": list(feature_names),
+        "scaler": dataset.scaler.to_dict(),
+        "inputs": dataset.inputs.to_dict(),
+    }
+    if isinstance(checked.model, BaselineOptions):
+        log.info("%s has no use for %s", checked.model.name, ", ".join(UNUSED[checked.model.name]))
+        progress = train_baseline(
+            model, checked.model, training, validation_windows, checked.training, directory, describe, on_epoch
+        )
+    else:
+        progress = train(model, training, validation_windows, checked.training, directory, describe, on_epoch)
     start = time.perf_counter()
     # As training left it in the checkpoint: what is reported here is what that file forecasts.
     calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
@@ -258,7 +260,7 @@ def _train_and_evaluate(
         "epochs_run": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_loss": progress.best_validation_loss,
-        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "n_parameters": model.num_parameters,
     }
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
     return metrics, pruning.pruned

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,11 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.rundir.training import TrainingDirectory, find_trainings
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    # A shell lets its background jobs ignore SIGINT, and the processes of the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ class TrainingInputs:
     feature_names: F names. minimum, maximum, median: (F,), in the units of the data.
     edges: (F, 9) the quantiles at 10, 20, ... 90 %. shares: (F, 10) the share of rows from one edge to the next, which
     is a tenth unless values stand there many times; a row lies in share i where edges[i - 1] < value <= edges[i].
+    step: from row to row, as in `Labels`; None where it is not known. dates: whether `step` is in seconds.
     """
 
     feature_names: tuple[str, ...]
@@ -31,11 +32,13 @@ class TrainingInputs:
     median: NDArray[np.float64]
     edges: NDArray[np.float64]
     shares: NDArray[np.float64]
+    step: float | None = None
+    dates: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and strings, for a checkpoint."""
         arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
-        return {"feature_names": list(self.feature_names), **arrays}
+        return {"feature_names": list(self.feature_names), **arrays, "step": self.step, "dates": self.dates}
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> TrainingInputs:
@@ -44,7 +47,7 @@ class TrainingInputs:
         arrays = {name: np.array(content[name], dtype=np.float64) for name in _ARRAYS}
         for name, width in (("edges", NUM_SHARES - 1), ("shares", NUM_SHARES)):
             arrays[name] = arrays[name].reshape(len(names), width)
-        found = cls(feature_names=names, **arrays)
+        found = cls(feature_names=names, **arrays, step=content.get("step"), dates=content.get("dates", False))
         if not len(found.minimum) == len(found.maximum) == len(found.median) == len(names):
             raise ValueError(f"the training inputs have {len(names)} names and {len(found.minimum)} ranges")
         return found
@@ -62,6 +65,8 @@ def training_inputs(training: Sequences) -> TrainingInputs:
         np.median(sample, axis=0),
         quantiles,
         shares_between(sample, quantiles),
+        None if training.labels is None else training.labels.step,
+        training.labels is not None and training.labels.has_dates,
     )
 
 

@@ -23,7 +23,7 @@ from ddrsa.data.options import (
 from ddrsa.data.scaling import Scaler, fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.splits import split_units
-from ddrsa.data.table.files import find_table_files
+from ddrsa.data.table.files import all_files
 from ddrsa.data.table.read import read_table_sequences
 from ddrsa.errors import ConfigError
 
@@ -77,8 +77,7 @@ def _azure_pm(options: DatasetOptions, data_dir: Path) -> Source:
 
 def _table(options: DatasetOptions, data_dir: Path) -> Source:  # noqa: ARG001  (dataset.path says where it is)
     assert isinstance(options, TableOptions)
-    files = find_table_files(options.path)
-    return Source(files, lambda: {"run_to_failure": read_table_sequences(files, options)})
+    return Source(all_files(options), lambda: {"run_to_failure": read_table_sequences(options)})
 
 
 # A new data set: its options in options.DATASET_OPTIONS, its source here, its keys in conf/dataset/<name>.yaml.

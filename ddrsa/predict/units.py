@@ -14,16 +14,30 @@ from ddrsa.data.frame import NamedUnits, read_frame
 from ddrsa.data.load import load_dataset, read_parts
 from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.data.sequences import Sequences
-from ddrsa.errors import ConfigError
+from ddrsa.data.table.read import running_units
+from ddrsa.errors import ConfigError, DataError
 from ddrsa.predict.options import PredictOptions
 from ddrsa.trained import TrainedRun
 
 # The user's own files may hold units for any model that reads their columns.
 OWN_FILES = "table"
 # What may be otherwise with new units without a word: where they are, and what says that they have failed.
-MAY_DIFFER = ("path", "event_column", "time_to_event_column", "all_units_fail")
-# Of the ways to say when a unit fails, the one that needs no column; what it says is not used.
-_ALIVE: dict[str, Any] = {"event_column": None, "time_to_event_column": None, "all_units_fail": True}
+MAY_DIFFER = (
+    *("event_column", "time_to_event_column", "all_units_fail", "failure_kinds", "reset_kinds", "has_events_path"),
+    *(
+        "separator",
+        "encoding",
+        "sheet",
+        "columns",
+        "decimal",
+        "thousands",
+        "missing_values",
+        "date_format",
+        "time_zone",
+    ),
+    *("events_unit_column", "events_time_column", "events_kind_column", "attributes_unit_column"),
+    "step",  # `_check_step` compares what it is
+)
 
 
 def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOptions) -> Sequences:
@@ -37,12 +51,20 @@ def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOption
     if name not in (trained.name, OWN_FILES):
         raise ConfigError(f"dataset={name}: the model of {run.checkpoint} was trained on {trained.name}")
     keys = {**(asdict(trained) if name == trained.name else {}), **given}
-    if options.alive and name == OWN_FILES:
-        keys |= _ALIVE
+    if options.alive and name == OWN_FILES and not isinstance(trained, TableOptions):
+        keys = {"all_units_fail": True, **keys}
     chosen = check_dataset_options(keys)
     _warn_of_other_data(trained, chosen)
-    parts = read_parts(chosen, data_dir=options.data_dir, cache_dir=options.cache_dir)
-    units = _part(parts, chosen, run, options)
+    if isinstance(trained, TableOptions) and isinstance(chosen, TableOptions) and "path" in given:
+        chosen = replace(
+            chosen, **{key: value for key, value in _what_is_read(run, trained).items() if key not in given}
+        )
+    if options.alive and isinstance(chosen, TableOptions):
+        units = running_units(chosen)
+    else:
+        parts = read_parts(chosen, data_dir=options.data_dir, cache_dir=options.cache_dir)
+        units = _part(parts, chosen, run, options)
+    _check_step(run, units)
     return _still_alive(units) if options.alive else units
 
 
@@ -55,23 +77,53 @@ def frame_units(run: TrainedRun, frame: pd.DataFrame) -> NamedUnits:
     options = run.config.dataset
     alive = True
     if isinstance(options, TableOptions):
-        names = run.scaler.feature_names
-        categories = tuple(f"{column}=" for column in options.categorical_columns)
-        keys: dict[str, Any] = {
-            "feature_columns": [name for name in names if not name.startswith(categories)],
-            "categorical_columns": [
-                c for c in options.categorical_columns if any(n.startswith(f"{c}=") for n in names)
-            ],
-            "exclude_columns": [],
-            "group_column": None,
-        }
         told_by = options.event_column or options.time_to_event_column
         alive = told_by is None or told_by not in getattr(frame, "columns", ())
-        if alive:
-            keys |= _ALIVE
-        options = replace(options, **keys)
-    units, unit_names = read_frame(frame, options)
+        options = replace(options, **_what_is_read(run, options))
+    units, unit_names = read_frame(frame, options, running=alive)
+    _check_step(run, units)
     return NamedUnits(_still_alive(units) if alive else units, unit_names)
+
+
+def _what_is_read(run: TrainedRun, options: TableOptions) -> dict[str, Any]:
+    """The keys that read of a table no more than the features of the model."""
+    names = run.scaler.feature_names
+    categories = tuple(f"{column}=" for column in options.categorical_columns)
+    return {
+        "feature_columns": [name for name in names if not name.startswith(categories)],
+        "categorical_columns": [c for c in options.categorical_columns if any(n.startswith(f"{c}=") for n in names)],
+        "exclude_columns": [],
+        "group_column": None,
+    }
+
+
+def _check_step(run: TrainedRun, units: Sequences) -> None:
+    """Raise DataError where the rows lie further apart than those of the training, or closer."""
+    known, labels = run.inputs, units.labels
+    if known is None or known.step is None or labels is None or labels.step is None:
+        return
+    if known.dates != labels.has_dates:
+        kinds = {True: "dates", False: "numbers"}
+        message = f"the times of the training were {kinds[known.dates]}, these are {kinds[labels.has_dates]}"
+        print(f"warning: {message}: whether the rows lie as far apart as there is not known", file=sys.stderr)
+        return
+    if abs(known.step - labels.step) <= 1e-6 * known.step:
+        return
+    trained, found = _length(known.step, known.dates), _length(labels.step, known.dates)
+    raise DataError(
+        f"the model was trained on rows that lie {trained} apart, these lie {found} apart; dataset.step={trained} "
+        f"resamples them{'' if labels.step < known.step else ', and repeats the last row where there is none'}"
+    )
+
+
+def _length(step: float, dates: bool) -> str:
+    """A step as `dataset.step` takes it."""
+    if not dates:
+        return f"{step:g}"
+    for unit, seconds in (("D", 86400), ("h", 3600), ("min", 60)):
+        if step % seconds == 0:
+            return f"{step / seconds:g}{unit}"
+    return f"{step:g}s"
 
 
 def _part(

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.rundir.files import now
+from ddrsa.rundir.files import now, remove_leftovers
 from ddrsa.rundir.locked_files import LockedFile
 from ddrsa.rundir.states import SILENT_SECONDS, last_owner, owner_file
 
@@ -89,6 +89,7 @@ class Claim:
         if number is None:
             lock.release()
             return None
+        remove_leftovers(directory, owned=True)
         return cls(directory, lock, number, when_lost)
 
     @classmethod

@@ -18,7 +18,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.files import now, read_json, sync_directory, sync_file, write_json
 from ddrsa.rundir.process_identity import boot_id, seconds_since_boot, this_process
 from ddrsa.rundir.states import State
 
@@ -99,7 +99,12 @@ class RunDirectory:
     def _write_status(self, status: dict[str, Any]) -> None:
         if boot_id() is not None and status.get("boot_id") == boot_id() and "started_clock" in status:
             status = {**status, "seconds": round(seconds_since_boot() - status["started_clock"], 2)}
-        # That a run is under way means nothing after the machine went down, so the disk need not be waited for.
+        if State.of(status).is_done:
+            # Written by Hydra, which does not wait for the disk, and needed by whoever reads the result.
+            for path in (self.path / ".hydra").glob("*.yaml"):
+                sync_file(path)
+            sync_directory(self.path / ".hydra")
+        # That a run is under way means nothing after the machine went down: until when is not worth the time.
         write_json(self.status, {**status, "updated_at": now()}, durable=status.get("state") != State.RUNNING)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,28 +14,80 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from ddrsa.rundir.process_identity import token, token_is_alive
+
 SCHEMA_VERSION = 1
 
 
 @contextmanager
 def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterator[IO[Any]]:
-    """Open a file beside `path` that takes its place only when it is whole and, if `durable`, on disk.
+    """Open a file beside `path` that takes its place only when it is whole and on disk.
 
-    If the block raises, or the process dies, `path` is what it was before. Where the machine goes down, what was not
-    `durable` may be lost or damaged.
+    If the block raises, or the process dies, `path` is what it was before. Where the machine goes down afterwards, it
+    is there if `durable`, and may be what it was before if not; in no case is it damaged.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{path.name}.{token()}-{uuid.uuid4().hex[:8]}.tmp")
     try:
         with temporary.open(mode) as stream:
             yield stream
             stream.flush()
-            if durable:
-                os.fsync(stream.fileno())
+            os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    if durable:
+        sync_directory(path.parent)
+
+
+# Those whose place in their parent, and so on, this process has put on disk.
+_placed: set[Path] = set()
+
+
+def sync_directory(directory: Path) -> None:
+    """Put the names of the files in a directory on disk: without that, a power cut may undo a rename, or lose a file.
+
+    The first time also its own name in its parent, and so on: it may be new.
+    """
+    directory = directory.absolute()
+    others = [] if directory in _placed else directory.parents
+    for each in (directory, *others):
+        # Some file systems have nothing to sync there, and some parents may not be read.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    _placed.add(directory)
+
+
+def sync_file(path: Path) -> None:
+    """Put the content of a file that somebody else has written on disk, where there is one."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+_TEMPORARY = re.compile(r"\..+\.(?:[0-9a-f]{32}|([0-9a-f]+-\d+-\d+)-[0-9a-f]{8})\.tmp")
+
+
+def remove_leftovers(directory: Path, *, owned: bool) -> None:
+    """Delete what `atomic_write` has left in a directory where its process was killed.
+
+    owned: no process of another machine writes there now, so theirs are leftovers too.
+    """
+    for path in directory.glob(".*.tmp"):
+        if (match := _TEMPORARY.fullmatch(path.name)) is None:
+            continue
+        alive = None if match[1] is None else token_is_alive(match[1])
+        if alive is False or (alive is None and owned):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def write_json(path: Path, content: dict[str, Any], *, durable: bool = True) -> None:

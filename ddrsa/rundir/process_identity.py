@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+import uuid
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
@@ -39,6 +40,19 @@ def this_process() -> dict[str, Any]:
     return found if boot is None or start is None else {**found, "boot_id": boot, "process_start": start}
 
 
+def token() -> str:
+    """A name of this process for the names of files, by which `token_is_alive` knows it."""
+    return f"{_machine()}-{os.getpid()}-{_start_of(os.getpid()) or 0}"
+
+
+def token_is_alive(text: str) -> bool | None:
+    """Whether the process of a `token` lives; None where it is of another machine, or another start of this one."""
+    machine, pid, start = text.split("-")
+    if boot_id() is None or machine != _machine():
+        return None
+    return _start_of(int(pid)) == int(start)
+
+
 def is_alive(status: Mapping[str, Any]) -> bool | None:
     """Whether the process of a status.json still runs; None where it is another host's, or cannot be known."""
     if status.get("hostname") != socket.gethostname():
@@ -57,6 +71,10 @@ def is_alive(status: Mapping[str, Any]) -> bool | None:
         return False
     except (psutil.AccessDenied, KeyError, TypeError, ValueError):
         return None
+
+
+def _machine() -> str:
+    return (boot_id() or f"{uuid.getnode():x}").replace("-", "")[:12]
 
 
 def _start_of(pid: int) -> int | None:

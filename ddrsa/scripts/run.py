@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ddrsa.scripts.results.collect import collect_metrics
 from ddrsa.scripts.results.log_lines import read_log_numbers
 from ddrsa.scripts.results.numbers import Numbers
 from ddrsa.scripts.spelling import find_option, normalised
-from ddrsa.sweep.gpu.lease import release_current
+from ddrsa.sweep.gpu.lease import current_lease, release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 
 log = logging.getLogger(__name__)
@@ -89,12 +90,16 @@ def run_script(config: DictConfig, name: str) -> float | None:
 def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) -> dict[str, Any]:
     command = command_of(options, directory.path.absolute())
     gpu_index: int | None = config.gpu_index
+    lease = current_lease()
+    gpus = lease.indices if lease is not None else () if gpu_index is None else (gpu_index,)
+    if config.gpus_per_run > 1 and gpu_index is None and config.device != "cpu":
+        raise ConfigError(f"gpus_per_run={config.gpus_per_run}: no GPU was found; device=cpu does without")
     if config.device == "cuda" and gpu_index is None:
         raise ConfigError("device=cuda: no GPU was found; allowed here are auto and cpu")
     threads = threads_per_run(concurrent_runs(HydraConfig.get()))
     command.output_dir.mkdir(parents=True, exist_ok=True)
-    environ = _environ(str(config.device), gpu_index, threads, command)
-    device = f"cuda:{gpu_index}"
+    environ = _environ(str(config.device), gpus, threads, command)
+    device = ",".join(f"cuda:{index}" for index in gpus)
     if gpu_index is None or config.device in ("cpu", "mps"):
         device = "mps" if config.device == "mps" else "cpu"
     directory.update(
@@ -160,17 +165,18 @@ def _same_number(told: object, number: float) -> bool:
         return False
 
 
-def _environ(device: str, gpu_index: int | None, threads: int, command: Command) -> dict[str, str]:
-    """The environment of this process, with the leased GPU as the only one, and the run's share of the cores."""
+def _environ(device: str, gpus: Sequence[int], threads: int, command: Command) -> dict[str, str]:
+    """The environment of this process, with the leased GPUs as the only ones, and the run's share of the cores."""
     environ = {**os.environ, "PYTHONUNBUFFERED": "1", OUTPUT_VARIABLE: str(command.output_dir)}
     # What the user has set is left as it is.
     environ |= {name: str(threads) for name in THREAD_VARIABLES if name not in os.environ}
     environ |= command.environment
     if device == "cpu":
         environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif gpu_index is not None:
+    elif gpus:
         visible = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
-        environ["CUDA_VISIBLE_DEVICES"] = visible[gpu_index] if gpu_index < len(visible) else str(gpu_index)
+        seen = [visible[index] if index < len(visible) else str(index) for index in gpus]
+        environ["CUDA_VISIBLE_DEVICES"] = ",".join(seen)
     return environ
 
 

@@ -1,5 +1,5 @@
 """Sweeps and searches of any Hydra task."""
 
-from ddrsa.sweep.search.report import report
+from ddrsa.sweep.search.report import constrain, report
 
-__all__ = ["report"]
+__all__ = ["constrain", "report"]

@@ -15,11 +15,18 @@ SWEEPER_TARGET = f"{PLUGINS}.CheckedSweeper"
 # The environment variable in which a search tells each of its jobs its trial, in `hydra.job.env_set`: the part of
 # Hydra's config that any launcher lets a job change.
 TRIAL_VARIABLE = "DDRSA_TRIAL"
+REPEAT_VARIABLE = "DDRSA_REPEAT"  # and which of its repeats, where it has several
 
 
 def trial_of(hydra: Any) -> int | None:
     """The number of the trial of a search that a job is, from its config of Hydra; None where it is none."""
     number = hydra.job.env_set.get(TRIAL_VARIABLE)
+    return None if number is None else int(number)
+
+
+def repeat_of(hydra: Any) -> int | None:
+    """Which repeat of its trial a job is, from 0 on; None where a trial is one run."""
+    number = hydra.job.env_set.get(REPEAT_VARIABLE)
     return None if number is None else int(number)
 
 

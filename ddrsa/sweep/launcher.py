@@ -21,6 +21,7 @@ from omegaconf import DictConfig
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import remove_leftovers
 from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -167,9 +168,13 @@ class SupervisedLauncher(Launcher):
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
         sweep_dir.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(sweep_dir, owned=False)
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
         self.record.search = None if search is None else search.manifest
+        if n_jobs is not None and n_jobs > self.max_jobs:
+            message = "hydra.sweeper.n_jobs=%d, but the launcher does %d at once: hydra.launcher.n_jobs=%d allows more"
+            log.warning(message, n_jobs, self.max_jobs, n_jobs)
         n_jobs = max(min(self.max_jobs if n_jobs is None else min(n_jobs, self.max_jobs), most_runs), 1)
         with sweep_log(sweep_dir):
             if self.runs_here:

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -105,7 +106,8 @@ class CheckedSweeper(Sweeper):
             return []
 
         sweep_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, sweep_dir / CONFIG)
+        with atomic_write(sweep_dir / CONFIG) as stream:
+            OmegaConf.save(self.config, stream)
 
         returns: list[Sequence[JobReturn]] = []
         failures: list[FailedRun] = []

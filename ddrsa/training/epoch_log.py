@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -39,9 +40,11 @@ class EpochLog:
             writer.writerows(kept)
 
     def append(self, record: EpochRecord) -> None:
-        """Add a row."""
+        """Add a row; it is on disk then, as the checkpoint of its epoch is soon."""
         with self.path.open("a", newline="") as stream:
             csv.DictWriter(stream, self.columns).writerow(asdict(record))
+            stream.flush()
+            os.fsync(stream.fileno())
 
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():

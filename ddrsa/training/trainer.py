@@ -23,6 +23,7 @@ from ddrsa.survival.precision import to_float64
 from ddrsa.training.calibrate import calibrate
 from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
+from ddrsa.training.optimizer import AdamW
 from ddrsa.training.options import TrainingOptions
 from ddrsa.training.schedule import Schedule
 
@@ -67,9 +68,7 @@ def train(
     Raises:
         TrainingDivergedError: a loss was not finite; the checkpoints of the last good epoch stay.
     """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
+    optimizer = AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
     steps_per_epoch = math.ceil(len(training) / options.batch_size)
     warmup_steps = round(options.warmup_epochs * steps_per_epoch)
     total_steps = options.num_epochs * steps_per_epoch

@@ -32,25 +32,26 @@ def test_the_reason_of_an_end(code: int, memory_kill: bool, output: str, state: 
 
 
 @pytest.mark.parametrize(
-    ("visible", "device", "gpu_index", "seen"),
+    ("visible", "device", "gpus", "seen"),
     [
-        (None, "auto", 1, "1"),
-        ("2,5", "auto", 1, "5"),
-        ("GPU-aa, GPU-bb", "cuda", 0, "GPU-aa"),
-        ("", "auto", 1, "1"),
-        ("3", "cpu", None, ""),
-        ("3", "cpu", 0, ""),
-        ("3", "auto", None, "3"),
-        (None, "auto", None, None),
+        (None, "auto", (1,), "1"),
+        ("2,5", "auto", (1,), "5"),
+        ("GPU-aa, GPU-bb", "cuda", (0,), "GPU-aa"),
+        ("2,5,7", "cuda", (0, 2), "2,7"),
+        ("", "auto", (1,), "1"),
+        ("3", "cpu", (), ""),
+        ("3", "cpu", (0,), ""),
+        ("3", "auto", (), "3"),
+        (None, "auto", (), None),
     ],
 )
 def test_the_gpus_that_it_sees(
-    monkeypatch: pytest.MonkeyPatch, visible: str | None, device: str, gpu_index: int | None, seen: str | None
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, device: str, gpus: tuple[int, ...], seen: str | None
 ) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    environ = _environ(device, gpu_index, 2, COMMAND)
+    environ = _environ(device, gpus, 2, COMMAND)
     assert environ.get("CUDA_VISIBLE_DEVICES") == seen
 
 
@@ -58,6 +59,6 @@ def test_threads_that_the_user_has_set_stay(monkeypatch: pytest.MonkeyPatch) -> 
     for name in THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "7")
-    environ = _environ("auto", None, 2, COMMAND)
+    environ = _environ("auto", (), 2, COMMAND)
     assert (environ["OMP_NUM_THREADS"], environ["MKL_NUM_THREADS"]) == ("2", "7")
     assert (environ["PYTHONUNBUFFERED"], environ["DDRSA_OUTPUT_DIR"]) == ("1", "out")

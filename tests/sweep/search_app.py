@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
-from ddrsa.sweep import report
+from ddrsa.sweep import constrain, report
 from ddrsa.sweep.resume import resumable
 from ddrsa.sweep.verify.task import first_time, say, steps
 
@@ -27,6 +27,8 @@ def main(config: DictConfig) -> object:
         raise ValueError("not this one")
     while do == "wait for all" and Path("events.txt").read_text().count('"begins"') < config.starts:
         time.sleep(0.05)
+    if config.get("limit") is not None:
+        constrain("x", config.limit - config.x)
     for done in steps(config.x, directory, config.count, config.seconds):
         if do == "kill once" and first_time(directory):
             os.kill(os.getpid(), signal.SIGKILL)

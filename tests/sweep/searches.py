@@ -22,6 +22,7 @@ count: 4
 seconds: 0.02
 objectives: 1
 starts: 0
+limit: null
 hydra:
   sweep: {dir: sweep, subdir: "x${x}"}
   sweeper:

@@ -1,30 +1,39 @@
-"""The files of `dataset=table`: found, read into one table, and their columns chosen and checked."""
+"""The files of `dataset=table`: found, and read into one table."""
 
 from __future__ import annotations
 
 import glob
 import logging
-from fnmatch import fnmatchcase
+import re
+import zipfile
+from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ddrsa.data.options import TableOptions
+from ddrsa.data.table.source import Part, Table
+from ddrsa.data.table.text_files import TextFormat, find_format, line_of_row, read_text
+from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
 from ddrsa.extras import needed
 
 log = logging.getLogger(__name__)
 
-_MISSING = ["", "#N/A", "#NA", "N/A", "NA", "<NA>", "NULL", "NaN", "None", "n/a", "nan", "-nan", "-NaN", "null"]
-
 FILE_UNIT = "file"
 """The unit column where each file is one unit."""
 
+MISSING = ("", "#N/A", "#NA", "#NV", "N/A", "NA", "<NA>", "NULL", "NaN", "None", "n/a", "nan", "-nan", "-NaN", "null")
+"""What stands in a column of numbers where there is none. In a column of texts only an empty cell is missing."""
 
-def find_table_files(path: str) -> list[Path]:
-    """The files that `path` names, in the order of their names: one, or those that the pattern matches.
+PARQUET = (".parquet", ".pq")
+EXCEL = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+
+
+def find_table_files(path: str, key: str = "path") -> list[Path]:
+    """The files that `dataset.<key>` names, in the order of their names: one, or those that the pattern matches.
 
     Raises DataError where there is none.
     """
@@ -32,136 +41,135 @@ def find_table_files(path: str) -> list[Path]:
     if expanded.is_file():
         return [expanded]
     if expanded.is_dir():
-        raise DataError(f"dataset.path={path} is a folder: allowed is a file, or a pattern such as '{path}/*.csv'")
+        raise DataError(f"dataset.{key}={path} is a folder: allowed is a file, or a pattern such as '{path}/*.csv'")
     found = sorted(Path(name) for name in glob.glob(str(expanded), recursive=True))  # noqa: PTH207  (Path.glob takes no absolute pattern)
     files = [name for name in found if name.is_file()]
     if not files:
-        raise DataError(f"dataset.path={path} matches no file (from {Path.cwd()})")
+        raise DataError(f"dataset.{key}={path} matches no file (from {Path.cwd()})")
     return files
 
 
-def read_files(files: list[Path], options: TableOptions) -> pd.DataFrame:
+def all_files(options: TableOptions) -> list[Path]:
+    """All files that are read, each kind in the order of their names."""
+    files = find_table_files(options.path)
+    if options.events_path is not None:
+        files += find_table_files(options.events_path, "events_path")
+    if options.attributes_path is not None:
+        files += find_table_files(options.attributes_path, "attributes_path")
+    return files
+
+
+def read_files(files: list[Path], options: TableOptions, texts: Collection[str]) -> Table:
     """The rows of all files, one after the other; with a column `FILE_UNIT` where `unit_column` is null.
 
+    texts: the columns that are read as the texts that they are; in the others, of numbers, `MISSING` is no value.
     Raises DataError where a file cannot be read, has no rows, or has other columns than the first.
     """
-    tables: list[pd.DataFrame] = []
+    frames: list[pd.DataFrame] = []
+    parts: list[Part] = []
+    start = 0
     for path in files:
-        table = _read_file(path, options)
-        if table.empty:
+        frame, part = _read_file(path, options, texts)
+        if frame.empty:
             raise DataError(f"{path} has no rows")
-        if tables and set(table.columns) != set(tables[0].columns):
-            odd = sorted(set(map(str, set(table.columns) ^ set(tables[0].columns))))
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise DataError(f"{path} has the column {twice[0]} twice; dataset.columns gives names of your own")
+        if frames and set(frame.columns) != set(frames[0].columns):
+            odd = sorted(set(frame.columns) ^ set(frames[0].columns))
             raise DataError(f"{path} has other columns than {files[0]}: only one of them has {', '.join(odd)}")
-        tables.append(table)
+        frames.append(frame)
+        parts.append(Part(start, part))
+        start += len(frame)
     if options.unit_column is None:
         names = [path.name.partition(".")[0] for path in files]
         if len(set(names)) < len(names):
             names = list(map(str, files))
-        tables = [table.assign(**{FILE_UNIT: name}) for name, table in zip(names, tables, strict=True)]
+        frames = [frame.assign(**{FILE_UNIT: name}) for name, frame in zip(names, frames, strict=True)]
         log.info("each of the %d files is one unit, with its name", len(files))
-    return pd.concat(tables, ignore_index=True)
+    columns = frames[0].columns
+    # Integers of 64 bits with and without sign would become floats, and neighbours would fall together.
+    same = {column: len({frame[column].dtype for frame in frames}) == 1 for column in columns}
+    frames = [frame.astype({column: object for column in columns if not same[column]}) for frame in frames]
+    return Table(pd.concat(frames, ignore_index=True), parts)
 
 
-def _read_file(path: Path, options: TableOptions) -> pd.DataFrame:
+def _read_file(path: Path, options: TableOptions, texts: Collection[str]) -> tuple[pd.DataFrame, Any]:
+    """The rows, and how the place of one is told."""
     try:
-        if {".parquet", ".pq"} & set(path.suffixes):
+        if set(PARQUET) & set(path.suffixes):
             needed("pyarrow", f"{path}, a Parquet file,")
-            return pd.read_parquet(path).reset_index(drop=True)
-        how: dict[str, Any] = {"sep": options.separator, "skipinitialspace": True, "index_col": False}
-        columns = pd.read_csv(path, nrows=0, **how).columns
-        # A name is a text: 007 is not 7, and NA may be one.
-        return pd.read_csv(
-            path,
-            dtype={options.unit_column: str} if options.unit_column in columns else None,
-            keep_default_na=False,
-            na_values={column: _MISSING if column != options.unit_column else [""] for column in columns},
-            low_memory=False,
-            **how,
-        )
-    except pd.errors.EmptyDataError as error:
-        raise DataError(f"{path} is empty") from error
-    # pyarrow's own errors are ValueErrors or OSErrors.
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+            return _columns_of_index(pd.read_parquet(path)), lambda row: f"{path}, row {row + 1}"
+        if path.suffix.lower() in EXCEL:
+            needed("python_calamine", f"{path}, a workbook,")
+            return _read_excel(path, options), lambda row: f"{path}, row {row + 2}"
+        form = find_format(path, options)
+        how = _columns_to_read(form, options, texts)
+        frame = read_text(path, form, **how)
+        frame.columns = pd.Index(form.columns)
+        return _named(frame, path), partial(_line, path, form)
+    except pd.errors.EmptyDataError:
+        return pd.DataFrame(), lambda row: f"{path}, row {row + 1}"
+    # pyarrow's own errors are ValueErrors or OSErrors, as is a text in another encoding.
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        hint = "; dataset.encoding names another encoding" if isinstance(error, UnicodeError) else ""
+        raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}{hint}") from error
 
 
-def choose_features(table: pd.DataFrame, options: TableOptions) -> tuple[list[str], list[str]]:
-    """The numeric and the categorical feature columns, in the order of the file.
-
-    A pattern of `feature_columns` never matches a column that another key names; the time column can be a feature if
-    it is named in full. Raises DataError for a column that is not there or cannot be a feature, and for a pattern that
-    matches nothing.
-    """
-    columns = [str(column) for column in table.columns]
-    unit = options.unit_column or FILE_UNIT
-    answers = {options.event_column, options.time_to_event_column} - {None}
-    named = {unit, options.time_column, options.group_column, *answers, *options.categorical_columns}
-    for key in ("time_column", "event_column", "time_to_event_column", "group_column"):
-        column = getattr(options, key)
-        if column is not None and column not in columns:
-            raise _no_column(key, column, columns)
-    if unit not in columns:
-        raise _no_column("unit_column", unit, columns)
-    for column in options.categorical_columns:
-        if column not in columns:
-            raise _no_column("categorical_columns", column, columns)
-    chosen = set()
-    for pattern in options.feature_columns:
-        if pattern in answers:
-            raise DataError(f"dataset.feature_columns has {pattern}, which tells the time of the event itself")
-        matches = [name for name in columns if name == pattern or (name not in named and fnmatchcase(name, pattern))]
-        if not matches and not (pattern == "*" and options.categorical_columns):
-            raise _no_column("feature_columns", pattern, [name for name in columns if name not in named])
-        chosen |= set(matches)
-    excluded = {name for name in columns if any(fnmatchcase(name, pattern) for pattern in options.exclude_columns)}
-    chosen -= {*excluded, *options.categorical_columns}
-    numeric = [name for name in columns if name in chosen]
-    categorical = [name for name in columns if name in options.categorical_columns and name not in excluded]
-    if not numeric and not categorical:
-        raise DataError("dataset.feature_columns leaves no feature, at least one is needed")
-    return numeric, categorical
+def _line(path: Path, form: TextFormat, row: int) -> str:
+    return f"{path}, line {line_of_row(path, form, row)}"
 
 
-def _no_column(key: str, wanted: str, columns: list[str]) -> DataError:
-    return DataError(f"dataset.{key} is {wanted!r}, but the table has {', '.join(columns) or 'no such columns'}")
+def _columns_to_read(form: TextFormat, options: TableOptions, texts: Collection[str]) -> dict[str, Any]:
+    plain = options.decimal == "." and options.thousands is None
+    as_text = [n for n, name in enumerate(form.columns) if not plain or name in texts or not name]
+    missing = [*MISSING, *options.missing_values]
+    return {
+        "dtype": dict.fromkeys([*as_text, len(form.columns)], str),
+        "na_values": {n: missing for n in range(len(form.columns)) if n not in as_text},
+    }
 
 
-def numeric_columns(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """The columns as float64, NaN where a cell is empty. Raises DataError for a cell that is no finite number."""
-    numbers = {}
-    for column in columns:
-        values = table[column]
-        number = pd.to_numeric(values, errors="coerce").astype(np.float64)
-        wrong = values[values.notna() & ~np.isfinite(number)]
-        if len(wrong):
-            raise DataError(
-                f"column {column} has {wrong.tolist()[0]!r} in row {wrong.index[0] + 1}, a finite number is expected; "
-                f"name it in dataset.categorical_columns or dataset.exclude_columns if it is no measurement"
+def _named(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The columns that have a name; those without hold nothing, or the number of the row."""
+    unnamed = [n for n, name in enumerate(frame.columns) if not name]
+    filled = [n for n in unnamed if (frame.iloc[:, n].notna() & (frame.iloc[:, n].astype(str) != "")).any()]
+    if filled:
+        log.warning("%s: column %d has no name and is left out", path, filled[0] + 1)
+    return frame.iloc[:, [n for n in range(frame.shape[1]) if n not in unnamed]]
+
+
+def _columns_of_index(frame: pd.DataFrame) -> pd.DataFrame:
+    """An index with names is columns."""
+    named = [name for name in frame.index.names if name is not None]
+    if isinstance(frame.index, pd.RangeIndex) and named:
+        log.warning("the index %s is the number of the row and is left out", named[0])
+        named = []
+    frame = frame.reset_index(level=named) if named else frame
+    return frame.reset_index(drop=True).rename(columns=str)
+
+
+def _read_excel(path: Path, options: TableOptions) -> pd.DataFrame:
+    with pd.ExcelFile(path, engine="calamine") as book:
+        sheets = list(map(str, book.sheet_names))
+        sheet = options.sheet if options.sheet is not None else sheets[0]
+        if sheet not in sheets:
+            raise DataError(f"dataset.sheet={sheet}: {path} has {', '.join(sheets)}")
+        if options.sheet is None and len(sheets) > 1:
+            log.warning(
+                "%s: of %d sheets the first, %s, is read; dataset.sheet names another", path, len(sheets), sheet
             )
-        numbers[column] = number
-    return pd.DataFrame(numbers, index=table.index)
+        rows = pd.read_excel(book, sheet, header=None, dtype=object, keep_default_na=False, na_values=[""])
+    if options.columns is None:
+        names, rows = ["" if name != name else str(name).strip() for name in rows.iloc[0]], rows.iloc[1:]
+    else:
+        names = options.columns
+    if len(names) != rows.shape[1]:
+        raise DataError(f"dataset.columns has {len(names)} names, but {path} has {rows.shape[1]} columns")
+    rows.columns = pd.Index(names)
+    return _named(rows.reset_index(drop=True), path).dropna(how="all").replace({np.nan: None})
 
 
-def times(table: pd.DataFrame, column: str) -> tuple[pd.Series, bool]:
-    """The times as float64, and whether they are dates; then in seconds since 1970 (UTC where no zone is given).
-
-    Raises DataError where one is missing or is neither a number nor a date.
-    """
-    values = table[column]
-    if values.isna().any():
-        raise DataError(f"column {column} has no value in row {values.index[values.isna()][0] + 1}")
-    if not pd.api.types.is_datetime64_any_dtype(values):
-        number = pd.to_numeric(values, errors="coerce").astype(np.float64)
-        if np.isfinite(number).all():
-            return number, False
-    try:
-        dates = pd.to_datetime(values, utc=True, format=None if values.dtype.kind == "M" else "ISO8601")
-    except (ValueError, TypeError) as error:
-        number = pd.to_numeric(values, errors="coerce").astype(np.float64)
-        wrong = values[~np.isfinite(number)]
-        raise DataError(
-            f"column {column} has {wrong.tolist()[0]!r} in row {wrong.index[0] + 1}, numbers or dates such as "
-            "2015-01-31 06:00:00 are expected"
-        ) from error
-    return (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1), True
+def is_row_number(name: str) -> bool:
+    """Whether pandas made the name of a column that has none: the number of the row, which grows to the event."""
+    return re.fullmatch(r"Unnamed: \d+(_level_\d+)?|__index_level_\d+__|level_\d+", name) is not None

@@ -8,51 +8,94 @@ from __future__ import annotations
 
 import logging
 import re
-from pathlib import Path
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ddrsa.data.labels import Labels
-from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
-from ddrsa.data.table.files import FILE_UNIT, choose_features, numeric_columns, read_files, times
+from ddrsa.data.table.attributes import with_attributes
+from ddrsa.data.table.columns import choose_features, text_columns
+from ddrsa.data.table.events import listed, read_events
+from ddrsa.data.table.files import FILE_UNIT, find_table_files, read_files
+from ddrsa.data.table.leaks import warn_of_leaks
 from ddrsa.data.table.lives import Lives, find_lives
+from ddrsa.data.table.missing import without_missing
+from ddrsa.data.table.source import Table
 from ddrsa.data.table.steps import Steps, regular_steps, resampled_steps
+from ddrsa.data.table.times import Times, read_times
+from ddrsa.data.table.values import categories, numbers, texts
+from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
 
 log = logging.getLogger(__name__)
 
 
-def read_table_sequences(files: list[Path], options: TableOptions) -> Sequences:
+def read_table_sequences(options: TableOptions, *, running: bool = False) -> Sequences:
     """Read the files as `options` says. Raises DataError as `read_files` and `table_units`."""
-    return table_units(read_files(files, options), options)
+    table = read_files(find_table_files(options.path), options, text_columns(options))
+    return table_units(table, options, running=running)
 
 
-def table_units(table: pd.DataFrame, options: TableOptions) -> Sequences:
-    """The units of a table as `read_files` returns it, with their names.
+def running_units(options: TableOptions, table: Table | None = None) -> Sequences:
+    """The last life of each unit of the files, or of `table`, of units that still run.
 
-    Raises DataError where it cannot be used; the message names the column, the unit or the row, and what is expected.
+    What tells failures and repairs is used to find where that life begins; where the files do not have it, there is a
+    word, if the training had units of several lives.
     """
-    numeric, categorical = choose_features(table, options)
-    rows = numeric_columns(table, numeric)
-    for column in categorical:
-        rows[column] = table[column].astype("category")
-    lives = _lives(table, options)
-    rows = rows.loc[lives.rows]
+    table = read_files(find_table_files(options.path), options, text_columns(options)) if table is None else table
+    column = options.event_column
+    if column is not None and column not in table.columns:
+        if options.after_event == "new_unit" or options.reset_kinds:
+            log.warning(
+                "there is no column %s: a repair within the rows is not seen, and what lies before it counts", column
+            )
+        column = None
+    if column is None and options.events_path is None:
+        told: dict[str, Any] = {
+            "event_column": None,
+            "time_to_event_column": None,
+            "failure_kinds": [],
+            "reset_kinds": [],
+        }
+        options = replace(options, **told, all_units_fail=True)
+    return table_units(table, options, running=True)
+
+
+def table_units(table: Table, options: TableOptions, *, running: bool = False) -> Sequences:
+    """The units of a table, with their names.
+
+    running: the units still run. Of each the last life is there, and when it ends is not known; what tells the events
+    is used to find where it begins.
+    Raises DataError where the table cannot be used; the message names the file, the line and the column, or the unit,
+    and what is expected.
+    """
+    unit = _units(table, options)
+    if options.attributes_path is not None:
+        table = with_attributes(table, unit, options)
+    numeric, categorical = choose_features(table.columns, options)
+    values = {column: numbers(table, column, options) for column in numeric}
+    values |= {column: categories(table.frame[column], options).astype("category") for column in categorical}
+    features = pd.DataFrame({column: values[column] for column in [*numeric, *categorical]}, index=table.frame.index)
+    lives = _lives(table, unit, options, running)
+    rows = features.loc[lives.rows]
     if options.step is None:
         steps = regular_steps(lives)
     else:
         steps, rows = resampled_steps(lives, rows, options, numeric)
-    features, kept = _without_missing(rows.reset_index(drop=True), steps, lives, options)
-    features = _one_hot(features, [column for column in categorical if column in features])
+    rows, kept = without_missing(rows.reset_index(drop=True), steps, lives, options)
+    rows = _one_hot(rows, [column for column in categorical if column in rows])
     steps = steps.select(kept)
+    warn_of_leaks(rows, steps.life, steps.time_to_event, lives.event_observed[steps.life])
     return Sequences(
-        features=features.to_numpy(np.float64),
+        features=rows.to_numpy(np.float64),
         unit=lives.ids[steps.life],
         time_to_event=steps.time_to_event.astype(np.float32),
         event_observed=lives.event_observed[steps.life],
-        feature_names=tuple(map(str, features.columns)),
+        feature_names=tuple(map(str, rows.columns)),
         group=None if lives.groups is None else lives.groups[steps.life],
         labels=_labels(lives, steps),
     )
@@ -63,90 +106,85 @@ def _labels(lives: Lives, steps: Steps) -> Labels:
     return Labels(
         unit=tuple(lives.units[life] for life in left),
         life=None if lives.number is None else lives.number[left],
-        time=(steps.time * 1e9).round().astype(np.int64).view("datetime64[ns]") if lives.dates else steps.time,
-        zone="UTC" if lives.dates else None,
+        time=steps.time,
+        zone=lives.times.zone,
         step=steps.length,
     )
 
 
-def _lives(table: pd.DataFrame, options: TableOptions) -> Lives:
+def _units(table: Table, options: TableOptions) -> pd.Series:
+    """(N,) the name of each row's unit, a text."""
+    column = options.unit_column or FILE_UNIT
+    if column not in table.columns:
+        choose_features(table.columns, options)  # it says what is missing
+    unit = texts(table.frame[column])
+    table.require(column, unit.notna(), ", the name of a unit is expected")
+    as_written = table.frame[column].dropna()
+    blanks = as_written.nunique() - unit.nunique()
+    if as_written.dtype.kind not in "iuf" and blanks > 0:
+        log.warning("%d names of units differ from others in blanks at their ends alone, and are the same unit", blanks)
+    alike = pd.Series(unit.unique())
+    same = alike[alike.map(_simplified).duplicated(keep=False)]
+    if len(same):
+        log.warning("these are names of different units, though they look alike: %s", listed(list(same)))
+    return unit
+
+
+def _simplified(name: str) -> str:
+    """What is left of a name without case, leading zeros, and a fraction of 0."""
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^(\d+)\.0+$", r"\1", name.casefold()))
+
+
+def _lives(table: Table, unit: pd.Series, options: TableOptions, running: bool) -> Lives:
     """Sort by unit and time, leave out rows that stand there twice, and find where the lives end."""
-    unit_column = options.unit_column or FILE_UNIT
-    unit = table[unit_column]
-    if unit.isna().any():
-        raise DataError(f"column {unit_column} has no value in row {unit.index[unit.isna()][0] + 1}")
-    unit = unit.astype(str)
-    time, dates = times(table, options.time_column)
-    ordered = pd.DataFrame({"unit": unit, "time": time})
-    ordered = ordered.sort_values(["unit", "time"], kind="stable", key=lambda c: _order(c) if c.name == "unit" else c)
-    if (np.diff(ordered.index) < 0).any():
-        log.info("the rows are sorted by %s and %s", unit_column, options.time_column)
-    repeated = ordered.duplicated(["unit", "time"])
-    if repeated.any():
-        same = table.loc[ordered.index].duplicated()
-        if not same[repeated].all():
-            row = np.flatnonzero(repeated & ~same)[0]
-            when = table[options.time_column].loc[ordered.index].iloc[row]
-            raise DataError(f"unit {ordered['unit'].iloc[row]} has two different rows at {options.time_column} {when}")
-        log.warning("%d rows that stand there twice are left out", repeated.sum())
-        ordered = ordered[~repeated]
-    return find_lives(table.loc[ordered.index], ordered["unit"], ordered["time"].to_numpy(), dates, options)
+    times = read_times(table, options.time_column, options)
+    happened = read_events(options, running=running) if options.events_path is not None else None
+    rows = np.lexsort((times.ticks, _order(unit)))
+    if (np.diff(rows) < 0).any():
+        log.info("the rows are sorted by %s and %s", options.unit_column or FILE_UNIT, options.time_column)
+    rows = _without_repeated(table, unit, times, rows, options)
+    return find_lives(table, rows, unit, times, happened, options, running=running)
 
 
-def _order(names: pd.Series) -> pd.Series:
-    """Numbers that sort the units as people do: N2 before N10."""
-    distinct = sorted(names.unique(), key=lambda name: (natural_key(name), name))
-    return names.map({name: number for number, name in enumerate(distinct)})
+def _without_repeated(
+    table: Table, unit: pd.Series, times: Times, rows: NDArray[np.int64], options: TableOptions
+) -> NDArray[np.int64]:
+    keys = pd.DataFrame({"unit": unit.to_numpy()[rows], "time": times.ticks[rows]})
+    repeated = keys.duplicated().to_numpy()
+    if not repeated.any():
+        return rows
+    same = table.frame.iloc[rows].duplicated().to_numpy()
+    other = np.flatnonzero(repeated & ~same)
+    if len(other):
+        row = int(rows[other[0]])
+        when = table.frame[options.time_column].loc[row]
+        hint = ""
+        if times.dates and times.zone is None:
+            hint = "; where clocks were set back, dataset.time_zone tells the two apart"
+        raise DataError(
+            f"{table.place(row)}: unit {unit.loc[row]} has two different rows at {options.time_column} {when}{hint}"
+        )
+    log.warning("%d rows that stand there twice are left out", repeated.sum())
+    return rows[~repeated]
+
+
+def _order(names: pd.Series) -> NDArray[np.int64]:
+    """(N,) numbers that sort the units as people do: N2 before N10."""
+    codes, distinct = pd.factorize(names)
+    texts_of = [str(name) for name in distinct]
+    rank = np.empty(len(distinct), dtype=np.int64)
+    rank[sorted(range(len(distinct)), key=lambda code: (natural_key(texts_of[code]), texts_of[code]))] = np.arange(
+        len(distinct)
+    )
+    return rank[codes]
 
 
 def natural_key(name: str) -> tuple[tuple[bool, int, str], ...]:
-    """A key that sorts texts by the numbers in them: N2 before N10, 7 before 12, -3 before 2."""
+    """A key that sorts texts by the numbers in them: N2 before N10, -3 before 2, 7 before 12."""
     if re.fullmatch("-?[0-9]+", name):
         return ((False, int(name), ""),)
     parts = re.findall("[0-9]+|[^0-9]+", name)
     return tuple((not part[0].isdecimal(), int(part) if part[0].isdecimal() else 0, part) for part in parts)
-
-
-def _without_missing(
-    rows: pd.DataFrame, steps: Steps, lives: Lives, options: TableOptions
-) -> tuple[pd.DataFrame, np.ndarray]:
-    """The rows with nothing missing, and which of them are kept: those from the first that has a value of everything.
-
-    Raises DataError where something is missing and `options.missing` is "error", and where a unit has no value at all
-    of a feature that other units have.
-    """
-    missing = rows.isna()
-    counts = missing.sum()
-    empty = list(rows.columns[counts.to_numpy() == len(rows)])
-    if empty and len(empty) == rows.shape[1]:
-        raise DataError(f"no feature has a value: {', '.join(empty)}")
-    if empty:
-        log.warning("left out because they have no value in any row: %s", ", ".join(empty))
-        rows, missing, counts = rows.drop(columns=empty), missing.drop(columns=empty), counts.drop(empty)
-    if not missing.to_numpy().any():
-        return rows, np.ones(len(rows), dtype=np.bool_)
-    for column in rows.columns[counts.to_numpy() > 0]:
-        if options.missing == "error":
-            row = np.flatnonzero(missing[column])[0]
-            raise DataError(
-                f"column {column} has no value in {counts[column]} of {len(rows)} rows, first in unit "
-                f"{lives.names[steps.life[row]]}; dataset.missing=forward takes the last value before them"
-            )
-        of_life = rows[column].notna().groupby(steps.life).any()
-        if not of_life.all():
-            raise DataError(
-                f"column {column} has no value in any row of unit {lives.names[of_life.index[~of_life][0]]} "
-                f"({(~of_life).sum()} units in all); name it in dataset.exclude_columns, or leave such units out"
-            )
-        log.warning("%s: %d of %d values are missing, the last before each is taken", column, counts[column], len(rows))
-    filled = rows.groupby(steps.life, observed=True).ffill()
-    kept = filled.notna().all(axis=1).to_numpy()
-    if not kept.all():
-        log.warning("%d rows before the first value of a feature in their unit are left out", (~kept).sum())
-    gone = np.setdiff1d(steps.life, steps.life[kept])
-    if len(gone):
-        raise DataError(f"unit {lives.names[gone[0]]} has no row from which on every feature has a value")
-    return filled[kept].reset_index(drop=True), kept
 
 
 def _one_hot(rows: pd.DataFrame, categorical: list[str]) -> pd.DataFrame:
@@ -159,4 +197,12 @@ def _one_hot(rows: pd.DataFrame, categorical: list[str]) -> pd.DataFrame:
         return rows
     parts = [rows.drop(columns=categorical)]
     parts += [pd.get_dummies(rows[column], prefix=column, prefix_sep="=", dtype=np.float64) for column in categorical]
-    return pd.concat(parts, axis=1)
+    joined = pd.concat(parts, axis=1)
+    twice = joined.columns[joined.columns.duplicated()]
+    if len(twice):
+        column = str(twice[0]).partition("=")[0]
+        raise DataError(
+            f"the table has a column {twice[0]!r}, and so is called a category of {column}: name one of them in "
+            "dataset.exclude_columns, or take the other out of dataset.categorical_columns"
+        )
+    return joined

@@ -3,65 +3,83 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ddrsa.data.options import TableOptions
+from ddrsa.data.table.dates import step_in_nanoseconds
 from ddrsa.data.table.lives import Lives
+from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
 
 TOLERANCE = 1e-6
-"""Of a step: times that are stored in binary are never exact."""
+"""Of a step: how far apart times may lie from a whole number of steps, where they are no whole numbers of ticks."""
 
 MOST_STEPS = 100_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Steps:
     """life: (N,) of each step, as in `Lives`. time_to_event: (N,) in steps, 0 at the step of the event.
 
-    time: (N,) of the row, or the beginning of the step. length: of a step, in the units of `Lives.time`; None where no
-    life has two rows.
+    time: (N,) of the row, or the beginning of the step, as `Labels` has it. length: of a step, in seconds (dates) or
+    units of the time column; None where no life has two rows.
     """
 
     life: NDArray[np.int64]
     time_to_event: NDArray[np.float64]
-    time: NDArray[np.float64]
+    time: NDArray[Any]
     length: float | None
 
     def select(self, kept: NDArray[np.bool_]) -> Steps:
+        """The steps that are kept."""
         return Steps(self.life[kept], self.time_to_event[kept], self.time[kept], self.length)
 
 
 def regular_steps(lives: Lives) -> Steps:
     """One step for each row. Raises DataError where the rows of the lives are not all equally far from each other."""
-    gaps = np.diff(lives.time)[np.diff(lives.life) == 0]
-    step = float(np.median(gaps)) if len(gaps) else 1.0
-    wrong = np.abs(np.diff(lives.time) - step) > TOLERANCE * step
-    wrong &= np.diff(lives.life) == 0
+    times = lives.times
+    differences = np.diff(times.ticks)
+    inside = np.diff(lives.life) == 0
+    gaps = differences[inside]
+    step = np.median(gaps) if len(gaps) else 1
+    tolerance = TOLERANCE * step + (0 if times.ticks.dtype == np.int64 else 4 * np.spacing(np.abs(times.ticks).max()))
+    wrong = (np.abs(differences - step) > tolerance) & inside
     if wrong.any():
-        row = np.flatnonzero(wrong)[0]
+        row = int(np.flatnonzero(wrong)[0])
         raise DataError(
-            f"unit {lives.names[lives.life[row]]} goes from {_shown(lives, row)} to {_shown(lives, row + 1)}, other "
-            f"rows lie {_length(lives, step)} apart ({wrong.sum()} of {len(gaps)} steps are irregular); dataset.step "
-            "resamples to steps of equal length"
+            f"unit {lives.names[lives.life[row]]} goes from {times.shown(row)} to {times.shown(row + 1)}, other "
+            f"rows lie {times.shown_length(step)} apart ({wrong.sum()} of {len(gaps)} steps are irregular); "
+            f"dataset.step resamples to steps of equal length{_clock_changes(lives, differences[wrong], step)}"
         )
     last = np.append(np.flatnonzero(np.diff(lives.life)), len(lives.life) - 1)
-    beyond = (lives.event_time - lives.time[last]) / step
-    whole = np.round(beyond)
+    beyond = (lives.event_time - times.ticks[last]) / step
+    # An event that was recorded between two rows lies in the step of the earlier one.
+    whole = np.floor(beyond + TOLERANCE) if lives.between_rows else np.round(beyond)
     odd = np.flatnonzero(np.abs(beyond - whole) > 1e-3)
-    if len(odd):
+    if len(odd) and not lives.between_rows:
         raise DataError(
             f"the event of unit {lives.names[odd[0]]} is {beyond[odd[0]]:.3f} steps after its last row, a whole number "
             "is expected; dataset.step resamples"
         )
     position = np.arange(len(lives.life))
-    return Steps(lives.life, last[lives.life] - position + whole[lives.life], lives.time, step if len(gaps) else None)
+    length = times.length(step) if len(gaps) else None
+    return Steps(lives.life, last[lives.life] - position + whole[lives.life], times.values(), length)
+
+
+def _clock_changes(lives: Lives, wrong: NDArray[Any], step: Any) -> str:
+    """A hint where steps are an hour longer or shorter: clocks were changed."""
+    hour = 3600 * 10**lives.times.digits
+    off = np.abs(np.abs(wrong - step) - hour) < TOLERANCE * hour
+    if not lives.times.dates or lives.times.zone is not None or step == hour or not off.all():
+        return ""
+    return "; where clocks were changed for summer, dataset.time_zone says so"
 
 
 def resampled_steps(
@@ -71,15 +89,15 @@ def resampled_steps(
 
     The event lies in the last step of its life. Categories take the last value of a step.
     """
-    step = _step(options, lives.dates)
+    lives, step = _with_step(lives, options)
     first = np.append(0, np.flatnonzero(np.diff(lives.life)) + 1)
-    start = lives.time[first]
-    number = np.floor((lives.time - start[lives.life]) / step + TOLERANCE).astype(np.int64)
+    start = lives.times.ticks[first]
+    number = _whole_steps(lives.times.ticks - start[lives.life], step)
     last = np.append(first[1:], len(lives.life)) - 1
     counts = number[last] + 1
     if counts.sum() > MOST_STEPS:
         raise ConfigError(f"dataset.step is {options.step!r}: that gives {counts.sum()} steps")
-    event_step = np.floor((lives.event_time - start) / step + TOLERANCE).astype(np.int64)
+    event_step = _whole_steps(lives.event_time - start, step)
     how = {str(column): options.aggregation if column in numeric else "last" for column in rows}
     grouped = rows.groupby([lives.life, number], sort=False)
     # A sum over nothing is not 0 but unknown.
@@ -89,37 +107,34 @@ def resampled_steps(
     resampled = pd.DataFrame(taken).reindex(pd.MultiIndex.from_arrays([life, position]))
     empty = len(life) - len(np.unique(np.stack([lives.life, number]), axis=1).T)
     log.info("%d rows are resampled to %d steps of %s, %d of them empty", len(rows), len(life), options.step, empty)
-    time = start[life] + position * step
-    return Steps(life, (event_step[life] - position).astype(np.float64), time, step), resampled
+    time = replace(lives.times, ticks=start[life] + position * step).values()
+    length = lives.times.length(step)
+    return Steps(life, (event_step[life] - position).astype(np.float64), time, length), resampled
 
 
-def _step(options: TableOptions, dates: bool) -> float:
-    """The step in the units of the times."""
-    if not dates:
-        if isinstance(options.step, str):
+def _whole_steps(ticks: NDArray[Any], step: int | float) -> NDArray[np.int64]:
+    if ticks.dtype == np.int64 and isinstance(step, int):
+        return ticks // step
+    return np.floor(ticks / step + TOLERANCE).astype(np.int64)
+
+
+def _with_step(lives: Lives, options: TableOptions) -> tuple[Lives, int | float]:
+    """The step in ticks, and the lives with ticks so small that it is a whole number of them where that is possible."""
+    wanted = options.step
+    if lives.times.dates:
+        if not isinstance(wanted, str):
             raise ConfigError(
-                f"dataset.step is {options.step!r}, but column {options.time_column} has numbers: a number is expected"
+                f"dataset.step is {wanted!r}, but column {options.time_column} has dates: a duration such as 15h is "
+                "expected"
             )
-        return float(options.step)
-    if not isinstance(options.step, str):
+        return lives, step_in_nanoseconds(wanted)
+    if isinstance(wanted, str):
         raise ConfigError(
-            f"dataset.step is {options.step!r}, but column {options.time_column} has dates: a duration such as 15h is "
-            "expected"
+            f"dataset.step is {wanted!r}, but column {options.time_column} has numbers: a number is expected"
         )
-    try:
-        seconds = pd.Timedelta(options.step) / pd.Timedelta(seconds=1)
-    except ValueError as error:
-        raise ConfigError(
-            f"dataset.step={options.step}: allowed is a duration of a fixed length such as 30min, 15h or 1D"
-        ) from error
-    if seconds <= 0:
-        raise ConfigError(f"dataset.step={options.step}: allowed is a duration above 0")
-    return float(seconds)
-
-
-def _shown(lives: Lives, row: int) -> str:
-    return str(pd.Timestamp(lives.time[row], unit="s")) if lives.dates else f"{lives.time[row]:g}"
-
-
-def _length(lives: Lives, step: float) -> str:
-    return str(pd.Timedelta(seconds=step)) if lives.dates else f"{step:g}"
+    step = Decimal(repr(wanted)).normalize()
+    finer = lives.times.with_digits(max(0, -int(step.as_tuple().exponent)))
+    if finer.ticks.dtype != np.int64:
+        return lives, wanted * 10**lives.times.digits
+    lives = replace(lives, times=finer, event_time=lives.event_time * 10 ** (finer.digits - lives.times.digits))
+    return lives, int(step.scaleb(finer.digits))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ddrsa.errors import ConfigError
@@ -82,6 +83,7 @@ def lease_gpu(
     runs_per_gpu: int | str = 1,
     lease_dir: Path | str | None = None,
     *,
+    count: int = 1,
     run: str = "",
     environ: Mapping[str, str] | None = None,
     poll_seconds: float = 0.2,
@@ -97,6 +99,7 @@ def lease_gpu(
     runs_per_gpu: how many runs may share a GPU, at least 1; or "auto", as many as its memory has room for
         (`ddrsa.sweep.gpu.packing`), among runs that are "auto" too.
     lease_dir: see `lock_directory`.
+    count: how many GPUs this run takes: all at one time, when so many are free.
     run: the name that the lease shows to others.
     environ: os.environ by default. {"CUDA_VISIBLE_DEVICES": ""} leases without regard to the machine's GPUs.
     settle_seconds: with "auto", how long the memory of the runs on a GPU must not have grown.
@@ -106,8 +109,8 @@ def lease_gpu(
     GPUs that are visible: this process has the first of them at once, and nothing is kept from others.
 
     Returns None where `gpus` is "auto" and no GPU is visible.
-    Raises ConfigError on values that are not allowed, RuntimeError where this process already holds a lease
-    and within `without_leases`.
+    Raises ConfigError on values that are not allowed, or where there are fewer GPUs than `count`; RuntimeError where
+    this process already holds a lease and within `without_leases`.
     """
     global _current
     if not _leases_allowed:
@@ -118,7 +121,12 @@ def lease_gpu(
         raise RuntimeError(f"this process already holds GPU {held.index}; it must release it before it leases another")
     if given := os.environ.get(GIVEN_VARIABLE):
         visible = visible_gpus(os.environ if environ is None else environ)
-        _current = _lease_without_lock(visible[0], given == "shared") if visible else None
+        if visible:
+            _check_count(count, visible)
+            leases = [_lease_without_lock(gpu, given == "shared") for gpu in visible[:count]]
+            _current = replace(leases[0], others=tuple(leases[1:]))
+        else:
+            _current = None
         return _current
     if environ is None:
         # An index means the same to NVML and to CUDA only in this order. CUDA reads it when it is first used.
@@ -127,18 +135,30 @@ def lease_gpu(
     wanted = requested_gpus(gpus, environ)
     if not wanted:
         return None
+    _check_count(count, wanted)
     avoid = os.environ.get(AVOID_VARIABLE, "").split(",")
-    wanted = [gpu for gpu in wanted if str(gpu.index) not in avoid] or wanted
+    others = [gpu for gpu in wanted if str(gpu.index) not in avoid]
+    wanted = others if len(others) >= count else wanted
     if os.environ.get(WHOLE_VARIABLE):
         runs_per_gpu = 1
     directory = lock_directory(lease_dir)
     try:
-        _current = Request(directory, wanted, runs_per_gpu, run, Packing(settle_seconds)).wait(poll_seconds)
+        _current = Request(directory, wanted, runs_per_gpu, run, Packing(settle_seconds), count).wait(poll_seconds)
     except OSError as error:
         raise ConfigError(f"the directory of the GPU leases, {directory}, cannot be used: {error}") from error
     if _when_leased is not None:
         _when_leased(_current)
     return _current
+
+
+def _check_count(count: int, gpus: Sequence[Gpu]) -> None:
+    if type(count) is not int or count < 1:
+        raise ConfigError(f"gpus_per_run is {count!r}: it must be a whole number, at least 1")
+    if count > len(gpus):
+        indices = ", ".join(str(gpu.index) for gpu in gpus)
+        raise ConfigError(
+            f"gpus_per_run={count}: a run can have at most {len(gpus)} here, there are the GPUs {indices}"
+        )
 
 
 def _lease_without_lock(gpu: Gpu, shared: bool) -> GpuLease:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,16 +34,23 @@ class GpuLease:
     """The right of this process to run on `gpu`, until `release`, the end of a `with`, or the end of the process.
 
     shared: whether other runs may have the GPU at the same time.
+    others: the leases of the further GPUs of a run that has several.
     """
 
     gpu: Gpu
     file: LockedFile
     shared: bool
+    others: tuple[GpuLease, ...] = ()
 
     @property
     def index(self) -> int:
-        """The GPU's index in torch."""
+        """The GPU's index in torch; of several, the first."""
         return self.gpu.index
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """The indices of all its GPUs."""
+        return (self.index, *(other.index for other in self.others))
 
     @property
     def held(self) -> bool:
@@ -51,8 +58,9 @@ class GpuLease:
         return self.file.held
 
     def release(self) -> None:
-        """Let the GPU go. May be called again."""
-        self.file.release()
+        """Let the GPU go, and the others. May be called again."""
+        for lease in (*self.others, self):
+            lease.file.release()
 
     def __enter__(self) -> GpuLease:
         return self
@@ -74,11 +82,23 @@ def _mutex(directory: Path) -> FileLock:
 
 
 class Request:
-    """A run's place in the queue for a GPU. Hold the mutex for every method except `wait` and `ahead`."""
+    """A run's place in the queue for `count` GPUs. Hold the mutex for every method except `wait` and `ahead`.
 
-    def __init__(self, directory: Path, wanted: list[Gpu], runs_per_gpu: int | str, run: str, packing: Packing) -> None:
+    All of them are taken at one time or none: a run that holds some and waits for others there is not.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        wanted: list[Gpu],
+        runs_per_gpu: int | str,
+        run: str,
+        packing: Packing,
+        count: int = 1,
+    ) -> None:
         self.directory = directory
         self.wanted = wanted
+        self.count = count
         self.runs_per_gpu = runs_per_gpu
         self.packing = packing
         self.content = {"pid": os.getpid(), "run": run, "runs_per_gpu": runs_per_gpu, "since": now()}
@@ -95,20 +115,22 @@ class Request:
             if lease is not None:
                 return lease
             indices = [gpu.index for gpu in self.wanted]
-            log.info("waiting for a free GPU among %s (runs_per_gpu is %s)", indices, self.runs_per_gpu)
+            what = "a free GPU" if self.count == 1 else f"{self.count} free GPUs"
+            log.info("waiting for %s among %s (runs_per_gpu is %s)", what, indices, self.runs_per_gpu)
             while lease is None:
                 # Those far back in the queue need not look often: a hundred of them would keep the mutex busy.
                 time.sleep(poll_seconds * (1 + self.ahead() // len(self.wanted)))
                 with mutex:
                     lease = self.take()
-            log.info("got GPU %d after waiting %.1f s", lease.index, time.monotonic() - started)
+            got = ", ".join(map(str, lease.indices))
+            log.info("got GPU %s after waiting %.1f s", got, time.monotonic() - started)
             return lease
         finally:
             if self.ticket is not None:
                 self.ticket.release()
 
     def take(self) -> GpuLease | None:
-        """Lease a GPU if one is free for this run."""
+        """Lease a GPU, or several, if so many are free for this run."""
         reserved = self.reserved()
         loads: dict[Gpu, int] = {}
         contents: dict[Gpu, dict[str, Any]] = {}
@@ -119,15 +141,29 @@ class Request:
             content = self.content_beside(gpu, holders)
             if content is not None:
                 loads[gpu], contents[gpu] = len(holders), content
-        least_loaded = [gpu for gpu, load in loads.items() if load == min(loads.values())]
-        if len(least_loaded) > 1:
-            least_loaded.sort(key=lambda gpu: (_memory_in_use(gpu), gpu.index))
-        for gpu in least_loaded:
-            for slot in range(MOST_LEASES if self.runs_per_gpu == AUTO else int(self.runs_per_gpu)):
-                path = self.directory / f"{_file_name(gpu.identity)}.{slot}.lease"
-                file = LockedFile.create(path, contents[gpu])
-                if file is not None:
-                    return GpuLease(gpu, file, shared=self.runs_per_gpu != 1)
+        if len(loads) < self.count:
+            return None
+        by_load = sorted(loads, key=lambda gpu: loads[gpu])
+        if len(by_load) > 1:
+            by_load.sort(key=lambda gpu: (loads[gpu], _memory_in_use(gpu), gpu.index))
+        leases: list[GpuLease] = []
+        for gpu in by_load:
+            lease = self.lease(gpu, contents[gpu])
+            if lease is not None:
+                leases.append(lease)
+            if len(leases) == self.count:
+                return replace(leases[0], others=tuple(leases[1:]))
+        for lease in leases:
+            lease.release()
+        return None
+
+    def lease(self, gpu: Gpu, content: dict[str, Any]) -> GpuLease | None:
+        """A lease file on the GPU; None where another program holds them all."""
+        for slot in range(MOST_LEASES if self.runs_per_gpu == AUTO else int(self.runs_per_gpu)):
+            path = self.directory / f"{_file_name(gpu.identity)}.{slot}.lease"
+            file = LockedFile.create(path, content)
+            if file is not None:
+                return GpuLease(gpu, file, shared=self.runs_per_gpu != 1)
         return None
 
     def content_beside(self, gpu: Gpu, holders: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -149,7 +185,9 @@ class Request:
         """A ticket behind all who wait."""
         last = max((int(path.stem) for path in self.directory.glob("*.waiting")), default=0)
         path = self.directory / f"{last + 1:09d}.waiting"
-        ticket = LockedFile.create(path, {**self.content, "gpus": [gpu.identity for gpu in self.wanted]})
+        ticket = LockedFile.create(
+            path, {**self.content, "gpus": [gpu.identity for gpu in self.wanted], "count": self.count}
+        )
         if ticket is None:
             raise OSError(f"{path} was locked or deleted by another program")
         return ticket
@@ -159,7 +197,7 @@ class Request:
         return sum(self.ticket is not None and path < self.ticket.path for path in self.directory.glob("*.waiting"))
 
     def reserved(self) -> set[str]:
-        """The GPUs kept for those who wait longer: for each, in turn, the least loaded of those that it can use.
+        """The GPUs kept for those who wait longer: for each, in turn, as many of the least loaded as it wants.
 
         So a run that wants a GPU to itself gets one, although runs that share would fill each gap.
         """
@@ -174,8 +212,8 @@ class Request:
                 path.unlink(missing_ok=True)
                 continue
             choices = [identity for identity in content["gpus"] if identity not in reserved]
-            if choices:
-                reserved.add(min(choices, key=lambda identity: len(self.holders(identity))))
+            choices.sort(key=lambda identity: len(self.holders(identity)))
+            reserved.update(choices[: content.get("count", 1)])
         return reserved
 
 

@@ -146,7 +146,7 @@ def _do(spec: AttemptSpec, context: Context) -> Report:
         attempt = (run.read_status() or {})["attempt"]
         say_in_log(run.log, "INFO", f"attempt {attempt} starts ({spec.attempt} of {spec.attempts} by this launcher)")
         # Where it is killed, its launcher knows by this on which GPU, and tries it on another.
-        when_leased(lambda lease: run.update(gpu_index=lease.index))
+        when_leased(lambda lease: run.update(gpu_index=lease.index, gpu_indices=list(lease.indices)))
         value, error = _run_job(spec, config, context)
         faulthandler.unregister(signal.SIGTERM)
         faulthandler.disable()

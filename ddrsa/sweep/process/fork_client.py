@@ -29,6 +29,7 @@ import psutil
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import remove_leftovers
 from ddrsa.rundir.process_identity import is_alive
 from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import processes_that_wait
@@ -123,6 +124,7 @@ class ProcessServer:
 
     def release(self, directory: Path) -> None:
         """See `AttemptServer`."""
+        remove_leftovers(directory, owned=True)
         self._claims.pop(directory).release()
 
     def start(self, spec: AttemptSpec) -> int:

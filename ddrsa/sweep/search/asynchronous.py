@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optuna.trial import Trial
 
+from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.study import StudyAddress
 from ddrsa.sweep.search.summary import SearchSummary
 from ddrsa.sweep.search.trial_runs import TrialRuns
@@ -31,7 +32,8 @@ def search_asynchronously(
         return None
     notes = SearchNotes({"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, summary.print)
     # `optuna`, so that a run that reports its epochs does not have to import it.
-    with launcher.session(left, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
+    most_runs = left * runs.repeats.count
+    with launcher.session(most_runs, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
         under_way: dict[Path, list[Trial]] = {}
         while True:
             _fill(runs, session, under_way)
@@ -40,8 +42,10 @@ def search_asynchronously(
             if ended is None:
                 break
             run, outcome = ended
-            for trial in under_way.pop(run.directory):
-                runs.tell(trial, run, outcome)
+            ended_trials = under_way.pop(run.directory)
+            following = runs.tell(ended_trials, run, outcome)
+            if following is not None:
+                _go_on(following, ended_trials, under_way, session)
             _stop_after_failures(runs, session)
     if session.supervisor.is_interrupted:
         raise SweepInterrupted(trials.n_trials, runs.done)
@@ -67,6 +71,14 @@ def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Tri
         else:
             under_way[run.directory] = [trial]
             session.submit([run])
+
+
+def _go_on(
+    following: PlannedRun, trials: list[Trial], under_way: dict[Path, list[Trial]], session: SweepSession
+) -> None:
+    """Start the next repeat of trials."""
+    under_way[following.directory] = trials
+    session.submit([following])
 
 
 def _stop_after_failures(runs: TrialRuns, session: SweepSession) -> None:

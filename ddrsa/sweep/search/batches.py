@@ -86,15 +86,13 @@ def _do(runs: TrialRuns, launcher: Launcher, batch: list[Trial]) -> None:
         log.warning("the batch failed: %s", reason_of_exception(error))
         failed = Outcome(State.FAILED, reason_of_exception(error), error=error)
         for identity, run in planned.items():
-            for trial in trials[identity]:
-                runs.tell(trial, run, failed)
+            runs.tell(trials[identity], run, failed)
         return
     finally:
         # The launcher's jobs have left theirs here.
         HydraConfig.instance().set_config(runs.config)
     for (identity, run), result in zip(planned.items(), returns, strict=True):
-        for trial in trials[identity]:
-            runs.tell(trial, _as_done(run, result), _outcome(result))
+        runs.tell(trials[identity], _as_done(run, result), _outcome(result))
 
 
 def _as_done(run: PlannedRun, result: JobReturn) -> PlannedRun:

@@ -13,10 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
+from ddrsa.overrides import override_parts
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.started import sweep_starter
+from ddrsa.sweep.search.repeats import shown_values
 from ddrsa.sweep.search.study import StudyAddress, find_study
-from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_states
+from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_infeasible, shown_states
 from ddrsa.sweep.search.trials import job_of
 
 
@@ -33,8 +35,10 @@ def print_best(sweep_dir: Path | str) -> int:
     titles = objective_titles(hydra.sweeper.objective, len(study.directions))
     best = best_trials(study)
     if not best:
-        print(f"no trial has completed: {shown_states(study)}")
+        print(shown_infeasible(study) or f"no trial has completed: {shown_states(study)}")
         return 1
+    if excluded := shown_infeasible(study):
+        print(excluded)
     command = sweep_starter(sweep_dir)
     if len(titles) > 1:
         print(f"the Pareto front: {len(best)} trials, none of them better than another in all objectives")
@@ -63,6 +67,12 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # Of another program at the same study: what was fixed there is not known.
         print("the overrides of its job are not in the study, so there is no command that trains it again")
         return
+    repeats = job_of(trial).get("repeats") or {}
+    if repeats:
+        # The trial is all of these runs.
+        of_repeats = [f"{key}={shown_values(values)}" for key, values in repeats.items()]
+        overrides = [text for text in overrides if override_parts(text)[0] not in repeats]
+        overrides = ["-m", *overrides, *of_repeats]
     print("train it again, in full:")
     print(f"  {shlex.join([*command, *overrides])}")
 

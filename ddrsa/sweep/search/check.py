@@ -47,12 +47,19 @@ def check_space(space: SearchSpace, config: DictConfig, check: Callable[[Sequenc
 
 def _rehearse(space: SearchSpace, config: DictConfig, check: Callable[[Sequence[str]], object]) -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    errors = []
+    errors: list[Exception] = []
     for _ in range(REHEARSALS):
-        error = _error(check, space.overrides(space.suggest(study.ask(), config)))
-        if error is None:
+        try:
+            params = space.suggest(study.ask(), config)
+        except optuna.TrialPruned:
+            return  # it skips some trials: that is no mistake
+        except ConfigError as error:
+            errors.append(error)
+            continue
+        unusable = _error(check, space.overrides(params))
+        if unusable is None:
             return
-        errors.append(error)
+        errors.append(unusable)
     raise errors[0]
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from optuna import Study
 from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.storages import BaseStorage
 
 # Seen in 4.0 to 5.0. The type that JournalFileBackend takes as its lock; the public locks are classes derived from it.
 from optuna.storages.journal._file import BaseJournalFileLock as BaseJournalFileLock
 from optuna.trial import FrozenTrial, Trial, TrialState
+
+# The system attributes of a trial that hold its constraints: this, or this with a colon and a name.
+_CONSTRAINTS = "constraints"
 
 
 def requeue(study: Study, trial: Trial | FrozenTrial) -> bool:
@@ -26,6 +31,11 @@ def requeue(study: Study, trial: Trial | FrozenTrial) -> bool:
     return True
 
 
+def storage_of(study: Study) -> BaseStorage:
+    """The storage of the study. Uses `Study._storage`, seen in 4.0 to 5.0."""
+    return study._storage
+
+
 def set_intermediate_value(study: Study, trial: Trial | FrozenTrial, step: int, value: float) -> None:
     """Report a value of a RUNNING trial.
 
@@ -34,6 +44,52 @@ def set_intermediate_value(study: Study, trial: Trial | FrozenTrial, step: int, 
     Uses `Study._storage` and `Trial._trial_id`, seen in 4.0 to 5.0.
     """
     study._storage.set_trial_intermediate_value(trial._trial_id, step, value)
+
+
+def drop(study: Study, trial: FrozenTrial, attributes: Mapping[str, Any]) -> bool:
+    """Make a WAITING trial FAIL without doing it, with these user attributes; False where it waits no more.
+
+    Uses `Study._storage` and `FrozenTrial._trial_id`, seen in 4.0 to 5.0.
+    """
+    try:
+        for name, value in attributes.items():
+            study._storage.set_trial_user_attr(trial._trial_id, name, value)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    except RuntimeError:
+        return False
+    return True
+
+
+def constraints_of(trial: FrozenTrial) -> dict[str, float]:
+    """The constraints of a trial by name: it is feasible where none is above 0. Empty where it has none.
+
+    Optuna 4 has no `FrozenTrial.constraints`, and keeps the values of `constraints_func` as a list.
+    """
+    if hasattr(trial, "constraints"):
+        return dict(trial.constraints)
+    return {str(place): float(value) for place, value in enumerate(trial.system_attrs.get(_CONSTRAINTS) or [])}
+
+
+def set_constraint(study: Study, trial: FrozenTrial, name: str, value: float) -> None:
+    """Set a constraint of a RUNNING trial, or set it anew.
+
+    Optuna's public `Trial.set_constraint` keeps the first value, also that of an attempt that was cut off. In Optuna 4
+    the constraints are a list without names, here in the order in which they were first set.
+
+    Uses `Study._storage` and `FrozenTrial._trial_id`, and the names of the system attributes; seen in 4.0 to 5.0.
+    """
+    storage = study._storage
+    if hasattr(trial, "constraints"):
+        storage.set_trial_system_attr(trial._trial_id, f"{_CONSTRAINTS}:{name}", value)
+        return
+    names = list(trial.user_attrs.get(_CONSTRAINTS) or [])
+    values = list(trial.system_attrs.get(_CONSTRAINTS) or [])
+    if name in names:
+        values[names.index(name)] = value
+    else:
+        names, values = [*names, name], [*values, value]
+    storage.set_trial_user_attr(trial._trial_id, _CONSTRAINTS, names)
+    storage.set_trial_system_attr(trial._trial_id, _CONSTRAINTS, values)
 
 
 def trial_of(study: Study, number: int) -> FrozenTrial:

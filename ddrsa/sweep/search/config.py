@@ -33,6 +33,9 @@ class OptunaSweeperConf:
     objective_group: str | None = None  # the group of test_metrics.json whose metrics an objective prefers
     max_steps: Any = "auto"  # the most values that a trial reports; auto: as many as the first trial has reported
     comparable: str | None = None  # dotted path of a function(config); trials for which it differs are not compared
+    repeats: int = 1  # runs of a trial, one after another; its value is the mean of theirs
+    repeat_key: str = "seed"  # the key in which they differ: its value, and the next ones
+    migrate: bool = False  # where the study is of another space: go on with the trials that fit, and keep a copy of it
     n_trials: int = 20  # trials of the study, those of earlier starts too
     n_jobs: int | None = None  # trials at once; null: as many as the launcher runs at once
     max_failure_rate: float = 0.5  # no new trial starts when more of n_trials than this share have failed
@@ -63,6 +66,7 @@ class OptunaSweeperConf:
         self._require("n_trials", self.n_trials >= 1, "1 or more")
         self._require("n_jobs", self.n_jobs is None or self.n_jobs >= 1, "1 or more, or null")
         self._require("max_failure_rate", 0 <= self.max_failure_rate <= 1, "0 to 1")
+        self._require("repeats", self.repeats >= 1, "1 or more")
         directions = self.directions
         holds = bool(directions) and all(each in ("minimize", "maximize") for each in directions)
         self._require("direction", holds, "minimize or maximize, or a list of them")

@@ -14,6 +14,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -24,11 +26,13 @@ from ddrsa.sweep.search.batches import search_in_batches
 from ddrsa.sweep.search.check import check_space
 from ddrsa.sweep.search.comparability import Comparability
 from ddrsa.sweep.search.config import OptunaSweeperConf
+from ddrsa.sweep.search.migrate import adapt, check_study_space, keep_order
+from ddrsa.sweep.search.repeats import Repeats, pruner_of_repeats, warn_of_searched_repeats
 from ddrsa.sweep.search.space import parse_search_space
-from ddrsa.sweep.search.study import StudyAddress, is_grid, make_pruner, make_sampler, open_study
+from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
 from ddrsa.sweep.search.summary import SearchSummary, print_search
 from ddrsa.sweep.search.trial_runs import TrialRuns
-from ddrsa.sweep.search.trials import Trials
+from ddrsa.sweep.search.trials import Trials, job_of
 from ddrsa.sweep.supervise.failures import SweepFailed
 from ddrsa.sweep.supervise.session import SessionLauncher
 
@@ -54,24 +58,53 @@ def run_search(
     enqueued = [space.enqueued(number, values) for number, values in enumerate(options.enqueue)]
     grid = space.grid() if is_grid(options.sampler) else None
     n_trials = options.n_trials if grid is None else min(options.n_trials, math.prod(map(len, grid.values())))
+    repeats = Repeats.of(options.repeats, options.repeat_key, space, config)
+    if repeats.count > 1 and not isinstance(launcher, SessionLauncher):
+        raise ConfigError(
+            f"hydra.sweeper.repeats={repeats.count}: the runs of a trial go one after another, which this launcher "
+            "cannot do; hydra/launcher=supervised, ray and slurm can"
+        )
+    warn_of_searched_repeats(space.distributions)
     sampler, pruner = make_sampler(options.sampler, 0, grid), make_pruner(options.pruner)
-    check_space(space, config, lambda overrides: plan_job(overrides, 0))
+    if repeats.count > 1:
+        pruner = pruner_of_repeats(pruner, repeats.count, (options.pruner or {}).get("p_threshold"))
+
+    def check(overrides: Sequence[str]) -> None:
+        for number in sorted({0, repeats.count - 1}):
+            plan_job(repeats.overrides(overrides, number), number)
+
+    there = find_study(address) if address.file is not None else None
+    if there is not None:
+        keep_order(space, there)
+    check_space(space, config, check)
+    if there is not None and not options.migrate:
+        check_study_space(space, there, address)
     if options.dry_run:
         print_search(address, space, options, n_trials, sweep_dir, concurrent_runs(config.hydra))
         return
 
-    sweep_dir.mkdir(parents=True, exist_ok=True)
+    if address.file is not None:
+        address.file.parent.mkdir(parents=True, exist_ok=True)
     study = open_study(address, options.directions, sampler, pruner)
-    OmegaConf.save(config, sweep_dir / CONFIG)
+    keep_order(space, study)
+    if not options.migrate:
+        check_study_space(space, study, address)
+    sweep_dir.mkdir(parents=True, exist_ok=True)
+    with atomic_write(sweep_dir / CONFIG) as stream:
+        OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None
     trials = Trials(
         study, n_trials, sweep_dir, (lambda before: make_sampler(options.sampler, before, grid)) if seeded else None
     )
-    runs = TrialRuns(trials, space, config, options, plan_job)
+    runs = TrialRuns(trials, space, config, options, plan_job, repeats)
     summary = SearchSummary(study, sweep_dir, options.objective)
     try:
         trials.recover()
+        with trials.mutex:
+            study = adapt(space, study, address, trials.others_at_work() if options.migrate else None)
+        trials.study = summary.study = study
         trials.enqueue(enqueued)
+        _note_other_repeats(study, repeats)
         _log_settings(address, trials)
         if isinstance(launcher, SessionLauncher):
             stopped = search_asynchronously(runs, launcher, address, summary)
@@ -104,6 +137,21 @@ def _planner(
         return run
 
     return plan_job
+
+
+def _note_other_repeats(study: optuna.Study, repeats: Repeats) -> None:
+    """Say so where trials of the study are the mean of another number of runs, or of others."""
+    own = {repeats.key: repeats.values} if repeats.count > 1 else None
+    others = [
+        trial for trial in study.get_trials(deepcopy=False) if (job := job_of(trial)) and job.get("repeats") != own
+    ]
+    if others:
+        log.warning(
+            "%d trials of the study have other repeats than hydra.sweeper.repeats=%d: their values compare badly with "
+            "those to come",
+            len(others),
+            repeats.count,
+        )
 
 
 def _log_settings(address: StudyAddress, trials: Trials) -> None:

@@ -8,13 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep, Transformer
+from hydra.core.override_parser.types import IntervalSweep, Override, QuotedString, RangeSweep, Transformer
 from omegaconf import DictConfig
+from optuna import TrialPruned
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import Trial
 
 from ddrsa.errors import ConfigError
 from ddrsa.overrides import is_override_text, override_text, quoted
+from ddrsa.rundir.reasons import reason_of_exception
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.search.compat_optuna import contains
 
@@ -26,26 +28,46 @@ class SearchSpace:
     """The parameters of a search.
 
     distributions: by the key of the override, in its order. fixed: key to text of those that have one value.
-    verbatim: overrides without a value (`~key`). extend: adds parameters to a trial, from `custom_search_space`.
+    fixed_values: the same as values. verbatim: overrides without a value (`~key`). extend: adds parameters to a trial,
+    from `custom_search_space`.
     """
 
     distributions: dict[str, BaseDistribution] = field(default_factory=dict)
     fixed: dict[str, str] = field(default_factory=dict)
+    fixed_values: dict[str, Any] = field(default_factory=dict)
     verbatim: list[str] = field(default_factory=list)
     extend: Extend | None = None
 
     def suggest(self, trial: Trial, config: DictConfig) -> dict[str, Any]:
-        """The values of the parameters of `trial`. Raises ConfigError where `extend` suggests what is fixed."""
+        """The values of the parameters of `trial`.
+
+        Raises ConfigError where `extend` suggests what is fixed, or raises; TrialPruned where it raises that.
+        """
         for name, distribution in self.distributions.items():
             _suggest(trial, name, distribution)
         if self.extend is not None:
-            self.extend(config, trial)
+            self._extend(trial, config)
         overlap = sorted(trial.params.keys() & self.fixed.keys())
         if overlap:
             raise ConfigError(
                 f"hydra.sweeper.custom_search_space suggests {', '.join(overlap)}, which has a fixed value"
             )
         return dict(trial.params)
+
+    def _extend(self, trial: Trial, config: DictConfig) -> None:
+        assert self.extend is not None
+        for key, value in self.fixed_values.items():
+            # The function sees in them what is fixed, as with hydra-optuna-sweeper.
+            if key not in trial.user_attrs:
+                trial.set_user_attr(key, value)
+        try:
+            self.extend(config, trial)
+        except (TrialPruned, ConfigError):
+            raise
+        except Exception as error:
+            # Of one trial: it shall not cost the search, and shall not come back at its next start.
+            shown = reason_of_exception(error)
+            raise ConfigError(f"hydra.sweeper.custom_search_space raised {shown}") from error
 
     def overrides(self, params: Mapping[str, Any]) -> list[str]:
         """The overrides of a job with these values."""
@@ -68,6 +90,31 @@ class SearchSpace:
             for name, values in ends.items()
             for value in values
         ]
+
+    def member(self, name: str, value: Any) -> Any:
+        """`value` of the parameter `name` as it is drawn here. Raises ConfigError where it cannot be."""
+        distribution = self.distributions.get(name)
+        return value if distribution is None else _member(f"{name}={choice_text(value)}", distribution, value)
+
+    def outside(self, values: Mapping[str, Any], *, removed: bool = False) -> str | None:
+        """The first of `values` that cannot be drawn here, or is not what is fixed; None where there is none.
+
+        removed: whether a parameter that is not searched any more counts too, where that can be known.
+        """
+        for name, value in values.items():
+            shown = f"{name}={choice_text(value)}"
+            if name in self.fixed:
+                if choice_text(value) != self.fixed[name] and value != self.fixed_values[name]:
+                    return shown
+            elif name not in self.distributions:
+                if removed and self.extend is None:
+                    return shown
+            else:
+                try:
+                    self.member(name, value)
+                except ConfigError:
+                    return shown
+        return None
 
     def enqueued(self, number: int, values: Mapping[str, Any]) -> dict[str, Any]:
         """`values` of `hydra.sweeper.enqueue[number]` as Optuna wants them. Raises ConfigError on one not allowed."""
@@ -110,12 +157,25 @@ def parse_search_space(
             space.verbatim.append(str(override.input_line))
             continue
         space.fixed.pop(key, None)
+        space.fixed_values.pop(key, None)
         space.distributions.pop(key, None)
         if override.is_sweep_override():
             space.distributions[key] = _distribution(override)
         else:
             space.fixed[key] = override.get_value_element_as_str()
+            space.fixed_values[key] = _plain(override.value())
     return space
+
+
+def _plain(value: Any) -> Any:
+    """The value of an override as JSON can say it."""
+    if isinstance(value, QuotedString):
+        return value.text
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(_plain(key)): _plain(item) for key, item in value.items()}
+    return value
 
 
 def choice_text(value: Any) -> str:
@@ -126,6 +186,17 @@ def choice_text(value: Any) -> str:
     if not isinstance(value, str):
         return override_text(value)
     return value if is_override_text(value) else quoted(value)
+
+
+def in_words(distribution: BaseDistribution) -> str:
+    """What can be drawn from it, for people."""
+    if isinstance(distribution, CategoricalDistribution):
+        return "one of " + ", ".join(choice_text(choice) for choice in distribution.choices)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
+    log = ", logarithmic" if distribution.log else ""
+    kind = "whole numbers " if isinstance(distribution, IntDistribution) else ""
+    return f"{kind}{distribution.low} to {distribution.high}{step}{log}"
 
 
 def _distribution(override: Override) -> BaseDistribution:
@@ -223,7 +294,7 @@ def _member(shown: str, distribution: BaseDistribution, value: Any) -> Any:
         assert isinstance(distribution, IntDistribution | FloatDistribution)
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if number and contains(distribution, value):
-            return value
+            return int(value) if isinstance(distribution, IntDistribution) else value
         step = "" if distribution.step in (None, 1) else f" in steps of {distribution.step}"
         allowed = f"{distribution.low} to {distribution.high}{step}"
     raise ConfigError(f"{shown}: allowed is {allowed}")

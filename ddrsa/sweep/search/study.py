@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import inspect
 import logging
+import random
+import re
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import optuna
+import yaml
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.pruners import BasePruner
@@ -31,6 +37,16 @@ log = logging.getLogger(__name__)
 JOURNAL = "study.journal"
 # Seconds that a process waits for a SQLite database which another one writes.
 SQLITE_TIMEOUT = 60
+
+# A database that two processes find empty is made by both: one of them fails, and finds it made a moment later.
+ATTEMPTS_TO_OPEN = 20
+_BEING_MADE = re.compile(
+    r"already exists|no such table|relation .* does not exist|Table .* doesn't exist|database is locked"
+    r"|UNIQUE constraint failed|UniqueViolation|duplicate key|Duplicate entry"
+)
+
+# Options that are functions: Hydra's configs have their dotted paths.
+_FUNCTIONS = frozenset({"constraints_func", "gamma", "weights"})
 
 # Keys of hydra-optuna-sweeper's configs that a later Optuna may no longer know.
 _OLD_KEYS = frozenset(
@@ -87,10 +103,22 @@ class StudyAddress:
     def open(self) -> BaseStorage:
         """Open the storage, which is made where there is none. Raises ConfigError where it cannot be."""
         try:
-            return self._open()
+            return self._open_at_last()
         except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)
             raise ConfigError(f"hydra.sweeper.storage={self.shown} cannot be opened: {reason}") from error
+
+    def _open_at_last(self) -> BaseStorage:
+        """As `_open`; where another process makes the tables of a new database at this moment, wait for it."""
+        for _ in range(ATTEMPTS_TO_OPEN):
+            try:
+                return self._open()
+            except SQLAlchemyError as error:
+                if not _BEING_MADE.search(str(error)):
+                    raise
+                log.debug("%s is being made by another process: %s", self.shown, error)
+                time.sleep(random.uniform(0.1, 0.5))
+        return self._open()
 
     def _open(self) -> BaseStorage:
         if isinstance(self.storage, BaseStorage):
@@ -191,11 +219,19 @@ def _target(key: str, values: Mapping[str, Any]) -> Any:
 
 
 def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
-    # Keys with null are left to Optuna.
-    wanted = {name: value for name, value in values.items() if value is not None and not name.startswith("_")}
     parameters = inspect.signature(target).parameters
+    # Keys with null are left to Optuna, but for those that it has no default of: wrapped_pruner of the PatientPruner.
+    needed = {name for name, each in parameters.items() if each.default is inspect.Parameter.empty}
+    wanted = {
+        name: value
+        for name, value in values.items()
+        if not name.startswith("_") and (value is not None or name in needed)
+    }
     if not any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
         for name in sorted(wanted.keys() - parameters.keys()):
+            if _is_of_the_default(key, target, name, wanted[name]):
+                del wanted[name]  # of the config that was chosen, where the command line names another class
+                continue
             if name not in _OLD_KEYS:
                 allowed = ", ".join(parameters)
                 raise ConfigError(f"hydra.sweeper.{key}.{name}: {target.__name__} has no such option, it has {allowed}")
@@ -204,10 +240,34 @@ def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            made = {name: instantiate(value) if _is_described(value) else value for name, value in wanted.items()}
+            warnings.simplefilter("ignore", FutureWarning)  # of constraints_func, for each trial
+            made = {name: _made(f"hydra.sweeper.{key}.{name}", value) for name, value in wanted.items()}
             return target(**made)
     except (TypeError, ValueError, ImportError) as error:
         raise ConfigError(f"hydra.sweeper.{key}: {target.__name__} cannot be made: {error}") from error
+
+
+def _is_of_the_default(key: str, target: Any, name: str, value: Any) -> bool:
+    """Whether an option that `target` does not have stands in one of the project's configs of another class."""
+    nodes = _configs(key)
+    return any(name in node and node[name] == value and find_object(key, node["_target_"]) != target for node in nodes)
+
+
+@cache
+def _configs(key: str) -> list[dict[str, Any]]:
+    """The project's configs of the samplers or pruners."""
+    package = files("hydra_plugins.ddrsa_sweep")
+    folders = [package / root / "hydra" / "sweeper" / key for root in ("conf", "optuna_names")]
+    texts = [file.read_text() for folder in folders if folder.is_dir() for file in folder.iterdir()]
+    return [yaml.safe_load(text) for text in texts]
+
+
+def _made(shown: str, value: Any) -> Any:
+    if _is_described(value):
+        return instantiate(value)
+    if isinstance(value, str) and shown.rpartition(".")[2] in _FUNCTIONS:
+        return find_object(shown, value)
+    return value
 
 
 def _is_described(value: Any) -> bool:

@@ -10,7 +10,6 @@ from typing import Any
 
 import optuna
 import yaml
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 from rich.console import Console
 from rich.table import Table
@@ -19,10 +18,11 @@ from rich.text import Text
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import atomic_write
 from ddrsa.started import subcommand
+from ddrsa.sweep.search import compat_optuna
 from ddrsa.sweep.search.config import OptunaSweeperConf
-from ddrsa.sweep.search.space import SearchSpace, choice_text
+from ddrsa.sweep.search.space import SearchSpace, choice_text, in_words
 from ddrsa.sweep.search.study import StudyAddress, find_study
-from ddrsa.sweep.search.trials import job_of
+from ddrsa.sweep.search.trials import counts, job_of
 from ddrsa.sweep.show.estimate import durations_of, shown_duration
 from ddrsa.sweep.show.run_view import RunView
 
@@ -42,6 +42,8 @@ class SearchSummary:
     def print(self, console: Console) -> None:
         """Print the trials by state, and the best, or the Pareto front of several objectives."""
         console.print(f"trials of the study: {shown_states(self.study)}", highlight=False)
+        if excluded := shown_infeasible(self.study):
+            console.print(Text(excluded), soft_wrap=True)
         best = best_trials(self.study)
         if not best:
             return
@@ -56,8 +58,10 @@ class SearchSummary:
     def log(self, log: logging.Logger) -> None:
         """The same in lines of the log, where no summary is shown."""
         log.info("trials of the study: %s", shown_states(self.study))
+        if excluded := shown_infeasible(self.study):
+            log.info("%s", excluded)
         for trial in best_trials(self.study)[: 1 if len(self.titles) == 1 else None]:
-            values = ", ".join(f"{title} {value:g}" for title, value in zip(self.titles, trial.values, strict=True))
+            values = ", ".join(f"{title} {value:.6g}" for title, value in zip(self.titles, trial.values, strict=True))
             log.info("best: trial %d, %s: %s", trial.number, values, shown_params(trial))
 
     def write(self) -> None:
@@ -79,12 +83,37 @@ class SearchSummary:
 
 
 def best_trials(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that completed, the best first; of several objectives the Pareto front, by the first of them."""
+    """The trials that completed and keep their constraints, the best first.
+
+    Of several objectives it is the Pareto front, by the first of them.
+    """
     if len(study.directions) > 1:
         return sorted(_distinct(study.best_trials), key=lambda trial: trial.values[0])
-    completed = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    completed = [trial for trial in _completed(study) if is_feasible(trial)]
     sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
     return sorted(_distinct(completed), key=lambda trial: (sign * float(trial.values[0]), trial.number))
+
+
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Whether none of its constraints is above 0."""
+    return all(value <= 0 for value in compat_optuna.constraints_of(trial).values())
+
+
+def shown_infeasible(study: optuna.Study) -> str | None:
+    """How many completed trials violate a constraint, in words; None where none does."""
+    completed = _completed(study)
+    violations = [
+        {name for name, value in compat_optuna.constraints_of(trial).items() if value > 0} for trial in completed
+    ]
+    count = sum(map(bool, violations))
+    if not count:
+        return None
+    names = ", ".join(sorted(set().union(*violations)))
+    return f"{count} of {len(completed)} completed trials violate a constraint ({names}): none of them is the best"
+
+
+def _completed(study: optuna.Study) -> list[FrozenTrial]:
+    return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
 
 def _distinct(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
@@ -111,11 +140,11 @@ def shown_params(trial: FrozenTrial) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else choice_text(value)
+    return f"{value:.6g}" if isinstance(value, float) else choice_text(value)
 
 
 def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[str]) -> Table:
-    completed = len(study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]))
+    completed = len(_completed(study))
     if len(titles) == 1:
         title = f"best {len(trials)} of {completed} completed trials"
     else:
@@ -132,7 +161,7 @@ def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[
         table.add_column(f"{objective} ({direction.name.lower()[:3]})", justify="right", no_wrap=True)
     table.add_column("parameters", overflow="fold", min_width=20)
     for trial in trials:
-        values = [f"{value:.4f}" for value in trial.values]
+        values = [f"{value:.6g}" for value in trial.values]
         table.add_row(str(trial.number), *values, Text(shown_params(trial)))
     return table
 
@@ -152,7 +181,7 @@ def print_search(
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
     print(f"study {address.name} in {address.shown}")
     for name, distribution in space.distributions.items():
-        print(f"    {name}: {_in_words(distribution)}")
+        print(f"    {name}: {in_words(distribution)}")
     if space.extend is not None:
         print(f"    and what {options.custom_search_space} adds")
     for key, value in space.fixed.items():
@@ -162,16 +191,17 @@ def print_search(
     ended = 0
     if study is not None:
         print(f"trials so far: {shown_states(study)}")
-        ended = sum(trial.state.is_finished() for trial in study.get_trials(deepcopy=False))
+        ended = sum(trial.state.is_finished() and counts(trial) for trial in study.get_trials(deepcopy=False))
     left = max(n_trials - ended, 0)
-    print(f"{left} of {n_trials} trials would start")
+    of_runs = "" if options.repeats == 1 else f", each of at most {options.repeats} runs"
+    print(f"{left} of {n_trials} trials would start{of_runs}")
     at_once = min(n_jobs, options.n_jobs or n_jobs, left)
     durations = durations_of(_runs_in(sweep_dir))
     mean = durations.expected("")
     if left and mean is None:
         print("how long that takes is not known: no run has completed there")
     elif left and mean is not None:
-        seconds = shown_duration(mean * left / at_once)
+        seconds = shown_duration(mean * left * options.repeats / at_once)
         print(f"about {seconds} with {at_once} at once, by the {durations.count} runs that have ended there")
 
 
@@ -180,13 +210,3 @@ def _runs_in(sweep_dir: Path) -> list[RunView]:
     for view in views:
         view.follow()
     return [view for view in views if view.state.is_done]
-
-
-def _in_words(distribution: BaseDistribution) -> str:
-    if isinstance(distribution, CategoricalDistribution):
-        return "one of " + ", ".join(choice_text(choice) for choice in distribution.choices)
-    assert isinstance(distribution, IntDistribution | FloatDistribution)
-    step = f" in steps of {distribution.step}" if distribution.step not in (None, 1) else ""
-    log = ", logarithmic" if distribution.log else ""
-    kind = "whole numbers " if isinstance(distribution, IntDistribution) else ""
-    return f"{kind}{distribution.low} to {distribution.high}{step}{log}"

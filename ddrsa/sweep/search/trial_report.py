@@ -26,6 +26,10 @@ class TrialReport:
         if len(self.study.directions) > 1:
             log.info("trial %d: Optuna prunes for one objective only, nothing is pruned here", number)
 
+    def constrain(self, name: str, value: float) -> None:
+        """Set a constraint of the trial. Raises what the storage raises, also where the trial has ended."""
+        compat_optuna.set_constraint(self.study, compat_optuna.trial_of(self.study, self.number), name, value)
+
     def report(self, value: float, step: int) -> bool:
         """Whether the pruner wants the trial to end."""
         if len(self.study.directions) > 1:

@@ -10,14 +10,18 @@ from typing import Any
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from optuna import TrialPruned
 from optuna.trial import Trial
 
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State
 from ddrsa.sweep.config import TRIAL_VARIABLE
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.objective import trial_values
+from ddrsa.sweep.search.repeats import Repeats, mean_of
+from ddrsa.sweep.search.report import constraint_name
 from ddrsa.sweep.search.space import SearchSpace, choice_text
 from ddrsa.sweep.search.trials import Trials
 from ddrsa.sweep.supervise.events import Outcome
@@ -42,8 +46,11 @@ class TrialRuns:
         config: DictConfig,
         options: OptunaSweeperConf,
         plan_job: Callable[[Sequence[str], int], PlannedRun],
+        repeats: Repeats,
     ) -> None:
         """config: of the sweep. plan_job: plans a job by its overrides and number, and raises one of `UNUSABLE`."""
+        self.repeats = repeats
+        self._results: dict[int, list[list[float]]] = {}  # of the repeats of each trial under way, by its number
         self.trials = trials
         self.space = space
         self.config = config
@@ -58,27 +65,94 @@ class TrialRuns:
         """
         try:
             params = self.space.suggest(trial, self.config)
-            overrides = self.space.overrides(params)
-            run = self.plan_job([*overrides, f"++hydra.job.env_set.{TRIAL_VARIABLE}={trial.number}"], trial.number)
+        except TrialPruned as pruned:
+            log.info("trial %d is skipped: %s", trial.number, " ".join(str(pruned).split()) or "TrialPruned")
+            self.trials.prune(trial)
+            self.done += 1
+            return None
+        except ConfigError as error:
+            self._cannot_be_run(trial, error)
+            return None
+        try:
+            run = self._plan_repeat(trial, params, 0)
         except UNUSABLE as error:
-            reason = " ".join(str(error).split())
-            log.warning("trial %d cannot be run: %s", trial.number, reason)
-            self.trials.fail(trial, reason)
-            shown = tuple(f"{key}={text}" for key, text in _texts(trial.params).items())
-            self.failures.append(FailedRun("not started", shown, error))
+            self._cannot_be_run(trial, error)
             return None
         directory = str(run.directory.relative_to(self.trials.sweep_dir))
-        self.trials.note(trial, overrides=overrides, run=run.identity, directory=directory)
-        same = self.trials.with_run(run.identity)
+        of_repeats = {self.repeats.key: self.repeats.values} if self.repeats.count > 1 else None
+        overrides = self.space.overrides(params)
+        self.trials.note(trial, overrides=overrides, run=run.identity, directory=directory, repeats=of_repeats)
+        same = self.trials.with_run(run.identity, of_repeats)
         if same is not None:
             log.info("trial %d has the same run as trial %d, and its result", trial.number, same.number)
             self.trials.repeat(trial, same)
             self.done += 1
             return None
-        return replace(run, values=_texts(params))
+        self._results[trial.number] = []
+        return run
 
-    def tell(self, trial: Trial, run: PlannedRun, outcome: Outcome) -> None:
-        """Tell the study how the run of the trial ended."""
+    def _plan_repeat(self, trial: Trial, params: dict[str, Any], repeat: int) -> PlannedRun:
+        overrides = self.repeats.overrides(self.space.overrides(params), repeat)
+        number = trial.number * self.repeats.count + repeat
+        run = self.plan_job([*overrides, f"++hydra.job.env_set.{TRIAL_VARIABLE}={trial.number}"], number)
+        shown = _texts(params)
+        if self.repeats.count > 1:
+            shown[self.repeats.key] = str(self.repeats.values[repeat])
+        return replace(run, values=shown)
+
+    def _cannot_be_run(self, trial: Trial, error: Exception) -> None:
+        reason = " ".join(str(error).split())
+        log.warning("trial %d cannot be run: %s", trial.number, reason)
+        self.trials.fail(trial, reason)
+        shown = tuple(f"{key}={text}" for key, text in _texts(trial.params).items())
+        self.failures.append(FailedRun("not started", shown, error))
+
+    def tell(self, trials: Sequence[Trial], run: PlannedRun, outcome: Outcome) -> PlannedRun | None:
+        """Tell the study how the run of the trials, which have the same values, ended.
+
+        Returns their next repeat; None where they have ended.
+        """
+        if outcome.state is State.COMPLETED:
+            try:
+                return self._completed(trials, run, outcome)
+            except ValueError as unusable:
+                log.warning("trial %d has no value: %s", trials[0].number, unusable)
+                outcome = Outcome(State.FAILED, str(unusable), error=unusable)
+        for trial in trials:
+            self._ended(trial, run, outcome)
+        return None
+
+    def _completed(self, trials: Sequence[Trial], run: PlannedRun, outcome: Outcome) -> PlannedRun | None:
+        """As `tell`. Raises ValueError where the run has no value."""
+        options, first = self.options, trials[0]
+        results = self._results[first.number]
+        repeat = len(results)
+        count = len(options.directions)
+        results.append(trial_values(options.objective, count, outcome.value, run.directory, options.objective_group))
+        of_repeat = repeat if self.repeats.count > 1 else None
+        for name, value in (RunDirectory(run.directory).status_or_empty().get("constraints") or {}).items():
+            for trial in trials:
+                self.trials.constrain(trial, constraint_name(name, of_repeat), value)
+        if of_repeat is not None and count == 1:
+            for trial in trials:
+                self.trials.report(trial, repeat, results[-1][0])
+        if repeat + 1 == self.repeats.count:
+            for trial in trials:
+                self.trials.tell(trial, mean_of(results))
+                self.done += 1
+            return None
+        if count == 1 and self.trials.should_prune(first):
+            log.info("trial %d stops after %d of %d repeats", first.number, repeat + 1, self.repeats.count)
+            for trial in trials:
+                self._ended(trial, run, Outcome(State.PRUNED))
+            return None
+        try:
+            return self._plan_repeat(first, dict(first.params), repeat + 1)
+        except UNUSABLE as error:
+            raise ValueError(f"its repeat {repeat + 1} cannot be run: {' '.join(str(error).split())}") from error
+
+    def _ended(self, trial: Trial, run: PlannedRun, outcome: Outcome) -> None:
+        """Tell the study of a trial that has no value."""
         if outcome.state is State.INTERRUPTED:
             self.trials.give_back(trial)
             return
@@ -87,18 +161,6 @@ class TrialRuns:
             self.done += 1
             return
         error, reason = outcome.error, outcome.reason or outcome.state
-        if outcome.state is State.COMPLETED:
-            try:
-                options = self.options
-                count = len(options.directions)
-                values = trial_values(options.objective, count, outcome.value, run.directory, options.objective_group)
-                self.trials.tell(trial, values)
-            except ValueError as unusable:
-                error, reason = unusable, str(unusable)
-                log.warning("trial %d has no value: %s", trial.number, reason)
-            else:
-                self.done += 1
-                return
         self.trials.fail(trial, reason)
         shown = tuple(f"{key}={value}" for key, value in run.values.items())
         self.failures.append(FailedRun(str(run.directory), shown, error or RuntimeError(reason)))

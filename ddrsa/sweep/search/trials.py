@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 OWNER = "search"  # of the process that does it
 JOB = "job"  # its overrides; the identity and the directory of its run
 REASON = "reason"  # why it failed
+DROPPED = "dropped"  # it waited with values that are not searched any more, and does not count
 
 _MUTEX = ".search.lock"
 
@@ -79,7 +81,7 @@ class Trials:
         """The number of trials that can still be asked for."""
         if self.exhausted:
             return 0
-        started = sum(trial.state != TrialState.WAITING for trial in self._all())
+        started = sum(trial.state != TrialState.WAITING and counts(trial) for trial in self._all())
         return max(self.n_trials - started, 0)
 
     def ask(self) -> Trial | None:
@@ -94,11 +96,29 @@ class Trials:
         self._mine[trial.number] = trial
         return trial
 
-    def note(self, trial: Trial, *, overrides: Sequence[str], run: str, directory: str) -> None:
-        """Write down what the run of the trial is. directory: relative to the sweep directory."""
-        job = {"overrides": list(overrides), "run": run, "directory": directory}
+    def note(
+        self,
+        trial: Trial,
+        *,
+        overrides: Sequence[str],
+        run: str,
+        directory: str,
+        repeats: Mapping[str, Sequence[int]] | None = None,
+    ) -> None:
+        """Write down what the run of the trial is. directory: relative to the sweep directory.
+
+        repeats: the key that tells its runs from each other, with its values; `run` and `directory` are of the first.
+        """
+        job: dict[str, Any] = {"overrides": list(overrides), "run": run, "directory": directory}
+        if repeats is not None:
+            job["repeats"] = {key: list(values) for key, values in repeats.items()}
         if trial.user_attrs.get(JOB) != job:
             trial.set_user_attr(JOB, job)
+
+    def constrain(self, trial: Trial, name: str, value: float) -> None:
+        """Set a constraint of the trial."""
+        frozen = compat_optuna.trial_of(self.study, trial.number)
+        compat_optuna.set_constraint(self.study, frozen, name, value)
 
     def tell(self, trial: Trial, values: Sequence[float]) -> None:
         """The trial is COMPLETE. Raises ValueError where the values are not as many as the objectives, or are NaN."""
@@ -115,6 +135,8 @@ class Trials:
 
     def repeat(self, trial: Trial, other: FrozenTrial) -> None:
         """The trial has the same run as `other`, and so the same result."""
+        for name, value in compat_optuna.constraints_of(other).items():
+            self.constrain(trial, name, value)
         if other.state == TrialState.COMPLETE:
             self.tell(trial, other.values)
             return
@@ -127,14 +149,35 @@ class Trials:
         self._mine.pop(trial.number, None)
         compat_optuna.requeue(self.study, trial)
 
-    def with_run(self, run: str) -> FrozenTrial | None:
-        """A trial with this run that has a result: COMPLETE, else PRUNED."""
-        same = [trial for trial in self._all() if job_of(trial).get("run") == run]
+    def report(self, trial: Trial, step: int, value: float) -> None:
+        """Set an intermediate value of the trial."""
+        compat_optuna.set_intermediate_value(self.study, trial, step, value)
+
+    def should_prune(self, trial: Trial) -> bool:
+        """Whether the pruner of the study wants the trial to end, after what was reported."""
+        return self.study.pruner.prune(self.study, compat_optuna.trial_of(self.study, trial.number))
+
+    def with_run(self, run: str, repeats: Mapping[str, Sequence[int]] | None = None) -> FrozenTrial | None:
+        """A trial with this run, and these repeats, that has a result: COMPLETE, else PRUNED."""
+        jobs = ((trial, job_of(trial)) for trial in self._all())
+        same = [trial for trial, job in jobs if job.get("run") == run and job.get("repeats") == repeats]
         for state in (TrialState.COMPLETE, TrialState.PRUNED):
             for trial in same:
                 if trial.state == state:
                     return trial
         return None
+
+    @property
+    def mutex(self) -> AbstractContextManager[object]:
+        """Lock on what the processes at this study do to its trials."""
+        return self._mutex
+
+    def others_at_work(self) -> list[str]:
+        """The live processes besides this one that do trials of the study, by the names of their files."""
+        mine = None if self._lock is None else self._lock.path
+        with self._mutex:
+            files = [file for file in sorted(self._owners.iterdir()) if file != mine]
+            return [file.name for file in files if read_held(file) is not None]
 
     def recover(self) -> int:
         """Requeue every RUNNING trial whose process has died; returns their number."""
@@ -169,7 +212,17 @@ class Trials:
         return self.study.get_trials(deepcopy=False)
 
 
+def counts(trial: FrozenTrial) -> bool:
+    """Whether it is one of the `n_trials`."""
+    return not trial.user_attrs.get(DROPPED)
+
+
+def enqueued_values(trial: FrozenTrial) -> dict[str, Any]:
+    """The values that a trial was enqueued with, which it keeps there until it is asked for."""
+    return dict(trial.system_attrs.get("fixed_params") or {})
+
+
 def job_of(trial: FrozenTrial) -> dict[str, Any]:
     """The note of a trial by `Trials.note`: `overrides`, `run` and `directory`; empty where there is none."""
-    job: dict[str, Any] = trial.user_attrs.get(JOB, {})
-    return job
+    job: Any = trial.user_attrs.get(JOB)
+    return job if isinstance(job, dict) else {}  # with custom_search_space a fixed key may have this name

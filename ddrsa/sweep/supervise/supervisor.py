@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ddrsa.rundir.files import remove_leftovers
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.rundir.room import has_room, says_full
 from ddrsa.rundir.states import State, is_done_for
@@ -278,6 +279,7 @@ class Supervisor:
         by_another = failed and status.get("attempt") != supervised.before
         if not is_done_for(status, self._search) and not by_another:
             return False
+        remove_leftovers(supervised.run.directory, owned=False)  # nobody will claim it again
         self._finish(supervised, Outcome(State.of(status), status.get("error"), status.get("return_value")))
         return True
 

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from ddrsa.data.load import load_dataset
 from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
-from ddrsa.data.table.files import find_table_files
 from ddrsa.data.table.read import read_table_sequences
 from ddrsa.errors import ConfigError, DataError, UsageError
 
@@ -30,8 +29,7 @@ def _read(tmp_path: Path, table: pd.DataFrame | str, *, name: str = "units.csv",
         table.to_csv(path, index=False)
     if not {"event_column", "time_to_event_column", "all_units_fail"} & set(options):
         options["event_column"] = "failed"
-    checked = TableOptions(path=str(path), **options)
-    return read_table_sequences(find_table_files(checked.path), checked)
+    return read_table_sequences(TableOptions(path=str(path), **options))
 
 
 @pytest.fixture
@@ -164,7 +162,7 @@ def test_each_file_a_unit(tmp_path: Path, table: pd.DataFrame) -> None:
     options = TableOptions(
         path=str(tmp_path / "pump_*.csv"), unit_column=None, event_column="failed", feature_columns=["heat"]
     )
-    sequences = read_table_sequences(find_table_files(options.path), options)
+    sequences = read_table_sequences(options)
     assert sequences.unit.tolist() == [1, 1, 2, 3, 3, 3]
     assert _column(sequences, "heat") == [4, 5, 6, 1, 2, 3]
 
@@ -272,13 +270,17 @@ def test_rows_that_stand_there_twice(tmp_path: Path, table: pd.DataFrame, caplog
         ({}, {"feature_columns": ["heat", "sensor_*"]}, r"feature_columns is 'sensor_\*', but the table has heat, oil"),
         ({}, {"feature_columns": ["failed"]}, "has failed, which tells the time of the event itself"),
         ({}, {"feature_columns": ["heat"], "exclude_columns": ["*"]}, "leaves no feature"),
-        ({}, {}, "column site has 'north' in row 1, a finite number is expected; name it in dataset.categorical"),
-        ({"heat": np.inf}, {"exclude_columns": ["site"]}, "column heat has inf in row 1"),
-        ({"failed": 2}, {"feature_columns": ["heat"]}, "column failed has 2 in row 4, 0 or 1 is expected"),
-        ({"failed": None}, {"feature_columns": ["heat"]}, "column failed has nan in row 4"),
-        ({"unit": None}, {"feature_columns": ["heat"]}, "column unit has no value in row 1"),
-        ({"time": "soon"}, {"feature_columns": ["heat"]}, "column time has 'soon' in row 1, numbers or dates such as"),
-        ({"time": None}, {"feature_columns": ["heat"]}, "column time has no value in row 1"),
+        (
+            {},
+            {},
+            "units.csv, line 2: column site has 'north', a finite number .*name the column in dataset.categ",
+        ),
+        ({"heat": np.inf}, {"exclude_columns": ["site"]}, "line 2: column heat has inf"),
+        ({"failed": 2}, {"feature_columns": ["heat"]}, "line 2: column failed has '2', 0 or 1 is expected"),
+        ({"failed": None}, {"feature_columns": ["heat"]}, "line 2: column failed has no value"),
+        ({"unit": None}, {"feature_columns": ["heat"]}, "line 2: column unit has no value"),
+        ({"time": "soon"}, {"feature_columns": ["heat"]}, "line 2: column time has 'soon', numbers or dates such as"),
+        ({"time": None}, {"feature_columns": ["heat"]}, "line 2: column time has no value"),
         ({"heat": None}, {"feature_columns": ["heat"]}, "no feature has a value: heat"),
         (
             {"time": [1, 2, 4, 5, 6, 9]},
@@ -312,7 +314,7 @@ def test_rows_that_stand_there_twice(tmp_path: Path, table: pd.DataFrame, caplog
             {"time_to_event_column": "oil", "feature_columns": ["heat"]},
             "column oil of unit 1 does not fall by as much as time rises; a remaining life that was capped",
         ),
-        ({"oil": -1}, {"time_to_event_column": "oil", "feature_columns": ["heat"]}, "column oil has -1 in row 4"),
+        ({"oil": -1}, {"time_to_event_column": "oil", "feature_columns": ["heat"]}, "line 2: column oil has '-1'"),
         (
             {"oil": [2, 1, None, None, None, 0]},
             {"time_to_event_column": "oil", "feature_columns": ["heat"]},
@@ -354,7 +356,7 @@ def test_files_that_cannot_be_used(tmp_path: Path, files: dict[str, str], path: 
         (tmp_path / name).write_text(text)
     options = TableOptions(path=str(tmp_path / path), event_column="failed")
     with pytest.raises(DataError, match=message) as caught:
-        read_table_sequences(find_table_files(options.path), options)
+        read_table_sequences(options)
     assert "\n" not in str(caught.value)
 
 
@@ -363,7 +365,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatc
     (tmp_path / "a.parquet").write_bytes(b"")
     options = TableOptions(path=str(tmp_path / "a.parquet"), event_column="failed")
     with pytest.raises(UsageError, match=r"a.parquet, a Parquet file, needs pyarrow.*: pip install 'ddrsa\[parquet\]'"):
-        read_table_sequences(find_table_files(options.path), options)
+        read_table_sequences(options)
 
 
 def test_a_category_that_only_other_units_have_is_no_feature_of_training(tmp_path: Path) -> None:

@@ -55,6 +55,29 @@ def test_values_of_a_trial_of_another_process(study: optuna.Study) -> None:
         compat_optuna.trial_of(study, 2)
 
 
+def test_constraints_are_set_by_name_and_the_last_value_counts(study: optuna.Study) -> None:
+    study.ask()
+    for name, value in (("a", 1.0), ("b", -1.0), ("a", 0.0)):
+        compat_optuna.set_constraint(study, compat_optuna.trial_of(study, 0), name, value)
+    study.tell(0, 5.0)
+    found = compat_optuna.constraints_of(compat_optuna.trial_of(study, 0))
+    assert list(found.values()) == [0.0, -1.0]
+    assert study.best_trial.number == 0
+
+
+def test_a_waiting_trial_is_dropped_and_one_that_runs_is_not(study: optuna.Study) -> None:
+    study.enqueue_trial({"x": 1})
+    (waiting,) = study.get_trials()
+    assert compat_optuna.drop(study, waiting, {"why": "old"})
+    (dropped,) = study.get_trials()
+    assert (dropped.state, dropped.user_attrs) == (optuna.trial.TrialState.FAIL, {"why": "old"})
+    assert not compat_optuna.drop(study, waiting, {})
+
+
+def test_the_storage_of_a_study_holds_it(study: optuna.Study) -> None:
+    assert study.study_name in optuna.get_all_study_names(compat_optuna.storage_of(study))
+
+
 def test_a_grid_that_is_done_is_seen_and_its_last_trial_told() -> None:
     study = optuna.create_study(sampler=optuna.samplers.GridSampler({"x": [1, 2]}))
     done = []

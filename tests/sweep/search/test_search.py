@@ -270,9 +270,28 @@ def test_look_first_and_the_best_at_the_end(searches: Searches) -> None:
     assert "trials so far: 2 complete\n3 of 5 trials would start\nabout" in output
 
 
+def test_repeats_and_constraints_of_a_foreign_task(searches: Searches) -> None:
+    options = ("count=1", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=9", enqueued(3, 5))
+    repeats = ("hydra.sweeper.repeats=2", "hydra.sweeper.repeat_key=starts")
+    where = "hydra.sweep.subdir='x${x}-${starts}'"
+    exit_code, output = searches.run("x=range(0,9)", "limit=4", where, *options, *repeats)
+    assert exit_code == 0, output
+    assert "hydra.sweeper.n_jobs=9, but the launcher does 2 at once" in output
+    assert "1 of 2 completed trials violate a constraint (x (repeat 0), x (repeat 1))" in output
+    assert "WilcoxonPruner: MedianPruner compares" in output
+    assert sorted(searches.states()) == ["x3-0", "x3-1", "x5-0", "x5-1"]
+    assert [(trial.value, trial.intermediate_values) for trial in searches.trials()] == [
+        (1.0, {0: 1.0, 1: 1.0}),
+        (5.0, {0: 5.0, 1: 5.0}),
+    ]
+    best = yaml.safe_load((searches.directory / "sweep" / "optimization_results.yaml").read_text())
+    assert best["best_params"] == {"x": 5}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
+        (["x=1,2", "hydra.sweeper.repeats=2"], "hydra.sweeper.repeats=2: the config has seed=None"),
         (["y=1,2"], "y"),
         (["x=1,2", "hydra.sweeper.direction=down"], "hydra.sweeper.direction=down: allowed is minimize or maximize"),
         (["x=1,2", "hydra.sweeper.only='x > 1'"], "it chooses among the runs of a grid"),

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.search.objective import metric_value, trial_values
 from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
+from ddrsa.sweep.search.summary import best_trials
 from ddrsa.sweep.search.trials import Trials
 
 NEVER = optuna.pruners.NopPruner()
@@ -128,6 +129,63 @@ def test_a_pruner_around_another() -> None:
     inner = {"_target_": "optuna.pruners.MedianPruner"}
     pruner = make_pruner({"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 2})
     assert isinstance(pruner, optuna.pruners.PatientPruner)
+
+
+def test_a_class_takes_the_place_of_the_default_with_its_keys() -> None:
+    tpe = yaml.safe_load((PLUGINS / "optuna_names/hydra/sweeper/sampler/tpe.yaml").read_text())
+    other = make_sampler({**tpe, "_target_": "optuna.samplers.BruteForceSampler", "seed": 1}, 0)
+    assert isinstance(other, optuna.samplers.BruteForceSampler)
+    median = yaml.safe_load((PLUGINS / "conf/hydra/sweeper/pruner/median.yaml").read_text())
+    wilcoxon = make_pruner({**median, "_target_": "optuna.pruners.WilcoxonPruner", "p_threshold": 0.2})
+    assert isinstance(wilcoxon, optuna.pruners.WilcoxonPruner)
+    with pytest.raises(ConfigError, match=r"n_startup_trials: BruteForceSampler has no such option"):
+        # Another value than the default's was meant for it.
+        make_sampler({**tpe, "_target_": "optuna.samplers.BruteForceSampler", "n_startup_trials": 3}, 0)
+
+
+def test_null_is_an_option_where_optuna_has_no_default() -> None:
+    options = {"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": None, "patience": 1, "min_delta": None}
+    assert isinstance(make_pruner(options), optuna.pruners.PatientPruner)
+
+
+def infeasible(trial: optuna.trial.FrozenTrial) -> tuple[float]:
+    return (trial.params["x"] - 1.0,)
+
+
+def test_functions_are_given_by_their_dotted_paths() -> None:
+    target = "optuna.samplers.TPESampler"
+    sampler = make_sampler({"_target_": target, "constraints_func": f"{__name__}.infeasible", "seed": 1}, 0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(lambda trial: -trial.suggest_float("x", 0, 2), n_trials=8)
+    values = [trial.params["x"] for trial in study.trials]
+    assert max(values) > 1
+    assert best_trials(study)[0].params["x"] == max(value for value in values if value <= 1)
+    with pytest.raises(ConfigError, match=r"hydra.sweeper.sampler.constraints_func=nowhere.f: it cannot be imported"):
+        make_sampler({"_target_": target, "constraints_func": "nowhere.f"}, 0)
+
+
+def test_processes_that_find_an_empty_database_wait_for_each_other(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from ddrsa.sweep.search.study import StudyAddress
+place = Path({str(tmp_path)!r})
+print("ready", flush=True); sys.stdin.readline()
+for number in range(3):
+    StudyAddress(f"sqlite:///study{{number}}.db", "study", place, place).open()
+"""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, stderr=-1, text=True) for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ends = [(process.communicate()[1], process.returncode) for process in processes]
+    assert [code for _, code in ends] == [0, 0], ends
 
 
 def test_what_a_sampler_cannot_have() -> None:

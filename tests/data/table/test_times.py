@@ -1,0 +1,133 @@
+"""Times as files have them: read exactly, and refused where they can be read in two ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ddrsa.data.sequences import Sequences
+from ddrsa.errors import UsageError
+
+Read = Callable[..., Sequences]
+
+
+def _text(times: list[str], separator: str = ",") -> str:
+    rows = (f"A{separator}{time}{separator}{row}\n" for row, time in enumerate(times))
+    return f"unit{separator}time{separator}x\n" + "".join(rows)
+
+
+def _times(sequences: Sequences) -> list[str]:
+    assert sequences.labels is not None
+    times = sequences.labels.row_times(np.arange(sequences.num_rows))
+    assert times is not None
+    return [time.isoformat() if isinstance(time, pd.Timestamp) else str(time) for time in times]
+
+
+@pytest.mark.parametrize(
+    ("times", "options", "first", "last", "step"),
+    [
+        (["01.06.2024 06:00", "01.06.2024 07:00"], {}, "2024-06-01T06:00:00", "2024-06-01T07:00:00", 3600),
+        (["01.06.24", "02.06.24"], {}, "2024-06-01T00:00:00", "2024-06-02T00:00:00", 86400),
+        (["06/13/2024 11:00 AM", "06/13/2024 12:00 PM", "06/13/2024 1:00 PM"], {}, "2024-06-13T11:00:00",
+         "2024-06-13T13:00:00", 3600),
+        (["30/04/2024", "01/05/2024"], {}, "2024-04-30T00:00:00", "2024-05-01T00:00:00", 86400),
+        (["03/04/2024", "03/05/2024"], {"date_format": "%m/%d/%Y"}, "2024-03-04T00:00:00",
+         "2024-03-05T00:00:00", 86400),
+        (["01.06.2024", "01.06.2024 12:00", "02.06.2024"], {}, "2024-06-01T00:00:00", "2024-06-02T00:00:00", 43200),
+        (["20240228", "20240229", "20240301"], {}, "2024-02-28T00:00:00", "2024-03-01T00:00:00", 86400),
+        (["20240228T2300", "20240229T0000"], {}, "2024-02-28T23:00:00", "2024-02-29T00:00:00", 3600),
+        (["20240228230000", "20240229000000"], {}, "2024-02-28T23:00:00", "2024-02-29T00:00:00", 3600),
+        (["20240228", "20240229"], {"date_format": "number"}, "20240228", "20240229", 1),
+        (["1717221600", "1717225200"], {"date_format": "epoch_s"}, "2024-06-01T06:00:00+00:00",
+         "2024-06-01T07:00:00+00:00", 3600),
+        (["1717221600000", "1717225200000"], {"date_format": "epoch_ms", "time_zone": "Europe/Berlin"},
+         "2024-06-01T08:00:00+02:00", "2024-06-01T09:00:00+02:00", 3600),
+        (["1717221600000000001", "1717221600000000002"], {"date_format": "epoch_ns"},
+         "2024-06-01T06:00:00.000000001+00:00", "2024-06-01T06:00:00.000000002+00:00", 1e-9),
+        (["1717221600.1", "1717221600.2"], {"date_format": "epoch_s"}, "2024-06-01T06:00:00.100000+00:00",
+         "2024-06-01T06:00:00.200000+00:00", 0.1),
+        (["2024-10-27T02:00:00+02:00", "2024-10-27T02:00:00+01:00"], {}, "2024-10-27T00:00:00+00:00",
+         "2024-10-27T01:00:00+00:00", 3600),
+        (["2024-06-01T01:00+0530", "2024-06-01T02:00+0530"], {}, "2024-06-01T01:00:00+05:30",
+         "2024-06-01T02:00:00+05:30", 3600),
+        (["2024-10-27 01:00", "2024-10-27 02:00", "2024-10-27 02:00", "2024-10-27 03:00"],
+         {"time_zone": "Europe/Berlin"}, "2024-10-27T01:00:00+02:00", "2024-10-27T03:00:00+01:00", 3600),
+        (["2024-03-31 01:30", "2024-03-31 03:00"], {"time_zone": "Europe/Berlin"}, "2024-03-31T01:30:00+01:00",
+         "2024-03-31T03:00:00+02:00", 1800),
+        (["2024-01-01 00:00:00.000000001", "2024-01-01 00:00:00.000000002"], {}, "2024-01-01T00:00:00.000000001",
+         "2024-01-01T00:00:00.000000002", 1e-9),
+        ([str(2**53 + 1), str(2**53 + 2)], {}, str(2**53 + 1), str(2**53 + 2), 1),
+        (["0.1", "0.2", "0.3"], {}, "0.1", "0.3", 0.1),
+        (["1700000000.1", "1700000000.2", "1700000000.3"], {}, "1700000000.1", "1700000000.3", 0.1),
+        (["01-Jan-2024", "02-Jan-2024"], {}, "2024-01-01T00:00:00", "2024-01-02T00:00:00", 86400),
+    ],
+)  # fmt: skip
+def test_times_are_read_exactly(
+    read: Read, times: list[str], options: dict[str, Any], first: str, last: str, step: float
+) -> None:
+    sequences = read(_text(times), **options)
+    assert sequences.labels is not None
+    assert (_times(sequences)[0], _times(sequences)[-1], sequences.labels.step) == (first, last, step)
+    assert sequences.features[:, 0].tolist() == list(range(len(times)))
+
+
+def test_a_comma_before_the_fraction_of_a_second(read: Read) -> None:
+    sequences = read(_text(["2024-01-01 00:00:00,5", "2024-01-01 00:00:01,0"], ";"))
+    assert _times(sequences)[0] == "2024-01-01T00:00:00.500000"
+
+
+@pytest.mark.parametrize(
+    ("times", "options", "message"),
+    [
+        (
+            ["03/04/2024", "03/05/2024"],
+            {},
+            "line 2: column time has '03/04/2024', which can be 2024-03-04 or 2024-04-03",
+        ),
+        (["06/01/2024 6:00 AM"], {}, "'dataset.date_format=%m/%d/%Y %I:%M %p' or "),
+        (["30/04/2024", "05/30/2024"], {}, "line 3: column time has '05/30/2024', numbers or dates such as"),
+        (["01.06.2024", "32.06.2024"], {}, "line 3: column time has '32.06.2024', numbers or dates"),
+        (["2024-01-01T00:00Z", "2024-01-01T01:00"], {}, "line 3: .*, without a time zone, and other rows are not so"),
+        (["2024-01-01 00:00:00.0000000012"], {}, "line 2: .* at most nine digits of a second"),
+        (["3000-01-01"], {}, "line 2: .* a date from 1678 to 2261"),
+        (["2024-10-27 02:00"], {"time_zone": "Europe/Berlin"}, "an hour that Europe/Berlin has twice"),
+        (["2024-03-31 02:30"], {"time_zone": "Europe/Berlin"}, "an hour that Europe/Berlin leaves out"),
+        (["2024-10-27 02:00", "2024-10-27 02:00"], {}, "two different rows .* dataset.time_zone tells the two apart"),
+        (
+            ["2024-03-31 01:00", "2024-03-31 01:30", "2024-03-31 03:00", "2024-03-31 03:30"],
+            {},
+            "dataset.time_zone says so",
+        ),
+        (["2024-01-01"], {"date_format": "%d.%m.%Y"}, "a date such as 31.01.2015 is expected"),
+        (["1", "2"], {"date_format": "dd.mm.yyyy"}, "dataset.date_format=dd.mm.yyyy: allowed is null, iso, number"),
+        (["2024-01-01"], {"time_zone": "Mars"}, "dataset.time_zone=Mars: allowed is a name such as Europe/Berlin"),
+    ],
+)
+def test_times_that_are_not_sure_are_refused(
+    read: Read, times: list[str], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        read(_text(times), **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("digits", "step"), [(1, "100ms"), (2, "10ms"), (3, "1ms"), (6, "1us"), (9, "1ns")])
+def test_no_row_falls_into_another_step_when_it_is_resampled(read: Read, digits: int, step: str) -> None:
+    start = pd.Timestamp("2024-03-01 10:00:00")
+    times = [(start + k * pd.Timedelta(step)).isoformat() for k in range(50)]
+    sequences = read(_text(times), step=step)
+    assert sequences.features[:, 0].tolist() == list(range(50))
+    assert _times(sequences) == [pd.Timestamp(time).isoformat() for time in times]
+    numbers = [f"{1_700_000_000 + k / 10**digits:.{digits}f}" for k in range(50)] if digits < 7 else ["0"]
+    resampled = read(_text(numbers), step=10.0**-digits)
+    assert resampled.features[:, 0].tolist() == list(range(len(numbers)))
+
+
+def test_dates_of_parquet_keep_their_zone(read: Read) -> None:
+    times = pd.to_datetime(["2024-01-01 00:00", "2024-01-01 01:00"]).tz_localize("Europe/Berlin")
+    sequences = read(pd.DataFrame({"unit": "A", "time": times, "x": [1, 2]}), name="a.parquet")
+    assert _times(sequences)[0] == "2024-01-01T00:00:00+01:00"
