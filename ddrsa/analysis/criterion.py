@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ddrsa.analysis.foreign import RETURN_VALUE, is_foreign
 from ddrsa.analysis.metrics import DEFAULT_METRIC, SCRIPT, SECOND_METRIC, SELECT_BY, UNITS, column, metric
 from ddrsa.errors import ConfigError
 
@@ -33,6 +35,10 @@ class Choice:
         """
         jobs = sweep.completed.get("scripts.job")  # of the others the config may be damaged
         of_scripts = jobs is not None and len(jobs) > 0 and bool(jobs.notna().all())
+        if not of_scripts and _is_foreign(sweep):
+            name = self.metric or _metric_of_tasks(sweep) or DEFAULT_METRIC
+            on_validation = column(name, "validation") in sweep.metrics
+            return Criterion(name, self.select_by or ("validation" if on_validation else SCRIPT))
         select_by = self.select_by or (SCRIPT if of_scripts else "validation")
         name = self.metric or (_metric_of_scripts(sweep) if of_scripts else None) or _default(sweep, select_by)
         return Criterion(name, select_by)
@@ -43,6 +49,23 @@ def _default(sweep: Sweep, select_by: str) -> str:
     has_it = wanted in sweep.metrics and bool(sweep.completed[wanted].notna().any())
     has_second = {SECOND_METRIC, column(SECOND_METRIC, select_by)} & set(sweep.metrics)
     return SECOND_METRIC if has_second and not has_it else DEFAULT_METRIC
+
+
+def _is_foreign(sweep: Sweep) -> bool:
+    """Whether the completed runs are all of tasks that are not the project's."""
+    configs = sweep.completed.to_dict("records")
+    return bool(configs) and all(is_foreign(_present(each)) for each in configs)
+
+
+def _present(row: dict[Hashable, Any]) -> set[str]:
+    return {str(key) for key, value in row.items() if value == value}  # NaN is what a run does not have
+
+
+def _metric_of_tasks(sweep: Sweep) -> str | None:
+    """What all returned, or the only metric that there is."""
+    if RETURN_VALUE in sweep.metrics and bool(sweep.completed[RETURN_VALUE].notna().any()):
+        return RETURN_VALUE
+    return sweep.quality_metrics[0] if len(sweep.quality_metrics) == 1 else None
 
 
 def _metric_of_scripts(sweep: Sweep) -> str | None:

@@ -14,6 +14,7 @@ from ddrsa.analysis.commands import run_of, train_again
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.edges import Edge, find_edge
+from ddrsa.analysis.foreign import NO_STATUS
 from ddrsa.analysis.metrics import SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
 from ddrsa.analysis.read_run import NO_NAME
@@ -112,6 +113,11 @@ def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
 
 def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
     completed = sweep.completed[sweep.completed["dataset"] == dataset]
+    if completed.empty and sweep.runs["reason"].astype(str).str.contains(NO_STATUS).any():
+        return (
+            "Hydra's own launchers do not keep what a run returned, and these left no number in a JSON file of their "
+            "directory; hydra/launcher=supervised keeps it"
+        )
     if completed.empty:
         return "no run has completed yet, so there is nothing to choose from"
     for other in SELECT_BY:

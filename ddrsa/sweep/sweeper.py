@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.checks import require
+from ddrsa.cli import telling_errors
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.sweep_files import CONFIG
@@ -92,6 +93,10 @@ class CheckedSweeper(Sweeper):
         Returns the launcher's results, batch by batch. Raises ConfigError before anything is written, and SweepFailed
         when all jobs have ended and some have failed.
         """
+        with telling_errors():
+            return self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None
