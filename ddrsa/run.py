@@ -21,7 +21,7 @@ from ddrsa.config import RunConfig, identity, parse_config, run_id
 from ddrsa.data.load import data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
+from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.options import BaselineOptions
@@ -233,6 +233,10 @@ def _train_and_evaluate(
     held_out = None
     if dataset.policy is not None:
         held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+        conformal = conformal_of(held_out, "policy")
+    else:
+        known = independent_lives(calibrated, dataset.validation, checked.lookback, device)
+        conformal = conformal_of(known, "validation")
     metrics = evaluate(
         model,
         dataset.test,
@@ -242,6 +246,7 @@ def _train_and_evaluate(
         calibrate=calibration,
         policy=checked.policy,
         held_out=held_out,
+        conformal=conformal,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:

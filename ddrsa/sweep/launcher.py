@@ -36,6 +36,7 @@ from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
 from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
 from ddrsa.sweep.supervise.job_return import RunReturn
 from ddrsa.sweep.supervise.record import SweepRecord, sweep_log
+from ddrsa.sweep.supervise.results import renew_results
 from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
 
@@ -193,6 +194,7 @@ class SupervisedLauncher(Launcher):
                     raise
                 finally:
                     self.record.write(now_or_never=True)
+                    renew_results(sweep_dir)
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
 

@@ -15,7 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write
+from ddrsa.rundir.files import atomic_write, remove_leftovers
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -90,6 +90,7 @@ def run_search(
     if not options.migrate:
         check_study_space(space, study, address)
     sweep_dir.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(sweep_dir, owned=False)
     with atomic_write(sweep_dir / CONFIG) as stream:
         OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None
