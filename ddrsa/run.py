@@ -18,10 +18,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ddrsa.config import RunConfig, identity, parse_config, run_id
-from ddrsa.data.load import load_dataset
+from ddrsa.data.load import data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
+from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.options import BaselineOptions
@@ -150,6 +150,7 @@ def _train_and_evaluate(
         num_folds=checked.num_folds,
         fold=checked.fold,
     )
+    read_from = data_hash(checked.dataset, data_dir=checked.data_dir)
     seed_everything(checked.training.seed)
     feature_names = dataset.training.feature_names
     model = build_model(
@@ -172,7 +173,7 @@ def _train_and_evaluate(
     single_run = HydraConfig.get().mode == RunMode.RUN
     epochs_log = log if single_run else file_log
 
-    sizes = (checked.lookback, checked.horizon, device)
+    sizes = (checked.lookback, checked.evaluation_horizon, device)
     validation_windows = Windows(dataset.validation, checked.lookback, device, ages=model.reads_age)
 
     def evaluate_validation() -> dict[str, Any]:
@@ -235,6 +236,10 @@ def _train_and_evaluate(
     held_out = None
     if dataset.policy is not None:
         held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+        conformal = conformal_of(held_out, "policy")
+    else:
+        known = independent_lives(calibrated, dataset.validation, checked.lookback, device)
+        conformal = conformal_of(known, "validation")
     metrics = evaluate(
         model,
         dataset.test,
@@ -244,6 +249,7 @@ def _train_and_evaluate(
         calibrate=calibration,
         policy=checked.policy,
         held_out=held_out,
+        conformal=conformal,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
@@ -252,6 +258,11 @@ def _train_and_evaluate(
     if dataset.official is not None:
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
+        "comparison": {
+            "horizon": checked.evaluation_horizon,
+            "time_unit": checked.dataset.time_unit,
+            "data": read_from,
+        },
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,

@@ -20,6 +20,7 @@ from ddrsa.survival.rivals import MISS_RATES, POLICIES
 
 PARTS = ("all", "training", "validation", "test", "official")
 ROWS = ("last", "all")
+INTERVALS = ("model", "conformal")
 
 USAGE = """\
 usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ...] [KEY=VALUE ...]
@@ -39,6 +40,8 @@ usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ..
   miss_rate     5% | 10%: the threshold tuned for it on the run's validation units. Without cost, threshold and
                 miss_rate the threshold is that of policy.guarantee or policy.costs of the run, or else 5%
   level         of the interval of the RUL, 0.8
+  interval      model (default): the forecast's own interval | conformal: the one that was widened or narrowed to hold
+                the RUL of that share of the units that the run kept for it
   output        FILE.csv, FILE.csv.gz or FILE.parquet; without it a table is printed, without the hazards
   device        cpu (default) | cuda
   data_dir, cache_dir"""
@@ -61,6 +64,7 @@ class PredictOptions:
     window: Any = None
     miss_rate: str | None = None
     level: float = 0.8
+    interval: str = "model"
     output: str | None = None
     device: str = "cpu"
     data_dir: str = field(default_factory=lambda: os.environ.get("DDRSA_DATA_DIR", "data"))
@@ -70,7 +74,7 @@ class PredictOptions:
 
     def check(self) -> None:
         """Raise ConfigError where a value is not allowed."""
-        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "device": ("cpu", "cuda")}
+        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "device": ("cpu", "cuda"), "interval": INTERVALS}
         for key, values in allowed.items():
             require(key, getattr(self, key), getattr(self, key) in values, ", ".join(values))
         for key, values in {"miss_rate": tuple(MISS_RATES), "time_unit": TIME_UNITS}.items():

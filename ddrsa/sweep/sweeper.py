@@ -63,6 +63,7 @@ class CheckedSweeper(Sweeper):
         describe: str | None = None,
         objective_group: str | None = None,  # noqa: ARG002 - as the next an option of searches; a project sets it for both
         max_steps: Any = None,  # noqa: ARG002
+        comparable: str | None = None,  # noqa: ARG002
     ) -> None:
         """See `ddrsa.sweep.config.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
