@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from ddrsa.data.cmapss.text_format import SETTINGS
 from ddrsa.data.conditions import SETTING_UNITS
 from ddrsa.data.scaling import Scaler
+from ddrsa.errors import ConfigError
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.trained import TrainedRun
 
@@ -17,24 +16,22 @@ INPUTS = ("features", "mask")
 OUTPUTS = ("hazards", "survival", "rul")
 
 
-class Forecast(NamedTuple):
-    """hazards, survival: (B, L) float32, as `ddrsa.survival.hazard` defines them. rul: (B,) float32, in steps."""
-
-    hazards: Tensor
-    survival: Tensor
-    rul: Tensor
-
-
 class Pipeline(nn.Module):
     """Scaling, model, calibration and what is read from the hazards.
 
     Called with features (B, K, F) float64, as the data have them, in the order of the scaler's `feature_names`; and
     mask (B, K) bool, True on the unit's rows. The last row is the present; where a unit has fewer than K rows, the rows
-    before its first are masked, and what stands there is not looked at.
+    before its first are masked, and what stands there is not looked at. Returns hazards and survival, (B, L) float32,
+    as `ddrsa.survival.hazard` defines them, and the RUL, (B,) float32, in steps.
+
+    Raises ConfigError for a model that reads the age of a unit, which is not in the rows.
     """
 
     def __init__(self, run: TrainedRun) -> None:
         super().__init__()
+        if run.model.reads_age:
+            name = run.config.model.name
+            raise ConfigError(f"model={name} reads the age of a unit and not only its last rows: it is not exported")
         scaler = run.scaler
         self.model = run.model
         self.register_buffer("kept", torch.from_numpy(scaler.kept))
@@ -46,14 +43,14 @@ class Pipeline(nn.Module):
             self.register_buffer("centres", torch.from_numpy(scaler.centres / SETTING_UNITS))
             self.register_buffer("setting_units", torch.from_numpy(SETTING_UNITS))
 
-    def forward(self, features: Tensor, mask: Tensor) -> Forecast:
+    def forward(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         offset, scale = self._of_rows(features)
         # The offset is taken off in float64: a large counter has more digits than float32 holds.
         scaled = ((features.index_select(-1, self._buffer("kept")) - offset) / scale).float()
         real = mask[..., None]
         windows = torch.cat([torch.where(real, scaled, 0.0), real.float()], -1)
         logits = self.model(windows)
-        return Forecast(logits.sigmoid(), survival(logits), restricted_mean(logits))
+        return logits.sigmoid(), survival(logits), restricted_mean(logits)
 
     def _of_rows(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Offset and scale of each row, (B, K, G), by its operating condition; (1, G) where there is but one."""

@@ -20,6 +20,7 @@ from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
 from ddrsa.errors import UsageError
 from ddrsa.predict.decision import Decision, find_decision
 from ddrsa.predict.forecasts import forecast_units, last_rows, rows_before_failure
+from ddrsa.predict.interval import interval_level
 from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
 from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.table import prediction_table, write_table
@@ -47,17 +48,18 @@ def main(arguments: Sequence[str]) -> int:
         scale = time_scale(run, options.time_unit)
         ahead = windows(scale, options.within, run.config.horizon)
         decision = find_decision(run, options)
+        level = interval_level(run, options.level, options.interval)
         before = _steps_before(options, scale, run.config.horizon)
         units = read_units(run, dataset, options)
         rows = np.arange(units.num_rows) if options.rows == "all" else rows_before_failure(units, before)
         forecasts = forecast_units(run, units, rows, scale)
         reasons, drawn = None, []
         if options.rows == "last":
-            reasoner = Reasoner(run, decision, ahead, options.level, options.explain)
+            reasoner = Reasoner(run, decision, ahead, level, options.explain)
             reasons = reasoner.sentences(units, rows, forecasts)
             if options.plots is not None:
-                drawn = draw_units(Path(options.plots), run, units, rows, forecasts, reasons, ahead, options.level)
-        table = prediction_table(forecasts, decision, options.level, ahead, reasons)
+                drawn = draw_units(Path(options.plots), run, units, rows, forecasts, reasons, ahead, level)
+        table = prediction_table(forecasts, decision, level, ahead, reasons)
         if options.output is not None:
             write_table(table, Path(options.output))
     except UsageError as error:
@@ -94,6 +96,8 @@ def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: 
             print(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
     else:
         print(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
+    if options.interval != "model":
+        print(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
     print(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
     due = table.loc[table["intervene"].fillna(False)]
     when = "now" if options.rows == "last" else "at some row"

@@ -29,9 +29,12 @@ _NAMED = 3
 def attributions(run: TrainedRun, units: Sequences, rows: NDArray[np.int64]) -> pd.DataFrame:
     """How many steps each sensor adds to the RUL predicted at `rows`, (R, sensors), beside the training's medians.
 
-    units: not scaled yet. A sensor is a column of the data: the categories of one are put together.
+    units: not scaled yet. A sensor is a column of the data: the categories of one are put together. NaN for a model
+    that has no gradient (`kaplan_meier`, `boosting`).
     """
     scaled = run.scaled(units)
+    if run.model.reads_age:
+        return _by_sensor(run, scaled, torch.full((len(rows), len(scaled.feature_names)), torch.nan))
     windows = Windows(scaled, run.config.lookback, run.device)
     baseline_row = _medians(run)
     method = IntegratedGradients(lambda inputs: restricted_mean(run.model(inputs)))
@@ -45,11 +48,15 @@ def attributions(run: TrainedRun, units: Sequences, rows: NDArray[np.int64]) -> 
             baseline = torch.cat([baseline_row * batch[..., -1:], batch[..., -1:]], -1)
             found = method.attribute(batch, baseline, n_steps=_POINTS)
             parts.append(found[..., :-1].sum(1).detach().cpu())
-    table = pd.DataFrame(torch.cat(parts).double().numpy(), columns=list(scaled.feature_names))
+    return _by_sensor(run, scaled, torch.cat(parts))
+
+
+def _by_sensor(run: TrainedRun, scaled: Sequences, shares: Tensor) -> pd.DataFrame:
+    table = pd.DataFrame(shares.double().numpy(), columns=list(scaled.feature_names))
     options = run.config.dataset
     categorical = options.categorical_columns if isinstance(options, TableOptions) else []
     sensors = [next((c for c in categorical if name.startswith(f"{c}=")), name) for name in scaled.feature_names]
-    return table.T.groupby(sensors, sort=False).sum().T
+    return table.T.groupby(sensors, sort=False).sum(min_count=1).T
 
 
 def _medians(run: TrainedRun) -> Tensor:

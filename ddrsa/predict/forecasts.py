@@ -160,7 +160,7 @@ def forecast_units(
 
 def forecast_rows(run: TrainedRun, scaled: Sequences, rows: NDArray[np.int64]) -> Tensor:
     """Hazard logits (R, L) at `rows` (R,) of units whose features are scaled."""
-    windows = Windows(scaled, run.config.lookback, run.device)
+    windows = Windows(scaled, run.config.lookback, run.device, ages=run.model.reads_age)
     size = forecast_batch_size(run.model, run.config.lookback, run.device)
     index = torch.from_numpy(rows).to(run.device)
     return forecast(run.model, (windows.gather(part).windows for part in index.split(size)))

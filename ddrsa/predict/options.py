@@ -21,6 +21,7 @@ from ddrsa.survival.rivals import MISS_RATES, POLICIES
 PARTS = ("all", "training", "validation", "test", "official")
 ROWS = ("last", "all")
 EXPLAIN = ("due", "all", "none")
+INTERVALS = ("model", "conformal")
 
 USAGE = """\
 usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ...] [KEY=VALUE ...]
@@ -42,6 +43,8 @@ usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ..
   level         of the interval of the RUL, 0.8
   explain       due (default) | all | none: of which units the sensors that drive the forecast are named
   plots         a folder for a picture of each unit, with rows=last
+  interval      model (default): the forecast's own interval | conformal: the one that was widened or narrowed to hold
+                the RUL of that share of the units that the run kept for it
   output        FILE.csv, FILE.csv.gz or FILE.parquet; without it a table is printed, without the hazards
   device        cpu (default) | cuda
   data_dir, cache_dir"""
@@ -66,6 +69,7 @@ class PredictOptions:
     level: float = 0.8
     explain: str = "due"
     plots: str | None = None
+    interval: str = "model"
     output: str | None = None
     device: str = "cpu"
     data_dir: str = field(default_factory=lambda: os.environ.get("DDRSA_DATA_DIR", "data"))
@@ -75,7 +79,14 @@ class PredictOptions:
 
     def check(self) -> None:
         """Raise ConfigError where a value is not allowed."""
-        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "device": ("cpu", "cuda"), "explain": EXPLAIN}
+        allowed = {
+            "part": PARTS,
+            "rows": ROWS,
+            "policy": POLICIES,
+            "device": ("cpu", "cuda"),
+            "explain": EXPLAIN,
+            "interval": INTERVALS,
+        }
         for key, values in allowed.items():
             require(key, getattr(self, key), getattr(self, key) in values, ", ".join(values))
         for key, values in {"miss_rate": tuple(MISS_RATES), "time_unit": TIME_UNITS}.items():

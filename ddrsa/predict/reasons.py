@@ -76,7 +76,7 @@ class Reasoner:
         found = pd.Series(None, index=range(len(rows)), dtype="str")
         if named.any():
             table = attributions(self.run, units, rows[named])
-            found[named] = drivers_in_words(table, forecasts.scale)
+            found[named] = [text or None for text in drivers_in_words(table, forecasts.scale)]
         return found.set_axis(forecasts.index)
 
     def _risk(self, row: pd.Series) -> str:
