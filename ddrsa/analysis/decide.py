@@ -15,8 +15,9 @@ from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.edges import Edge, find_edge
 from ddrsa.analysis.foreign import NO_STATUS
-from ddrsa.analysis.metrics import SELECT_BY, column
+from ddrsa.analysis.metrics import BASELINES, SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
+from ddrsa.analysis.paired_units import OnUnits, paired_on_units, test_interval
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import Difference, Noise, Repeats, difference, pooled_noise
 
@@ -71,7 +72,11 @@ def _answer(
         best=best,
         runner_up=candidate(configurations, ranked[1], criterion.column) if margins else None,
         test=best.metrics.get(criterion.metric),
+        test_interval=test_interval(sweep.path / best.directories[0], criterion.metric)
+        if len(best.directories) == 1
+        else None,
         margin=margin,
+        on_units=_on_units(configurations, ranked, criterion, sweep),
         verdict=_verdict(margin),
         tied=sum(other.is_clear is False for other in margins),
         untested=sum(other.is_clear is None for other in margins),
@@ -81,9 +86,30 @@ def _answer(
         ],
         edges=edges,
         command=train_again(again, {**best.values, "model": best.model}, first.get("num_epochs")),
-        notes=[*_apart(sweep, dataset), *_notes(configurations, ranked, best)],
+        notes=[
+            *_apart(sweep, dataset),
+            *_no_better(configurations, ranked, best, criterion),
+            *_notes(configurations, ranked, best),
+        ],
     )
     return replace(partial, next_steps=next_steps(sweep, partial))
+
+
+def _on_units(
+    configurations: Configurations, ranked: Sequence[int], criterion: Criterion, sweep: Sweep
+) -> OnUnits | None:
+    """The next minus the best on the test units, over the pairs of runs with the same seed and fold."""
+    if len(ranked) < 2:
+        return None
+    keys = [key for key in sweep.repeats if key in configurations.runs]
+    best, other = (configurations.runs_of(number) for number in ranked[:2])
+    pairs = [
+        (sweep.path / a["directory"], sweep.path / b["directory"])
+        for a in best.to_dict("records")
+        for b in other.to_dict("records")
+        if all(repr(a[key]) == repr(b[key]) for key in keys)
+    ]
+    return paired_on_units(pairs, criterion.metric)
 
 
 def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:
@@ -130,6 +156,22 @@ def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
 
 def _apart(sweep: Sweep, dataset: str) -> list[str]:
     return [sweep.apart[dataset]] if dataset in sweep.apart else []
+
+
+def _no_better(
+    configurations: Configurations, ranked: Sequence[int], best: Candidate, criterion: Criterion
+) -> list[str]:
+    """What the best, and how many others, do no better than a forecast without any sensor."""
+    notes = []
+    for name, words in BASELINES.items():
+        by = column(name, criterion.select_by)
+        if by in best.metrics and best.metrics[by].mean <= 0:
+            notes.append(f"its {words}, {criterion.units}")
+        others = configurations.means.loc[list(ranked[1:]), by] if by in configurations.means else []
+        failing = sum(value <= 0 for value in others)
+        if failing:
+            notes.append(f"of {failing} of the other {len(ranked) - 1} configurations the {words}")
+    return notes
 
 
 def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:
