@@ -167,8 +167,8 @@ def _no_better(
         by = column(name, criterion.select_by)
         if by in best.metrics and best.metrics[by].mean <= 0:
             notes.append(f"its {words}, {criterion.units}")
-        others = configurations.means.loc[list(ranked[1:]), by] if by in configurations.means else []
-        failing = sum(value <= 0 for value in others)
+        known = by in configurations.means
+        failing = int((configurations.means.loc[list(ranked[1:]), by] <= 0).sum()) if known else 0
         if failing:
             notes.append(f"of {failing} of the other {len(ranked) - 1} configurations the {words}")
     return notes

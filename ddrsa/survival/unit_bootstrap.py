@@ -35,7 +35,7 @@ class UnitSums:
     @classmethod
     def of(cls, values: Floats, counts: Bools, number: Integers, num_units: int, *, root: bool = False) -> UnitSums:
         """From the values of n windows, those that count, and the number of the unit of each."""
-        total = np.bincount(number, weights=np.where(counts, values, 0.0), minlength=num_units)
+        total = np.bincount(number, weights=np.where(counts, values, 0.0), minlength=num_units).astype(np.float64)
         return cls(total, np.bincount(number, weights=counts, minlength=num_units).astype(np.float64), root)
 
     def resampled(self, weights: Floats) -> Floats:
