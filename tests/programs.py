@@ -56,7 +56,8 @@ def _server(imports: tuple[str, ...]) -> socket.socket:
     ours, theirs = socket.socketpair()
     subprocess.Popen(
         [sys.executable, "-c", SERVER, str(theirs.fileno()), *imports],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        # The last is what a program sets before it imports torch (ddrsa.sweep.process.cores).
+        env={**os.environ, "PYTHONPATH": str(ROOT), "GOMP_SPINCOUNT": "1000"},
         pass_fds=[theirs.fileno()],
     )
     theirs.close()
