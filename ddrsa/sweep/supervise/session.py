@@ -46,7 +46,7 @@ class SweepSession:
         self._observers = observers
         self._search = search
         self._began = time.monotonic()
-        self._runs: list[PlannedRun] = []
+        self._runs: dict[int, PlannedRun] = {}
         self._outcomes: dict[int, Outcome] = {}
         if search is not None:
             observers.started([], supervisor.n_jobs)
@@ -63,7 +63,7 @@ class SweepSession:
             if self._is_wanted():
                 raise
             return  # what is not recorded does not start
-        self._runs.extend(runs)
+        self._runs.update((run.number, run) for run in runs)
         if self._search is None:
             self._observers.started(runs, self.supervisor.n_jobs)
         else:
@@ -81,12 +81,13 @@ class SweepSession:
         if ended is not None:
             run, outcome = ended
             self._outcomes[run.number] = outcome
+            self._runs[run.number] = run  # it may have moved
             self._record.result(run, outcome)
         return ended
 
     def end(self) -> None:
         """Show the summary; called when nothing more will be submitted."""
-        results = [(run, self._outcomes.get(run.number, self.supervisor.not_started)) for run in self._runs]
+        results = [(run, self._outcomes.get(run.number, self.supervisor.not_started)) for run in self._runs.values()]
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
         self._observers.ended(SweepOutcome(directory, results, self.supervisor.is_interrupted, seconds, print_best))
