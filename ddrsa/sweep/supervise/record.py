@@ -84,6 +84,8 @@ class SweepRecord:
         except ValueError as error:
             log.warning("%s", error)
             status, metrics = {}, None
+        if status.get("run_id", run.identity) != run.identity:
+            status, metrics = {}, None  # of another run, which was there first
         self._results[run.directory] = {
             **self._described(run),
             "state": outcome.state,

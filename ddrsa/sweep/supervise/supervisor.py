@@ -22,7 +22,7 @@ from ddrsa.sweep.supervise.disk import DiskWait, pause_of
 from ddrsa.sweep.supervise.events import Outcome, SweepObserver
 from ddrsa.sweep.supervise.queue import RunQueue
 from ddrsa.sweep.supervise.retries import RetryPolicy
-from ddrsa.sweep.supervise.run_state import AttemptUnderWay, SupervisedRun, UnwrittenStates, read_status
+from ddrsa.sweep.supervise.run_state import AttemptUnderWay, SupervisedRun, UnwrittenStates, read_status, run_in
 
 log = logging.getLogger(__name__)
 
@@ -257,6 +257,13 @@ class Supervisor:
             self._leave_alone(supervised)
             return False
         supervised.is_claimed = True
+        if (other := run_in(supervised.run)) is not None:
+            # Planned at the same time: neither saw the other. Its result must not be overwritten.
+            reason = (
+                f"its directory holds run {other}, of another sweep: the same command again gives it one of its own"
+            )
+            self._finish(supervised, Outcome(State.FAILED, reason))
+            return False
         # Another launcher may have ended the run after the first look; under Hydra's own, a task may claim none.
         return not self._settled(supervised)
 
