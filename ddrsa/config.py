@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -16,11 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean, require
-from ddrsa.data.options import DatasetOptions, check_dataset_options
-from ddrsa.data.table_options import TableOptions
+from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
 from ddrsa.models.options import OPTIONS, BaselineOptions, ModelOptions
+from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.check import check_job
@@ -41,7 +39,7 @@ _OF_MODELS = {
         ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout", "num_epochs", "patience")
     ),
     **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
-    **dict.fromkeys(("loss", "ranking_weight", "calibration")),
+    **dict.fromkeys(("loss", "ranking_weight", "calibration", "evaluation_horizon")),
     **dict.fromkeys(("seed", "fold"), 0),
 }
 
@@ -69,6 +67,11 @@ class RunConfig:
     data_dir: str
     cache_dir: str
 
+    @property
+    def evaluation_horizon(self) -> int:
+        """The steps up to which forecasts are measured."""
+        return self.training.evaluation_horizon or self.horizon
+
 
 def parse_config(config: DictConfig) -> RunConfig:
     """The checked config. Raises ConfigError naming the key, its value and what is allowed. Leases no GPU."""
@@ -76,6 +79,11 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "dropout", 0 <= values["dropout"] < 1, "0 to below 1")
     _require(values, "lookback", values["lookback"] >= 1, "1 or more")
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
+    if (measured := values["evaluation_horizon"]) is not None and measured > values["horizon"]:
+        raise ConfigError(
+            f"evaluation_horizon={measured}: horizon={values['horizon']} forecasts no further than its own steps; "
+            "allowed is 1 to the smallest horizon that is compared"
+        )
     _check_devices(values)
     _check_fold(values)
     model = _model_options(_group(values, "model"))
@@ -164,10 +172,24 @@ def identity(config: DictConfig) -> dict[str, Any]:
     return values
 
 
+def comparison(config: DictConfig) -> dict[str, Any] | None:
+    """What runs must have in common to be compared, by the keys of the config; None for runs of scripts.
+
+    Their files are not looked at: `data.load.data_hash` does that.
+    """
+    if scripts.scripts_options(config) is not None:
+        return None
+    values = _values(OmegaConf.masked_copy(config, ["dataset", "horizon", "evaluation_horizon"]), leave_out=set())
+    options = check_dataset_options(_group(values, "dataset"))
+    keys = {f"dataset.{key}": value for key, value in options.comparison_options().items()}
+    place = {"dataset.path": options.path} if isinstance(options, TableOptions) else {}
+    horizon = values["evaluation_horizon"] or values["horizon"]
+    return {"evaluation_horizon": horizon, "dataset": options.name, **keys, **place}
+
+
 def run_id(config: DictConfig) -> str:
-    """A short name of `identity`, the same in any sweep and any order of keys: 8 hexadecimal digits."""
-    canonical = json.dumps(identity(config), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    """A hash of `identity`, the same in any sweep and any order of keys: see `ddrsa.rundir.identity`."""
+    return identity_of(identity(config))
 
 
 def _check_keys(config: DictConfig) -> None:

@@ -18,16 +18,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ddrsa.config import RunConfig, identity, located, parse_config, run_id
-from ddrsa.data.load import load_dataset
+from ddrsa.data.load import data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
+from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
-from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
+from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
 from ddrsa.survival.promise import promise_sentence
@@ -46,6 +46,8 @@ from ddrsa.training.trainer import train
 log = logging.getLogger(__name__)
 # Goes to run.log alone: epochs of a sweep's many runs would drown each other on the terminal, and so would tracebacks.
 file_log = logging.getLogger(f"{__name__}.file")
+
+_METRICS = Fields({"run_id": str, "validation!": Fields({"nll!": float})})
 
 
 def run(config: DictConfig) -> float:
@@ -82,7 +84,6 @@ def _run(config: DictConfig) -> float:
     try:
         trial = trial_number()
         directory.begin(name, num_epochs=checked.training.num_epochs, **({} if trial is None else {"trial": trial}))
-        directory.test_metrics.unlink(missing_ok=True)  # of a search that had pruned the run
         try:
             gpu_index: int | None = config.gpu_index
             device = choose_device(checked.device, gpu_index)
@@ -93,10 +94,12 @@ def _run(config: DictConfig) -> float:
         except BaseException as error:
             _record_failure(directory, error)
             raise
-        write_json(directory.test_metrics, {"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
+        directory.write_test_metrics({"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
         objective = float(metrics["validation"]["nll"])
         state = State.PRUNED if pruned else State.COMPLETED
         directory.end(state, return_value=objective)
+        if not pruned:
+            directory.checkpoint_previous.unlink(missing_ok=True)
         log.info("%s %s: %s", _shown(directory), state, _in_short(metrics))
         if config.visualize:
             _draw(directory, checked, device)
@@ -147,6 +150,7 @@ def _train_and_evaluate(
         num_folds=checked.num_folds,
         fold=checked.fold,
     )
+    read_from = data_hash(checked.dataset, data_dir=checked.data_dir)
     seed_everything(checked.training.seed)
     feature_names = dataset.training.feature_names
     model = build_model(
@@ -169,7 +173,7 @@ def _train_and_evaluate(
     single_run = HydraConfig.get().mode == RunMode.RUN
     epochs_log = log if single_run else file_log
 
-    sizes = (checked.lookback, checked.horizon, device)
+    sizes = (checked.lookback, checked.evaluation_horizon, device)
     validation_windows = Windows(dataset.validation, checked.lookback, device, ages=model.reads_age)
 
     def evaluate_validation() -> dict[str, Any]:
@@ -232,6 +236,10 @@ def _train_and_evaluate(
     held_out = None
     if dataset.policy is not None:
         held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+        conformal = conformal_of(held_out, "policy")
+    else:
+        known = independent_lives(calibrated, dataset.validation, checked.lookback, device)
+        conformal = conformal_of(known, "validation")
     metrics = evaluate(
         model,
         dataset.test,
@@ -241,6 +249,7 @@ def _train_and_evaluate(
         calibrate=calibration,
         policy=checked.policy,
         held_out=held_out,
+        conformal=conformal,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
@@ -249,6 +258,11 @@ def _train_and_evaluate(
     if dataset.official is not None:
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
+        "comparison": {
+            "horizon": checked.evaluation_horizon,
+            "time_unit": checked.dataset.time_unit,
+            "data": read_from,
+        },
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,
@@ -269,25 +283,30 @@ def seed_everything(seed: int) -> None:
 
 def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] | None:
     """The metrics of this run where it has completed. Raises ConfigError where another run lies in its directory."""
+    status = directory.status_or_empty(warn=True)
+    directory.check_owner(name, status)
     try:
-        status = directory.read_status()
         metrics = directory.read_test_metrics()
+        # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
+        if metrics is None or metrics.get("pruned"):
+            return None
+        check_structure(metrics, _METRICS, directory.test_metrics)
     except ValueError as error:
-        log.warning("%s; the run is done again", error)
+        log.warning("%s; the run is evaluated again, from its checkpoint", error)
         return None
-    other = (status or {}).get("run_id", name)
-    if other != name:
-        raise ConfigError(
-            f"{directory.path} holds run {other}, and this config is run {name}: choose another directory"
-        )
-    # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
-    return None if metrics is None or metrics.get("pruned") else metrics
+    directory.check_owner(name, metrics)
+    if not status:
+        # The result has outlived its status, which was damaged.
+        directory.begin(name)
+        directory.end(State.COMPLETED, return_value=float(metrics["validation"]["nll"]))
+    return metrics
 
 
 def _is_complete(directory: TrainingDirectory) -> bool:
+    """Whether there is nothing to do, and nothing to mend."""
     try:
         metrics = directory.read_test_metrics()
-        return metrics is not None and not metrics.get("pruned")
+        return bool(directory.status_or_empty()) and metrics is not None and not metrics.get("pruned")
     except ValueError:
         return False
 

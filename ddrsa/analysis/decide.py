@@ -56,7 +56,7 @@ def _answer(
         "configurations": int((configurations.table["dataset"] == dataset).sum()),
     }
     if not ranked:
-        return Answer(**basis, notes=[_why_none(sweep, criterion, dataset)])
+        return Answer(**basis, notes=[_why_none(sweep, criterion, dataset), *_apart(sweep, dataset)])
 
     best = candidate(configurations, ranked[0], criterion.column)
     # The better half: a configuration that diverges is noisier than those that are to be told apart.
@@ -81,7 +81,7 @@ def _answer(
         ],
         edges=edges,
         command=train_again(again, {**best.values, "model": best.model}, first.get("num_epochs")),
-        notes=_notes(configurations, ranked, best),
+        notes=[*_apart(sweep, dataset), *_notes(configurations, ranked, best)],
     )
     return replace(partial, next_steps=next_steps(sweep, partial))
 
@@ -126,6 +126,10 @@ def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
             return f"no completed run has {criterion.metric} {criterion.units}; select_by={other} has it"
     known = ", ".join(sorted(sweep.quality_metrics)) or "none"
     return f"no completed run has a number for {criterion.metric}; choose another with metric=NAME, these have {known}"
+
+
+def _apart(sweep: Sweep, dataset: str) -> list[str]:
+    return [sweep.apart[dataset]] if dataset in sweep.apart else []
 
 
 def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:

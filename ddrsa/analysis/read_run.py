@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,11 +28,15 @@ COLUMNS = (
 
 @dataclass
 class Run:
-    """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result."""
+    """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result.
+
+    comparison: what it has in common with the runs that it can be compared with; empty where it does not say.
+    """
 
     status: dict[str, Any]
     config: dict[str, Any]
     metrics: dict[str, float]
+    comparison: dict[str, Any] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One row of the table of runs."""
@@ -92,6 +96,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         },
         config=config,
         metrics=metrics,
+        comparison=comparison if isinstance(comparison := result.get("comparison"), dict) else {},
     )
 
 

@@ -22,7 +22,7 @@ from ddrsa.rundir.states import State
 _MOST_FAILURES = 20
 
 # The metrics of the table, by their short names.
-_SHOWN = {"MAE": "rul_mae", "RMSE": "rul_rmse", "C-index": "concordance_index"}
+_SHOWN = {"NLL": "nll", "MAE": "rul_mae", "RMSE": "rul_rmse", "C-index": "concordance_index"}
 
 
 def print_states(console: Console, sweep: Sweep) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ddrsa.data.azure.files import find_files, read_azure_pm
-from ddrsa.data.cache import cached, content_key
+from ddrsa.data.cache import cached, comparison_hash, content_key
 from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
 from ddrsa.data.inputs import TrainingInputs, training_inputs
@@ -99,6 +99,15 @@ def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path
         return source.read()
     key = content_key(options.reading_options(), source.files)
     return cached(Path(cache_dir), f"{options.name}-{key}", source.read)
+
+
+def data_hash(options: DatasetOptions, *, data_dir: Path | str) -> str:
+    """A hash of what is forecast on this data set: of its files and of `comparison_options`.
+
+    Raises DataError for missing files.
+    """
+    source = SOURCES[options.name](options, Path(data_dir))
+    return comparison_hash({"name": options.name, **options.comparison_options()}, source.files)
 
 
 def load_dataset(

@@ -20,10 +20,12 @@ from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
 from ddrsa.errors import UsageError
 from ddrsa.predict.decision import Decision, find_decision
 from ddrsa.predict.forecasts import forecast_units, last_rows, rows_before_failure
+from ddrsa.predict.interval import interval_level
 from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
 from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.time_scale import CYCLES, TimeScale, time_scale, windows
+from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import read_units
 from ddrsa.started import subcommand
 from ddrsa.trained import load_trained
@@ -46,14 +48,18 @@ def main(arguments: Sequence[str]) -> int:
         scale = time_scale(run, options.time_unit)
         ahead = windows(scale, options.within, run.config.horizon)
         decision = find_decision(run, options)
+        level = interval_level(run, options.level, options.interval)
         before = _steps_before(options, scale, run.config.horizon)
         units = read_units(run, dataset, options)
         rows = np.arange(units.num_rows) if options.rows == "all" else rows_before_failure(units, before)
         forecasts = forecast_units(run, units, rows, scale)
-        reasons = None
+        reasons, drawn = None, []
         if options.rows == "last":
-            reasons = Reasoner(run, decision, ahead, options.level).sentences(units, rows, forecasts)
-        table = prediction_table(forecasts, decision, options.level, ahead, reasons)
+            reasoner = Reasoner(run, decision, ahead, level, options.explain)
+            reasons = reasoner.sentences(units, rows, forecasts)
+            if options.plots is not None:
+                drawn = draw_units(Path(options.plots), run, units, rows, forecasts, reasons, ahead, level)
+        table = prediction_table(forecasts, decision, level, ahead, reasons)
         if options.output is not None:
             write_table(table, Path(options.output))
     except UsageError as error:
@@ -63,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
     _report(table, decision, scale, options)
+    if drawn:
+        print(f"{options.plots}: {len(drawn)} pictures")
     failed = last_rows(units)[units.event_observed[last_rows(units)] & (units.time_to_event[last_rows(units)] == 0)]
     if options.rows == "last" and before and len(failed):
         print(
@@ -88,14 +96,17 @@ def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: 
             print(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
     else:
         print(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
+    if options.interval != "model":
+        print(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
     print(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
     due = table.loc[table["intervene"].fillna(False)]
     when = "now" if options.rows == "last" else "at some row"
     print(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")
     if "reason" in table:
         urgent = table.sort_values("act_within", kind="stable", na_position="last")
-        for reason in urgent.loc[urgent["intervene"].fillna(False), "reason"].head(SHOWN_REASONS):
-            print(f"  {reason}")
+        urgent = urgent[urgent["intervene"].fillna(False)].head(SHOWN_REASONS)
+        for reason, drivers in zip(urgent["reason"], urgent["drivers"], strict=True):
+            print(f"  {reason}{'' if pd.isna(drivers) else f' (RUL driven by {drivers})'}")
 
 
 def _printable(table: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError
 from ddrsa.predict.decision import Decision, find_decision
 from ddrsa.predict.forecasts import Forecasts, forecast_units, last_rows
+from ddrsa.predict.interval import interval_level
 from ddrsa.predict.options import ROWS, PredictOptions
 from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.time_scale import time_scale, windows
@@ -41,6 +42,7 @@ class Forecaster:
         *,
         rows: str = "last",
         level: float = 0.8,
+        interval: str = "model",
         within: Any = None,
         time_unit: str | None = None,
     ) -> pd.DataFrame:
@@ -50,13 +52,14 @@ class Forecaster:
 
         Times are in `time_unit`, which is a column too; median and bounds are NaN at the horizon or beyond.
 
-        level: of the interval of the RUL. within: "7d", or a list such as ["1d", "7d"]; numbers where rows have no
+        level: of the interval of the RUL. interval: model, or conformal: the one whose coverage of a new unit was tuned
+        on units that the run kept for it. within: "7d", or a list such as ["1d", "7d"]; numbers where rows have no
         dates; by default some that suit the horizon. time_unit: days, hours, minutes or seconds, where rows have dates.
         """
-        self._options(level=level, time_unit=time_unit)
+        self._options(level=level, time_unit=time_unit, interval=interval)
         chosen = windows(time_scale(self.run, time_unit), within, self.run.config.horizon)
         forecasts = self.forecast(data, rows=rows, time_unit=time_unit)
-        return forecasts.predictions(level, chosen).join(forecasts.warnings())
+        return forecasts.predictions(interval_level(self.run, level, interval), chosen).join(forecasts.warnings())
 
     def survival(self, data: pd.DataFrame, *, rows: str = "last") -> pd.DataFrame:
         """S[k], the probability that the unit fails later than k cycles after the row, in column k = 0 .. L-1."""

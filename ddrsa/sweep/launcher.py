@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import remove_leftovers
+from ddrsa.rundir.files import make_directory, remove_leftovers
 from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -36,6 +36,7 @@ from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
 from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
 from ddrsa.sweep.supervise.job_return import RunReturn
 from ddrsa.sweep.supervise.record import SweepRecord, sweep_log
+from ddrsa.sweep.supervise.results import renew_results
 from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
 
@@ -62,6 +63,7 @@ class SupervisedLauncher(Launcher):
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
         rank_by: Mapping[str, str] | None = None,
+        comparable_by: str | None = None,
         kind_keys: Sequence[str] = (),
         columns: Mapping[str, str] | None = None,
         packages: Sequence[str] = (),
@@ -79,7 +81,13 @@ class SupervisedLauncher(Launcher):
         }
         self.preload = list(preload)
         self.identity = identity
-        shown = {"not_identity": not_identity, "kind_keys": kind_keys, "rank_by": rank_by, "columns": columns}
+        shown = {
+            "not_identity": not_identity,
+            "kind_keys": kind_keys,
+            "rank_by": rank_by,
+            "comparable_by": comparable_by,
+            "columns": columns,
+        }
         self.presentation = Presentation.of(shown)
         self.packages = list(packages)
         self.optional = optional
@@ -130,13 +138,14 @@ class SupervisedLauncher(Launcher):
     def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
         """See `SessionLauncher`."""
         outcomes: dict[int, Outcome] = {}
+        done_as = {run.number: run for run in runs}  # where another sweep was faster, in another directory
         with self.session(len(runs)) as session:
             session.submit(runs)
             for run, outcome in iter(session.wait, None):
-                outcomes[run.number] = outcome
+                outcomes[run.number], done_as[run.number] = outcome, run
         supervisor = session.supervisor
         ordered = [outcomes.get(run.number, supervisor.not_started) for run in runs]
-        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, ordered, strict=True)]
+        returns = [RunReturn(done_as[run.number], outcome) for run, outcome in zip(runs, ordered, strict=True)]
         if supervisor.is_interrupted:
             raise SweepInterrupted(len(runs), sum(outcome.state is State.COMPLETED for outcome in ordered))
         if supervisor.has_too_many_failures:
@@ -160,7 +169,7 @@ class SupervisedLauncher(Launcher):
         self.warm_up(preload)
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
-        sweep_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(sweep_dir, sweep_dir)
         remove_leftovers(sweep_dir, owned=False)
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
@@ -173,10 +182,16 @@ class SupervisedLauncher(Launcher):
             if self.runs_here:
                 _warn_of_too_many(n_jobs)
             log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
-            observers = Observers(self.observers)
+            observers = Observers([*self.observers, self.record])
             with received_signals() as signals:
                 supervisor = Supervisor(
-                    self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options
+                    self.server,
+                    observers,
+                    n_jobs=n_jobs,
+                    signals=signals,
+                    search=search is not None,
+                    root=sweep_dir,
+                    **self.options,
                 )
                 session = SweepSession(supervisor, self.record, observers, most_runs, search)
                 try:
@@ -186,6 +201,7 @@ class SupervisedLauncher(Launcher):
                     raise
                 finally:
                     self.record.write(now_or_never=True)
+                    renew_results(sweep_dir)
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
 

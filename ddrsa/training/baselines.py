@@ -85,7 +85,7 @@ def train_baseline(
             epoch=epoch,
             train_loss=train_loss,
             validation_loss=loss,
-            validation_nll=_mean_loss(calibrated, *known),
+            validation_nll=_mean_loss(calibrated[:, : options.evaluation_horizon], *known),
             best_validation_loss=progress.best_validation_loss,
             learning_rate=model_options.shrinkage if isinstance(model_options, BoostingOptions) else math.nan,
             seconds=round(seconds, 4),

@@ -15,8 +15,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write
-from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remove_leftovers
+from ddrsa.rundir.sweep_files import CONFIG, OWNERS
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, adopt_sweep_dir, plan_runs
@@ -24,11 +24,12 @@ from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.search.asynchronous import search_asynchronously
 from ddrsa.sweep.search.batches import search_in_batches
 from ddrsa.sweep.search.check import check_space
+from ddrsa.sweep.search.comparability import Comparability
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.migrate import adapt, check_study_space, keep_order
 from ddrsa.sweep.search.repeats import Repeats, pruner_of_repeats, warn_of_searched_repeats
 from ddrsa.sweep.search.space import parse_search_space
-from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
+from ddrsa.sweep.search.study import JOURNAL, StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
 from ddrsa.sweep.search.summary import SearchSummary, print_search
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.search.trials import Trials, job_of
@@ -56,7 +57,7 @@ def run_search(
         adopt_sweep_dir(composer, space.overrides({}))
     address = StudyAddress.of(config.hydra)
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
-    plan_job = _planner(composer, options.check)
+    plan_job = _planner(composer, options.check, options.comparable)
     enqueued = [space.enqueued(number, values) for number, values in enumerate(options.enqueue)]
     grid = space.grid() if is_grid(options.sampler) else None
     n_trials = options.n_trials if grid is None else min(options.n_trials, math.prod(map(len, grid.values())))
@@ -91,7 +92,9 @@ def run_search(
     keep_order(space, study)
     if not options.migrate:
         check_study_space(space, study, address)
-    sweep_dir.mkdir(parents=True, exist_ok=True)
+    make_directory(sweep_dir, sweep_dir)
+    remove_leftovers(sweep_dir, owned=False)
+    refuse_links(sweep_dir, (JOURNAL, OWNERS))
     with atomic_write(sweep_dir / CONFIG) as stream:
         OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None
@@ -120,13 +123,18 @@ def run_search(
         raise SweepFailed(runs.failures, total, stopped=stopped) from runs.failures[0].error
 
 
-def _planner(composer: Composer, check_path: str | None) -> Callable[[Sequence[str], int], PlannedRun]:
-    """Plans a job by its overrides and number, after the project's check of its config."""
+def _planner(
+    composer: Composer, check_path: str | None, comparable_path: str | None
+) -> Callable[[Sequence[str], int], PlannedRun]:
+    """Plans a job by its overrides and number, after the project's check of its config, and of its comparability."""
     check = None if check_path is None else find_object("hydra.sweeper.check", check_path)
+    comparable = None if comparable_path is None else find_object("hydra.sweeper.comparable", comparable_path)
+    comparability = Comparability(comparable)
 
     def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:  # noqa: ARG001
         if check is not None:
             check(config)
+        comparability.check(config)
         return True
 
     def plan_job(overrides: Sequence[str], number: int) -> PlannedRun:

@@ -53,6 +53,9 @@ class TerminalProgress(SweepObserver):
             self._display = open_display()
         return self._display
 
+    def moved(self, run: PlannedRun) -> None:
+        self._runs[run.number].directory = run.directory
+
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         self._runs[run.number].start(attempt)
 
@@ -83,7 +86,7 @@ class TerminalProgress(SweepObserver):
         self.display.close()
         for handler in console_handlers():
             handler.removeFilter(_not_observed)
-        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown.rank_by)
+        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown)
 
 
 def _not_observed(record: logging.LogRecord) -> bool:

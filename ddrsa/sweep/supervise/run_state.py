@@ -94,7 +94,8 @@ class UnwrittenStates:
             never_began = status.get("attempt") == active.before
             try:
                 if never_began or status.get("state") == State.RUNNING or self._server.wrote(status):
-                    write_json(RunDirectory(directory).status, {**status, "run_id": run.identity, **fields})
+                    whole = {**status, "run_id": run.identity, **fields}
+                    write_json(RunDirectory(directory).status, whole, checksum=True)
                 else:
                     self._texts.pop(directory, None)
             except OSError as error:
@@ -117,9 +118,3 @@ class UnwrittenStates:
 def read_status(run: PlannedRun) -> dict[str, Any]:
     """The status.json of `run`; empty where there is none, where it is damaged, or where it is another run's."""
     return RunDirectory(run.directory).status_or_empty(run.identity, warn=True)
-
-
-def run_in(run: PlannedRun) -> str | None:
-    """The identity of the run that lies in the directory of `run`, where it is another."""
-    owner = RunDirectory(run.directory).status_or_empty().get("run_id")
-    return None if owner in (None, run.identity) else str(owner)
