@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ddrsa.analysis.candidates import candidate
 from ddrsa.analysis.collect import Sweep
@@ -83,33 +82,10 @@ def _by_means(network: str, baseline: str, mean: float, other: float, criterion:
     better = "better" if gain > 0 else "worse"
     return (
         f"The best network, {network}, is {abs(gain):.3g}{_unit(criterion)} {better} than {baseline} "
-        f"({metric(criterion.metric).label} {criterion.units}; there is no interval, as the runs do not have it by unit)."
+        f"({metric(criterion.metric).label} {criterion.units}, without an interval: the runs do not have it by unit)."
     )
 
 
 def _unit(criterion: Criterion) -> str:
     unit = metric(criterion.metric).unit
     return f" {unit}" if unit else ""
-
-
-def policy_sentences(result: dict[str, Any] | None) -> list[str]:
-    """What the policy of a run promises, and what it costs in money; result: the content of its test_metrics.json."""
-    if result is None:
-        return []
-    said = []
-    promised = ((result.get("policies") or {}).get("oti") or {}).get("promise")
-    if isinstance(promised, dict) and "sentence" in promised:
-        said.append(f"Promise of its policy: {promised['sentence']}.")
-    costs = result.get("costs")
-    if isinstance(costs, dict):
-        money = f" {costs['currency']}" if costs.get("currency") else ""
-        tuned, never, perfect = (part["per_year"] for part in (costs["tuned"]["oti"], *_yardsticks(costs)))
-        said.append(
-            f"Expected cost by its oti policy, tuned on validation units: {tuned:,.0f}{money} per unit and year on the "
-            f"test units; without interventions {never:,.0f}, with one just in time before each failure {perfect:,.0f}."
-        )
-    return said
-
-
-def _yardsticks(costs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    return costs["run_to_failure"], costs["perfect"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ddrsa.analysis.against_baselines import against_baselines, compared_on_units
 from ddrsa.analysis.answer import CLEAR, NOISE, ONLY, UNKNOWN, Answer
 from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
 from ddrsa.analysis.collect import Sweep
@@ -17,7 +18,8 @@ from ddrsa.analysis.edges import Edge, find_edge
 from ddrsa.analysis.foreign import NO_STATUS
 from ddrsa.analysis.metrics import BASELINES, SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
-from ddrsa.analysis.paired_units import OnUnits, paired_on_units, test_interval
+from ddrsa.analysis.paired_units import test_interval
+from ddrsa.analysis.policy_sentences import policy_sentences
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import Difference, Noise, Repeats, difference, pooled_noise
 
@@ -76,7 +78,9 @@ def _answer(
         if len(best.directories) == 1
         else None,
         margin=margin,
-        on_units=_on_units(configurations, ranked, criterion, sweep),
+        on_units=compared_on_units(configurations, ranked[0], ranked[1], criterion, sweep) if margins else None,
+        baselines=against_baselines(configurations, ranked, criterion, sweep),
+        policy=policy_sentences(sweep.path / best.directories[0]),
         verdict=_verdict(margin),
         tied=sum(other.is_clear is False for other in margins),
         untested=sum(other.is_clear is None for other in margins),
@@ -93,23 +97,6 @@ def _answer(
         ],
     )
     return replace(partial, next_steps=next_steps(sweep, partial))
-
-
-def _on_units(
-    configurations: Configurations, ranked: Sequence[int], criterion: Criterion, sweep: Sweep
-) -> OnUnits | None:
-    """The next minus the best on the test units, over the pairs of runs with the same seed and fold."""
-    if len(ranked) < 2:
-        return None
-    keys = [key for key in sweep.repeats if key in configurations.runs]
-    best, other = (configurations.runs_of(number) for number in ranked[:2])
-    pairs = [
-        (sweep.path / a["directory"], sweep.path / b["directory"])
-        for a in best.to_dict("records")
-        for b in other.to_dict("records")
-        if all(repr(a[key]) == repr(b[key]) for key in keys)
-    ]
-    return paired_on_units(pairs, criterion.metric)
 
 
 def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:

@@ -27,6 +27,7 @@ def sentences(answer: Answer) -> list[str]:
         f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
         f"{UNITS[answer.select_by]}{_direction(answer)} ({_repeats(best)})."
     ]
+    said += answer.baselines
     if answer.select_by == "test":
         said.append(
             "It was chosen by the test units themselves, so on new units it will be worse than that; "
@@ -40,6 +41,7 @@ def sentences(answer: Answer) -> list[str]:
         said.append(f"On the test units, which had no say, it has {number(answer.test, unit)}{within}.")
     if answer.margin is not None and answer.runner_up is not None:
         said += _margin(answer, answer.margin, answer.runner_up, unit)
+    said += answer.policy
     said += [edge_sentence(edge) for edge in answer.edges]
     return said + [f"{note[0].upper()}{note[1:]}." for note in answer.notes]
 
