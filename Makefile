@@ -71,6 +71,7 @@ format: install  ## let ruff mend what it can
 
 bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/training_throughput.py
+	$(BIN)/python benchmarks/recurrent_kernels.py
 	$(BIN)/python benchmarks/transformer_step.py
 	$(BIN)/python benchmarks/model_cost.py
 	$(BIN)/python benchmarks/peak_memory.py

@@ -17,7 +17,7 @@ from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
-from ddrsa.models.options import OPTIONS, BaselineOptions, ModelOptions
+from ddrsa.models.options import KERNELS, OPTIONS, BaselineOptions, ModelOptions
 from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
@@ -85,6 +85,7 @@ def parse_config(config: DictConfig) -> RunConfig:
             "allowed is 1 to the smallest horizon that is compared"
         )
     _check_devices(values)
+    _require(values, "kernel", values["kernel"] in KERNELS, " or ".join(KERNELS))
     _check_fold(values)
     model = _model_options(_group(values, "model"))
     training = TrainingOptions(**{name: values[name] for name in OPTION_NAMES})

@@ -24,6 +24,7 @@ from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives, shortcomings
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
+from ddrsa.models.kernels.choice import choose_kernel
 from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.states import State
@@ -88,6 +89,9 @@ def _run(config: DictConfig) -> float:
             device = choose_device(checked.device, gpu_index)
             threads = threads_per_run(concurrent_runs(HydraConfig.get()))
             torch.set_num_threads(threads)
+            # A gradient that fades over hundreds of rows ends in denormal numbers, which cost a CPU 100 times the time.
+            torch.set_flush_denormal(True)
+            choose_kernel(config.kernel)
             directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads)
             metrics, pruned = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:

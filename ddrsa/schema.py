@@ -42,6 +42,7 @@ class Schema:
     device: str = field(default="auto", metadata=_OF_THE_MACHINE)
     gpus: Any = field(default="auto", metadata=_OF_THE_MACHINE)
     runs_per_gpu: Any = field(default=1, metadata=_OF_THE_MACHINE)
+    kernel: str = field(default="auto", metadata=_OF_THE_MACHINE)
     gpus_per_run: int = field(default=1, metadata=_OF_THE_MACHINE)
     gpu_index: int | None = field(default=None, metadata=_OF_THE_MACHINE)
     data_dir: str = field(default=MISSING, metadata=_OF_THE_MACHINE)

@@ -143,6 +143,7 @@ def _config(
         "device": torch.device(device).type,
         "gpus": "auto",
         "runs_per_gpu": 1,
+        "kernel": "auto",
         "data_dir": data_dir,
         "cache_dir": cache_dir,
     }

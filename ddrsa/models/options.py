@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from ddrsa.checks import require
 
 ACTIVATIONS = ("relu", "gelu")
+# What recurrent layers are computed with on a CPU: the fastest, or PyTorch's own layers.
+KERNELS = ("auto", "torch")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ddrsa.models.base import DDRSAModel
+from ddrsa.models.kernels.choice import takes_compiled_kernel
 
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -44,6 +45,7 @@ class RecurrentDDRSA(DDRSAModel):
     ) -> None:
         super().__init__()
         self.horizon = horizon
+        self.cell = cell
         # oneDNN runs an LSTM whole, and faster in cache; a GRU goes step by step, and small steps cost more.
         self.steps_at_once = 24_576 if cell == "lstm" else 61_440
         between_layers = dropout if num_layers > 1 else 0.0
@@ -57,12 +59,30 @@ class RecurrentDDRSA(DDRSAModel):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Hazard logits (B, L) from windows (B, K, F + 1)."""
-        states, _ = self.encoder(windows)
-        context = self.dropout(states[:, -1])
-        decoded, _ = self.decoder(context[:, None].expand(-1, self.horizon, -1))
+        if takes_compiled_kernel(windows, self.cell, self.encoder.hidden_size):
+            context = self.dropout(self._compiled(self.encoder, windows, windows.shape[1], every=False))
+            decoded = self._compiled(self.decoder, context, self.horizon, every=True)
+        else:
+            states, _ = self.encoder(windows)
+            context = self.dropout(states[:, -1])
+            decoded, _ = self.decoder(context[:, None].expand(-1, self.horizon, -1))
         logits: Tensor = self.output(self.dropout(decoded)).squeeze(-1)
         # A GRU's output lies step by step in memory, and the loss would jump from step to step.
         return logits.contiguous()
+
+    def _compiled(self, layers: nn.LSTM | nn.GRU, x: Tensor, steps: int, every: bool) -> Tensor:
+        """What `layers` make of (B, K, F), or of one row (B, F) at all steps: all states (B, steps, H), or the last."""
+        from ddrsa.models.kernels.layer import Layer, run_layer  # imports numba
+
+        for number in range(layers.num_layers):
+            is_last = number == layers.num_layers - 1
+            work = Layer(steps, constant=x.ndim == 2, every=every or not is_last)
+            weights = [getattr(layers, f"{name}_l{number}") for name in ("weight_ih", "weight_hh")]
+            biases = [getattr(layers, f"{name}_l{number}") for name in ("bias_ih", "bias_hh")] if layers.bias else []
+            x = run_layer(work, x, *weights, *biases)
+            if not is_last:
+                x = nn.functional.dropout(x, layers.dropout, self.training)
+        return x
 
     @torch.no_grad()
     def _remember_up_to(self, lookback: int) -> None:
