@@ -14,9 +14,6 @@ if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.describe", "models", arguments=False))  # before the imports that need the extra
 
 import json
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +24,7 @@ from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.data.load import read_parts
+from ddrsa.data.notes import collected_notes, silent_readers
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.data.report.numbers import as_text, describe_part
 from ddrsa.data.report.plots import lifetimes_figure, save, trends_figure
@@ -53,7 +51,7 @@ def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[
 
     Raises DataError where the data cannot be read or the plots cannot be written.
     """
-    with _notes() as notes:
+    with collected_notes() as notes, silent_readers():
         parts = read_parts(options, data_dir=data_dir, cache_dir=None)
     name = _name(options)
     try:
@@ -64,7 +62,7 @@ def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[
         "dataset": name,
         "time_unit": options.time_unit,
         "parts": {part: describe_part(sequences) for part, sequences in parts.items()},
-        "notes": notes,
+        "notes": [note.message for note in notes],
         "plots": [str(path) for path in plots],
     }
 
@@ -88,23 +86,6 @@ def _draw(sequences: Sequences, options: DatasetOptions, name: str, output_dir: 
 def _name(options: DatasetOptions) -> str:
     subset = getattr(options, "subset", None)
     return options.name if subset is None else f"{options.name}/{subset}"
-
-
-@contextmanager
-def _notes() -> Iterator[list[str]]:
-    """Collect the messages of the readers: what is missing, and how it is repaired."""
-    notes: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
-    readers = logging.getLogger("ddrsa.data")
-    level = readers.level
-    readers.addHandler(handler)
-    readers.setLevel(logging.INFO)
-    try:
-        yield notes
-    finally:
-        readers.removeHandler(handler)
-        readers.setLevel(level)
 
 
 def main() -> NoReturn:

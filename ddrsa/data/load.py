@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ddrsa.data.azure.files import find_files, read_azure_pm
-from ddrsa.data.cache import cached, content_key
+from ddrsa.data.cache import cached, content_key, content_of
 from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
 from ddrsa.data.inputs import TrainingInputs, training_inputs
@@ -99,6 +99,15 @@ def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path
         return source.read()
     key = content_key(options.reading_options(), source.files)
     return cached(Path(cache_dir), f"{options.name}-{key}", source.read)
+
+
+def data_content(options: DatasetOptions, data_dir: Path | str) -> str | None:
+    """A hash of the names and bytes of the files of a data set; None where it is made without files.
+
+    Raises DataError for missing files.
+    """
+    files = SOURCES[options.name](options, Path(data_dir)).files
+    return content_of(files) if files else None
 
 
 def load_dataset(

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import remove_leftovers
+from ddrsa.rundir.files import make_directory, remove_leftovers
 from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -160,7 +160,7 @@ class SupervisedLauncher(Launcher):
         self.warm_up(preload)
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
-        sweep_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(sweep_dir, "hydra.sweep.dir")
         remove_leftovers(sweep_dir, owned=False)
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write
+from ddrsa.rundir.files import atomic_write, make_directory
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -104,7 +104,7 @@ class CheckedSweeper(Sweeper):
             print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
 
-        sweep_dir.mkdir(parents=True, exist_ok=True)
+        make_directory(sweep_dir, "hydra.sweep.dir")
         with atomic_write(sweep_dir / CONFIG) as stream:
             OmegaConf.save(self.config, stream)
 

@@ -15,7 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write
+from ddrsa.rundir.files import atomic_write, make_directory
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -83,12 +83,12 @@ def run_search(
         return
 
     if address.file is not None:
-        address.file.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(address.file.parent, "hydra.sweep.dir")
     study = open_study(address, options.directions, sampler, pruner)
     keep_order(space, study)
     if not options.migrate:
         check_study_space(space, study, address)
-    sweep_dir.mkdir(parents=True, exist_ok=True)
+    make_directory(sweep_dir, "hydra.sweep.dir")
     with atomic_write(sweep_dir / CONFIG) as stream:
         OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None
