@@ -14,6 +14,8 @@ if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.describe", "models", arguments=False))  # before the imports that need the extra
 
 import json
+import logging
+import shlex
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,24 +28,51 @@ from ddrsa.conf_dir import conf_dir
 from ddrsa.data.load import read_parts
 from ddrsa.data.notes import collected_notes, silent_readers
 from ddrsa.data.options import DatasetOptions, check_dataset_options
+from ddrsa.data.proposal.dataset_file import as_text as as_guesses
+from ddrsa.data.proposal.dataset_file import dataset_name, write_dataset_file
+from ddrsa.data.proposal.propose import propose, try_out
 from ddrsa.data.report.numbers import as_text, describe_part
 from ddrsa.data.report.plots import lifetimes_figure, save, trends_figure
 from ddrsa.data.scaling import fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError, DataError
-from ddrsa.started import absolute_config_path
+from ddrsa.overrides import override_text
+from ddrsa.started import absolute_config_path, subcommand, train_program
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="describe", **VERSION_BASE)
 def hydra_main(config: DictConfig) -> None:
     """Print and draw the report. Raises ConfigError and DataError as the training would."""
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    if values["propose"] is not None:
+        _propose(values)
+        return
     if not isinstance(values["dataset"], dict):
         raise ConfigError(f"dataset={values['dataset']!r}: allowed is one of the files in conf/dataset/")
     options = check_dataset_options(values["dataset"])
     output_dir = Path(values["output_dir"] or Path("data_report") / _name(options).replace("/", "_"))
     report = describe(options, Path(values["data_dir"]), output_dir)
     print(json.dumps(report, indent=2) if values["json"] else as_text(report))
+
+
+def _propose(values: dict[str, Any]) -> None:
+    """Print the guesses about the user's files, and write them as a dataset file."""
+    path = str(values["propose"])
+    name = dataset_name(path, values["as"])
+    with silent_readers():
+        guesses = propose(path, events=values["events"], attributes=values["attributes"])
+        with collected_notes() as notes:
+            error = try_out(guesses)
+    written = write_dataset_file(guesses, name, Path(values["my_conf"]))
+    print(as_guesses(guesses))
+    print("".join(f"\n  {note.message}" for note in notes if note.level >= logging.WARNING))
+    print(f"wrote {written}")
+    options = f"--config-dir {shlex.quote(str(values['my_conf']))} dataset={name}"
+    if error is None:
+        print(f"the files can be read so: {subcommand('describe')} {options}")
+        print(f"then train: {' '.join(train_program())} {options}")
+    else:
+        print(f"to be corrected there, for the files cannot be read so: {error}")
 
 
 def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[str, Any]:
@@ -91,4 +120,13 @@ def _name(options: DatasetOptions) -> str:
 def main() -> NoReturn:
     """Do what `sys.argv` says and exit."""
     absolute_config_path()
+    sys.argv[1:] = [_as_override(argument) for argument in sys.argv[1:]]
     run_cli(hydra_main)
+
+
+def _as_override(argument: str) -> str:
+    """A file that stands alone is one to propose for; a path is what it says, whatever Hydra would make of it."""
+    key, equals, value = argument.partition("=")
+    if not equals and not argument.startswith("-") and Path(argument).exists():
+        key, value = "propose", argument
+    return f"{key}={override_text(value)}" if key in ("propose", "events", "attributes") else argument
