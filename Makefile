@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # The files of tests go at once, so many at a time; most of them wait for processes of their own.
 TEST_PROCESSES ?= 2
 
-.PHONY: help install demo test test-all chaos test-hydra-next test-ray test-slurm test-wheel lint format bench clean
+.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ N ?= 500
 SEED ?= 0
 chaos: install  ## N trials of sweeps with kills, stops, damaged files and clocks, each by a seed from SEED on (hours)
 	$(BIN)/python tests/chaos/chaos.py --trials $(N) --seed $(SEED)
+
+chaos-power: install  ## N sweeps and searches that go on from what a power cut may leave; needs strace
+	$(BIN)/python tests/chaos/power_cut.py --trials $(N) --seed $(SEED)
 
 test-ray: install  ## the tests on a Ray cluster of two nodes, which they start on this machine (minutes)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,ray]'

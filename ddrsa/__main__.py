@@ -45,6 +45,7 @@ SUBCOMMANDS = {
     ),
     "watch": Subcommand("show the progress of a sweep that runs elsewhere", "ddrsa.sweep.__main__", before=("watch",)),
     "best": Subcommand("print the best trial of a search", "ddrsa.sweep.__main__", before=("best",)),
+    "resume": Subcommand("go on with a sweep, of any Hydra app", "ddrsa.sweep.__main__", before=("resume",)),
     "verify": Subcommand("check here what the launcher promises", "ddrsa.sweep.__main__", before=("verify",)),
 }  # fmt: skip
 

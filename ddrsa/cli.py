@@ -8,7 +8,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -18,7 +19,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.compat_hydra import raise_without_a_word
+from ddrsa.compat_hydra import raise_without_a_word, reports_errors_itself
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
@@ -65,12 +66,33 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED_EXIT_CODE)
     except Exception as error:
-        if _is_verbose(sys.argv[1:]):
-            traceback.print_exc()
-        shown = _reported(error)
-        print(f"error: {_message(shown)}", file=sys.stderr)
-        sys.exit(_exit_code(shown))
+        sys.exit(tell(error))
     sys.exit(0)
+
+
+def tell(error: Exception) -> int:
+    """Print `error` as one line on stderr; returns the exit code of a program that ends with it."""
+    if _is_verbose(sys.argv[1:]):
+        traceback.print_exc()
+    shown = _reported(error)
+    print(f"error: {_message(shown)}", file=sys.stderr)
+    return _exit_code(shown)
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """In this block an error that has an exit code ends a program without `run_cli` as it would end one with it.
+
+    Hydra would print a traceback, and make each exit code 1. Where somebody waits for the exception, it is raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        shown = _reported(error)
+        usage = isinstance(shown, UsageError | HydraException | OmegaConfBaseException)
+        if not (usage or hasattr(shown, "exit_code")) or not reports_errors_itself():
+            raise
+        sys.exit(tell(error))
 
 
 def _with_quotes(argument: str) -> str:

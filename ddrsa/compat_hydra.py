@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import hydra
 import hydra._internal.config_loader_impl as loader
+from hydra._internal.utils import run_and_report
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.core.singleton import Singleton
@@ -81,6 +83,21 @@ def raise_without_a_word() -> None:
 
     setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
     JobReturn.return_value = property(value, setter)  # type: ignore[method-assign, assignment]
+
+
+def reports_errors_itself() -> bool:
+    """Whether Hydra would print an exception raised here and end the program: below `hydra.main`.
+
+    There is no sign of it but the function on the stack. HYDRA_FULL_ERROR lets the exception through.
+    """
+    if os.environ.get("HYDRA_FULL_ERROR", "0") not in ("", "0"):
+        return False
+    frame = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code is run_and_report.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def register_resolver(name: str, resolver: Callable[..., Any]) -> None:

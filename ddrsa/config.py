@@ -14,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean, require
-from ddrsa.data.options import DatasetOptions, check_dataset_options
+from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
-from ddrsa.models.options import OPTIONS, ModelOptions
+from ddrsa.models.options import OPTIONS, BaselineOptions, ModelOptions
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.check import check_job
@@ -38,7 +38,7 @@ _OF_MODELS = {
         ("batch_size", "learning_rate", "lambda_param", "nasa_weight", "dropout", "num_epochs", "patience")
     ),
     **dict.fromkeys(("weight_decay", "grad_clip", "schedule", "warmup_epochs", "lookback", "horizon", "num_folds")),
-    **dict.fromkeys(("loss", "ranking_weight", "calibration")),
+    **dict.fromkeys(("loss", "ranking_weight", "calibration", "evaluation_horizon")),
     **dict.fromkeys(("seed", "fold"), 0),
 }
 
@@ -66,6 +66,11 @@ class RunConfig:
     data_dir: str
     cache_dir: str
 
+    @property
+    def evaluation_horizon(self) -> int:
+        """The steps up to which forecasts are measured."""
+        return self.training.evaluation_horizon or self.horizon
+
 
 def parse_config(config: DictConfig) -> RunConfig:
     """The checked config. Raises ConfigError naming the key, its value and what is allowed. Leases no GPU."""
@@ -73,13 +78,23 @@ def parse_config(config: DictConfig) -> RunConfig:
     _require(values, "dropout", 0 <= values["dropout"] < 1, "0 to below 1")
     _require(values, "lookback", values["lookback"] >= 1, "1 or more")
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
+    if (measured := values["evaluation_horizon"]) is not None and measured > values["horizon"]:
+        raise ConfigError(
+            f"evaluation_horizon={measured}: horizon={values['horizon']} forecasts no further than its own steps; "
+            "allowed is 1 to the smallest horizon that is compared"
+        )
     _check_devices(values)
     _check_fold(values)
+    model = _model_options(_group(values, "model"))
+    training = TrainingOptions(**{name: values[name] for name in OPTION_NAMES})
+    if isinstance(model, BaselineOptions):
+        # They fit the likelihood, whatever the weights of the networks' loss, and so need no correction of theirs.
+        training = replace(training, loss="likelihood", nasa_weight=0.0, ranking_weight=0.0)
     policy = policy_options(values.get("policy"))  # checkpoints of earlier versions have none
     return RunConfig(
         dataset=_with_policy_units(check_dataset_options(_group(values, "dataset")), policy),
-        model=_model_options(_group(values, "model")),
-        training=TrainingOptions(**{name: values[name] for name in OPTION_NAMES}),
+        model=model,
+        training=training,
         policy=policy,
         dropout=values["dropout"],
         lookback=values["lookback"],
@@ -139,6 +154,21 @@ def identity(config: DictConfig) -> dict[str, Any]:
         except ConfigError:
             continue  # there is no such run; the check tells of it
     return values
+
+
+def comparison(config: DictConfig) -> dict[str, Any] | None:
+    """What runs must have in common to be compared, by the keys of the config; None for runs of scripts.
+
+    Their files are not looked at: `data.load.data_hash` does that.
+    """
+    if scripts.scripts_options(config) is not None:
+        return None
+    values = _values(OmegaConf.masked_copy(config, ["dataset", "horizon", "evaluation_horizon"]), leave_out=set())
+    options = check_dataset_options(_group(values, "dataset"))
+    keys = {f"dataset.{key}": value for key, value in options.comparison_options().items()}
+    place = {"dataset.path": options.path} if isinstance(options, TableOptions) else {}
+    horizon = values["evaluation_horizon"] or values["horizon"]
+    return {"evaluation_horizon": horizon, "dataset": options.name, **keys, **place}
 
 
 def run_id(config: DictConfig) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrsa.data.sequences import Sequences
@@ -15,6 +16,7 @@ from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.survival import metrics
 from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, observed_failures, reliability
+from ddrsa.survival.conformal import Conformal, fit_conformal
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import evaluate_intervals
 from ddrsa.survival.losses import negative_log_likelihood
@@ -48,12 +50,15 @@ def evaluate(
     calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
     policy: PolicyOptions = NO_WISHES,
     held_out: Lives | None = None,
+    conformal: Conformal | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
+    horizon: L, the steps up to which forecasts are measured; `model` may forecast more, and a policy reads all.
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
     calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged.
     policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
+    conformal: intervals to be judged beside the model's own.
 
     Errors are in cycles and over the windows whose event is inside the horizon, as is `nasa_score`, their mean penalty;
     but `restricted_rmse`, that of E[min(tau, L)], is over all windows whose min(tau, L) is known; concordance and Brier
@@ -62,7 +67,8 @@ def evaluate(
     """
     windows = Windows(test, lookback, device)
     raw = forecast_rows(model, test, lookback, device)
-    logits = calibrate(raw)
+    whole = calibrate(raw)
+    raw, logits = raw[:, :horizon], whole[:, :horizon]
     time_to_event, event_observed = map(where_float64_is, (windows.time_to_event, windows.event_observed))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
@@ -79,7 +85,7 @@ def evaluate(
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
         "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
         "nll": float(nll.double().mean()),
-        **evaluate_policies(whole_lives(logits, test), policy, tuned_on, held_out),
+        **evaluate_policies(whole_lives(whole, test), policy, tuned_on, held_out),
         "calibration": {
             "event_share": observed_failures(time, event, horizon) if len(time) else float("nan"),
             **_calibration(survivals, time, event),
@@ -87,7 +93,8 @@ def evaluate(
             "d_calibration": d_calibration(survivals, time, event, test.unit),
             "reliability": reliability(survivals, time, event),
         },
-        "intervals": evaluate_intervals(logits, time, event),
+        "intervals": evaluate_intervals(logits, time, event, test.unit),
+        **_conformal(conformal, logits, time, event, test.unit),
         "num_units": test.num_units,
         "num_censored_units": int((~test.unit_event_observed).sum()),
         "num_windows": len(windows),
@@ -101,6 +108,23 @@ def _calibration(survivals: metrics.Floats, time: metrics.Floats, event: metrics
         "mean_event_probability": float((1 - survivals[:, -1]).mean()),
         "error": calibration_errors(reliability(survivals, time, event)),
     }
+
+
+def _conformal(
+    conformal: Conformal | None, logits: Tensor, time: metrics.Floats, event: metrics.Bools, unit: NDArray[np.int64]
+) -> dict[str, Any]:
+    if conformal is None:
+        return {}
+    judged = evaluate_intervals(logits, time, event, unit, conformal.interval)
+    return {"conformal": {**conformal.to_dict(), "intervals": judged}}
+
+
+def conformal_of(lives: Lives, units: str) -> Conformal | None:
+    """Conformal intervals from `lives`, `units` as of `Conformal`; None where there are none."""
+    if not len(lives.unit):
+        return None
+    unit, tau = lives.unit.cpu().numpy(), lives.time_to_event.double().cpu().numpy()
+    return fit_conformal(lives.logits, unit, tau, units)
 
 
 def whole_lives(logits: Tensor, sequences: Sequences) -> Lives:
@@ -123,7 +147,7 @@ def independent_lives(model: DDRSAModel, units: Sequences, lookback: int, device
 
 def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device: torch.device) -> Tensor:
     """Hazard logits (N, L) at every row."""
-    windows = Windows(sequences, lookback, device)
+    windows = Windows(sequences, lookback, device, ages=model.reads_age)
     size = forecast_batch_size(model, lookback, device)
     return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
 
@@ -131,13 +155,14 @@ def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device
 def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:
     """The official C-MAPSS protocol: the last window of each test engine against the RUL file, both capped at 125.
 
-    A forecast cannot exceed the horizon, so a horizon below 125 makes these worse than the model is.
+    The forecast is E[min(tau, 125)]. It cannot exceed the horizon, so a horizon below 125 makes these worse than the
+    model is.
     """
-    windows = Windows(official, lookback, device)
+    windows = Windows(official, lookback, device, ages=model.reads_age)
     last_rows = np.append(official.starts[1:], official.num_rows) - 1
     batch = windows.gather(torch.from_numpy(last_rows).to(device))
     logits = forecast(model, batch.windows.split(forecast_batch_size(model, lookback, device)))
-    predicted = np.minimum(to_float64(restricted_mean(logits)).cpu().numpy(), OFFICIAL_CAP)
+    predicted = to_float64(restricted_mean(logits[:, :OFFICIAL_CAP])).cpu().numpy()
     true = np.minimum(np.asarray(official.time_to_event[last_rows], np.float64), OFFICIAL_CAP)
     return {
         "official_rmse": metrics.root_mean_squared_error(predicted, true),

@@ -18,12 +18,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ddrsa.config import RunConfig, identity, parse_config, run_id
-from ddrsa.data.load import data_content, load_dataset
+from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import evaluate, evaluate_official, independent_lives
+from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
+from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
@@ -35,6 +36,7 @@ from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
 from ddrsa.training.allocator import keep_freed_memory
+from ddrsa.training.baselines import UNUSED, train_baseline
 from ddrsa.training.calibrate import calibrate, described
 from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
@@ -153,6 +155,7 @@ def _train_and_evaluate(
         num_folds=checked.num_folds,
         fold=checked.fold,
     )
+    read_from = data_hash(checked.dataset, data_dir=checked.data_dir)
     seed_everything(checked.training.seed)
     feature_names = dataset.training.feature_names
     model = build_model(
@@ -175,8 +178,8 @@ def _train_and_evaluate(
     single_run = HydraConfig.get().mode == RunMode.RUN
     epochs_log = log if single_run else file_log
 
-    sizes = (checked.lookback, checked.horizon, device)
-    validation_windows = Windows(dataset.validation, checked.lookback, device)
+    sizes = (checked.lookback, checked.evaluation_horizon, device)
+    validation_windows = Windows(dataset.validation, checked.lookback, device, ages=model.reads_age)
 
     def evaluate_validation() -> dict[str, Any]:
         return evaluate(
@@ -215,20 +218,20 @@ def _train_and_evaluate(
         )
         return pruning.wants_end(record)
 
-    progress = train(
-        model,
-        Windows(dataset.training, checked.lookback, device),
-        validation_windows,
-        checked.training,
-        directory,
-        describe={
-            "config": config,
-            "feature_names": list(feature_names),
-            "scaler": dataset.scaler.to_dict(),
-            "inputs": dataset.inputs.to_dict(),
-        },
-        on_epoch=on_epoch,
-    )
+    training = Windows(dataset.training, checked.lookback, device, ages=model.reads_age)
+    describe = {
+        "config": config,
+        "feature_names": list(feature_names),
+        "scaler": dataset.scaler.to_dict(),
+        "inputs": dataset.inputs.to_dict(),
+    }
+    if isinstance(checked.model, BaselineOptions):
+        log.info("%s has no use for %s", checked.model.name, ", ".join(UNUSED[checked.model.name]))
+        progress = train_baseline(
+            model, checked.model, training, validation_windows, checked.training, directory, describe, on_epoch
+        )
+    else:
+        progress = train(model, training, validation_windows, checked.training, directory, describe, on_epoch)
     start = time.perf_counter()
     # As training left it in the checkpoint: what is reported here is what that file forecasts.
     calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
@@ -238,6 +241,10 @@ def _train_and_evaluate(
     held_out = None
     if dataset.policy is not None:
         held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+        conformal = conformal_of(held_out, "policy")
+    else:
+        known = independent_lives(calibrated, dataset.validation, checked.lookback, device)
+        conformal = conformal_of(known, "validation")
     metrics = evaluate(
         model,
         dataset.test,
@@ -247,6 +254,7 @@ def _train_and_evaluate(
         calibrate=calibration,
         policy=checked.policy,
         held_out=held_out,
+        conformal=conformal,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
@@ -255,12 +263,17 @@ def _train_and_evaluate(
     if dataset.official is not None:
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
+        "comparison": {
+            "horizon": checked.evaluation_horizon,
+            "time_unit": checked.dataset.time_unit,
+            "data": read_from,
+        },
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_validation_loss": progress.best_validation_loss,
-        "n_parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "n_parameters": model.num_parameters,
     }
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
     return metrics, pruning.pruned

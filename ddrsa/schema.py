@@ -34,6 +34,7 @@ class Schema:
     warmup_epochs: float = MISSING
     lookback: int = MISSING
     horizon: int = MISSING
+    evaluation_horizon: int | None = None
     seed: int = MISSING
     policy: Any = None
     num_folds: int | None = None

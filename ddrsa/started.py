@@ -24,10 +24,14 @@ _MODULES = {
     "describe": "ddrsa.data.describe",
     "download": "ddrsa.data.download",
     "predict": "ddrsa.predict",
+    "resume": "ddrsa.sweep resume",
     "simulate": "ddrsa.data.simulate",
     "sweep": "ddrsa.sweep",
     "visualize": "ddrsa.visualize",
 }
+
+TRAIN_JOB = "train"
+"""What Hydra calls the jobs of the project's own training."""
 
 # Hydra's options that say where the config is.
 _CONFIG_OPTIONS = {"--config-path": "-cp", "--config-name": "-cn", "--config-dir": "-cd"}
@@ -44,8 +48,16 @@ def subcommand(name: str) -> str:
 
 
 def command_line() -> list[str]:
-    """That of this process, as the manifest of a sweep keeps it: ["ddrsa", "train", ...] or ["train.py", ...]."""
-    return [*sys.argv[0].split(" "), *sys.argv[1:]] if by_command() else list(sys.argv)
+    """That of this process, as the manifest of a sweep keeps it: ["ddrsa", "train", ...] or ["train.py", ...].
+
+    Of `python -m package.module` it is ["-m", "package.module", ...].
+    """
+    if by_command():
+        return [*sys.argv[0].split(" "), *sys.argv[1:]]
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is not None:  # python -m package.module
+        return ["-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]]
+    return list(sys.argv)
 
 
 def typed(command: Sequence[str]) -> list[str]:
@@ -133,10 +145,27 @@ def _relative(path: str) -> str:
 def sweep_program(sweep_dir: Path) -> list[str]:
     """The words that start the program of the sweep in `sweep_dir`, without options: ["python", "train.py"].
 
-    Where no manifest tells, it is the project's own, started as this process was.
+    Where no manifest tells, it is the script that Hydra's own record names, or the project's, started as this process.
     """
     command = _command(_manifest(sweep_dir))
-    return typed(command[: 2 if command[0] == COMMAND else 1]) if command else train_program()
+    if command:
+        return typed(command[: 2 if command[0] in (COMMAND, "-m") else 1])
+    try:
+        name = str(yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]["job"]["name"])
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        name = TRAIN_JOB
+    return train_program() if name == TRAIN_JOB else ["python", f"{name}.py"]
+
+
+def sweep_working_dir(sweep_dir: Path) -> Path:
+    """The directory that the sweep in `sweep_dir` was started in; the present one where nothing tells."""
+    started_in = _manifest(sweep_dir).get("working_dir")
+    if started_in is None:
+        try:
+            started_in = yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]["runtime"]["cwd"]
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+            started_in = "."
+    return Path(str(started_in))
 
 
 def sweep_starter(sweep_dir: Path) -> list[str]:

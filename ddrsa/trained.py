@@ -26,7 +26,7 @@ from ddrsa.training.checkpoint import load_checkpoint
 log = logging.getLogger(__name__)
 
 # What keys meant that checkpoints of earlier versions do not have.
-_BEFORE = {"loss": "ddrsa", "ranking_weight": 0.0, "calibration": "none"}
+_BEFORE = {"loss": "ddrsa", "ranking_weight": 0.0, "calibration": "none", "evaluation_horizon": None}
 
 
 @dataclass(frozen=True, eq=False)

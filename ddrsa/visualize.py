@@ -90,7 +90,7 @@ def _of_forecasts(run: TrainedRun, metrics: dict[str, Any]) -> dict[str, Any]:
         num_folds=config.num_folds,
         fold=config.fold,
     ).test
-    windows = Windows(test, config.lookback, run.device)
+    windows = Windows(test, config.lookback, run.device, ages=run.model.reads_age)
     size = forecast_batch_size(run.model, config.lookback, run.device)
     logits = forecast(run.model, (batch.windows for batch in windows.batches(size))).cpu()
     lives = sample_lives(test, logits)

@@ -82,7 +82,8 @@ def commanded(path: Path, *arguments: str) -> pd.DataFrame:
 
 def all_tables(model: ddrsa.Forecaster, data: pd.DataFrame, rows: str, cost: float) -> pd.DataFrame:
     """What the methods return, in one table with the columns of the command."""
-    tables = [model.predict(data, rows=rows), model.decide(data, rows=rows, cost=cost)[["intervene"]]]
+    decided = model.decide(data, rows=rows, cost=cost).drop(columns=["score", "threshold"])
+    tables = [model.predict(data, rows=rows), decided]
     return pd.concat([*tables, model.hazards(data, rows=rows).add_prefix("hazard_")], axis=1).reset_index()
 
 
@@ -94,7 +95,9 @@ def test_a_dataframe_gives_the_numbers_of_the_command_on_a_file(pump_run: ddrsa.
     found = all_tables(pump_run.load(), data.assign(remark="of no use"), rows, cost=10)
     assert found["unit"].drop_duplicates().tolist() == ["N2", "N9", "N10"]
     assert "time_to_event" not in found
-    found["unit"] = found["unit"].map({"N2": 1, "N9": 2, "N10": 3})
+    for column in ("time", "rul_date", "rul_lower_date", "rul_upper_date"):
+        expected[column] = pd.to_datetime(expected[column])
+        found[column] = found[column].astype(expected[column].dtype)
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_dtype=False, rtol=1e-6)
 
 
@@ -104,6 +107,7 @@ def test_turbofans_give_the_numbers_of_the_command_on_a_file(trained_run: Traini
     keys = ["dataset=table", "dataset.path=fleet.csv", "dataset.time_column=cycle", "alive=true", "cost=10"]
     expected = commanded(trained_run.path, *keys)
     found = all_tables(ddrsa.load(trained_run.path), fleet, "last", cost=10)
+    assert expected.pop("time").tolist() == found["cycle"].tolist()
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_dtype=False, rtol=1e-6)
 
 
@@ -141,7 +145,7 @@ def test_events_in_the_data_part_the_lives_as_in_training(pump_run: ddrsa.Traine
     assert found.index.get_level_values("unit").tolist() == ["M1 (life 1)", "M1 (life 2)"]
     assert found["time_to_event"].tolist()[0] == 0
     assert found["time_to_event"].isna().tolist() == [False, True]
-    with pytest.raises(DataError, match="column failed has 7 in row"):
+    with pytest.raises(DataError, match="column failed has 7, 0 or 1 is expected"):
         pump_run.load().predict(both.assign(failed=7))
 
 
@@ -305,3 +309,42 @@ ddrsa.nothing
     done = session(code, tmp_path)
     assert done.stdout.splitlines() == ["[] True", "False"]
     assert "module 'ddrsa' has no attribute 'nothing'" in done.stderr
+
+
+def test_pumps_with_dates_are_told_in_days_with_a_reason(pump_run: ddrsa.TrainedModel) -> None:
+    data = pumps(["N9", "N10", "N2"], seed=1).drop(columns="failed")
+    model = pump_run.load()
+    table = model.predict(data, within=["1d", "3d"])
+    assert set(table["time_unit"]) == {"days"}
+    assert (table["failure_within_1d"] <= table["failure_within_3d"]).all()
+    expected = table["time"] + pd.to_timedelta(table["rul"], unit="D")
+    assert ((table["rul_date"] - expected).abs() < pd.Timedelta(seconds=1)).all()
+    hours = model.predict(data, time_unit="hours")
+    pd.testing.assert_series_equal(hours["rul"] / 24, table["rul"])
+    # As a cost of useful life, a duration is as many steps of 6 hours.
+    assert model.decision(cost="10d") == model.decision(cost=40)
+    every = model.decide(data, policy="time_to_event_threshold", threshold="300d", within="3d")
+    assert every["intervene"].all()
+    for name, reason in zip(every.index.get_level_values("unit"), every["reason"], strict=True):
+        assert re.fullmatch(
+            rf"stop {name} (now|within .*): .* % to fail within 3 days; the expected time to the failure, .*, is at or "
+            r"below 300 days since \w{3} 2025-.*", reason
+        )  # fmt: skip
+    never = model.decide(data, policy="failure_probability", threshold=1.0, window="1d")
+    assert never["reason"].str.fullmatch(r"N\d+ runs on: .*; .* % to fail within 1 day is below .*").all()
+    assert never["act_within"].isna().all()
+
+
+def test_since_is_the_first_of_the_rows_that_call_for_the_intervention(pump_run: ddrsa.TrainedModel) -> None:
+    data = pumps(["N9"], seed=1).drop(columns="failed")
+    model = pump_run.load()
+    rul = model.predict(data, rows="all")["rul"].to_numpy() * 4
+    # A threshold between the largest of the last rows and what came before.
+    last = len(rul) - 1 - next(n for n in range(1, len(rul)) if rul[-n - 1] > rul[-n:].max())
+    threshold = (rul[last] + rul[last + 1 :].max()) / 2
+    reason = model.decide(data, policy="time_to_event_threshold", threshold=threshold)["reason"].iloc[0]
+    time = model.predict(data, rows="all")["time"].iloc[last + 1]
+    if last + 1 < len(rul) - 1:
+        assert reason.endswith(f"since {time:%a %Y-%m-%d %H:%M}")
+    else:
+        assert "since" not in reason

@@ -16,6 +16,8 @@ from ddrsa.analysis.compare import sweep_comparison
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Choice, Criterion
 from ddrsa.analysis.decide import answers
+from ddrsa.analysis.foreign import maximized
+from ddrsa.analysis.metrics import set_maximized
 from ddrsa.analysis.tables import (
     best_configurations,
     failures_table,
@@ -46,6 +48,7 @@ def analyze(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis
 
     Raises ConfigError where a directory holds no run, or where no completed run has the metric of `choice`.
     """
+    set_maximized(name for source in sources.values() for name in maximized(source))
     sweep = collect_all(dict(sources), path)
     criterion = choice.for_runs(sweep)
     configurations = Configurations(sweep)

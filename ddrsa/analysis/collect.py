@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ddrsa.analysis.comparable import part_incomparable
 from ddrsa.analysis.metrics import NO_QUALITY, VALIDATION
 from ddrsa.analysis.read_run import COLUMNS, Run, read_run
 from ddrsa.errors import ConfigError
@@ -36,6 +37,7 @@ class Sweep:
     swept: the hyperparameters that took more than one value, with those of REPEAT_KEYS; where the same run lies in
         several sweeps, `sweep` too.
     metrics: the numbers of test_metrics.json.
+    apart: for the names of data sets that are parts of one whose runs cannot all be compared, the reason.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class Sweep:
     runs: pd.DataFrame
     swept: list[str]
     metrics: list[str]
+    apart: dict[str, str] = field(default_factory=dict)
 
     @property
     def completed(self) -> pd.DataFrame:
@@ -93,6 +96,7 @@ def collect_all(sources: dict[str, Path], path: Path) -> Sweep:
             raise ConfigError(f"{key}={source}: it holds no run (a directory with .hydra/config.yaml)")
         runs += [read_run(run, _shown_path(run, source, path), name) for run in found]
 
+    apart = part_incomparable(runs)
     metrics = _names(run.metrics for run in runs)
     # A foreign task may have a hyperparameter called `epoch`: it must not hide the run's own column, nor be hidden.
     taken = {*COLUMNS, *metrics} - NAME_KEYS
@@ -107,7 +111,7 @@ def collect_all(sources: dict[str, Path], path: Path) -> Sweep:
     swept = [key for key in config_keys if _is_swept(key, runs)]
     if len(sources) > 1 and _overlap(runs):
         swept.insert(0, "sweep")
-    return Sweep(path, dict(sources), frame, swept, metrics)
+    return Sweep(path, dict(sources), frame, swept, metrics, apart)
 
 
 def _shown_path(run: RunDirectory, source: Path, path: Path) -> str:

@@ -91,7 +91,8 @@ def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console
     """Read the runs of `sources` and write everything into `path`; returns what was found and the files."""
     # Here, so that a mistyped option is answered before pandas and matplotlib are loaded.
     from ddrsa.analysis.analysis import analyze, write_analysis
-    from ddrsa.analysis.plots import write_plots
+    from ddrsa.analysis.metrics import SCRIPT
+    from ddrsa.analysis.plots import OF_MODELS, write_plots
     from ddrsa.analysis.report import write_report
     from ddrsa.analysis.terminal import print_answers, print_files, print_states
 
@@ -101,7 +102,7 @@ def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console
     paths = write_analysis(analysis)
     plots = write_plots(analysis)
     paths.append(write_report(analysis, plots))
-    print_files(console, paths, plots)
+    print_files(console, paths, plots, OF_MODELS if analysis.criterion.select_by == SCRIPT else ())
     return analysis, [*paths, *(file for plot in plots.drawn for file in (plot.png, plot.svg))]
 
 

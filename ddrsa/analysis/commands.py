@@ -15,7 +15,7 @@ from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.schema import OF_THE_SWEEP
-from ddrsa.started import sweep_program, sweep_starter, train_program
+from ddrsa.started import TRAIN_JOB, subcommand, sweep_program, sweep_starter, train_program
 
 # More epochs than before, by this factor.
 LONGER = 2
@@ -29,10 +29,10 @@ def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epoch
     """The shell command that trains the configuration of `run` again, longer, and draws what it forecasts.
 
     hyperparameters: the swept ones of the run, for a run whose overrides cannot be read; num_epochs: how many it had.
-    A script is run again as it was.
+    A script, and a task that is not the project's, is run again as it was.
     """
     overrides = [item for item in _overrides(run, hyperparameters) if override_key(item) not in _LEFT_OUT]
-    if is_script(run):
+    if is_script(run) or not has_keys(run, "lookback", "horizon"):
         return command(run, overrides)
     epochs = num_epochs * LONGER if isinstance(num_epochs, int) and num_epochs > 0 else _DEFAULT_EPOCHS
     return command(run, [*overrides, f"num_epochs={epochs}", "visualize=true"])
@@ -49,11 +49,20 @@ def sweep_further(run: RunDirectory, hyperparameters: Mapping[str, Any], tried: 
 
 def is_script(run: RunDirectory) -> bool:
     """Whether `run` is a training script (docs/scripts.md), which knows neither the seed nor the epochs of a model."""
+    return _config(run).get("scripts") is not None
+
+
+def has_keys(run: RunDirectory, *keys: str) -> bool:
+    """Whether the config of `run` has these keys at its top level."""
+    return set(keys) <= _config(run).keys()
+
+
+def _config(run: RunDirectory) -> dict[str, Any]:
     try:
         config = yaml.safe_load(run.config.read_text())
     except (OSError, ValueError, yaml.YAMLError):
-        return False
-    return isinstance(config, dict) and config.get("scripts") is not None
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def command(run: RunDirectory, arguments: list[str]) -> str:
@@ -68,6 +77,8 @@ def resume(sweep_dir: Path) -> str:
         program = sweep_program(sweep_dir)
     except UsageError:
         program = train_program()
+    if program not in (["ddrsa", "train"], ["python", "train.py"]):
+        return shlex.join([*subcommand("resume").split(), str(sweep_dir)])  # an app that may not know `resume=`
     return shlex.join([*program, f"resume={sweep_dir}"])
 
 
@@ -110,8 +121,8 @@ def _job_program(run: RunDirectory) -> list[str]:
         hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text())
         name = str(hydra["hydra"]["job"]["name"])
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
-        name = "train"
-    return train_program() if name == "train" else ["python", f"{name}.py"]
+        name = TRAIN_JOB
+    return train_program() if name == TRAIN_JOB else ["python", f"{name}.py"]
 
 
 def run_of(directory: str, path: Path) -> RunDirectory:

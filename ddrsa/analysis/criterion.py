@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ddrsa.analysis.metrics import DEFAULT_METRIC, SCRIPT, SELECT_BY, UNITS, column, metric
+from ddrsa.analysis.foreign import RETURN_VALUE, is_foreign
+from ddrsa.analysis.metrics import DEFAULT_METRIC, SCRIPT, SECOND_METRIC, SELECT_BY, UNITS, column, metric
 from ddrsa.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,14 +29,43 @@ class Choice:
             raise ConfigError(f"select_by={self.select_by}: allowed are {' and '.join(SELECT_BY)}")
 
     def for_runs(self, sweep: Sweep) -> Criterion:
-        """The criterion among the runs of `sweep`: of models `rul_mae` on the validation units.
+        """The criterion among the runs of `sweep`: of models the likelihood of the validation units.
 
         Of scripts their numbers as they report them: that which is the `scripts.objective` of all, or the only one.
         """
         jobs = sweep.completed.get("scripts.job")  # of the others the config may be damaged
         of_scripts = jobs is not None and len(jobs) > 0 and bool(jobs.notna().all())
-        name = self.metric or (_metric_of_scripts(sweep) if of_scripts else None) or DEFAULT_METRIC
-        return Criterion(name, self.select_by or (SCRIPT if of_scripts else "validation"))
+        if not of_scripts and _is_foreign(sweep):
+            name = self.metric or _metric_of_tasks(sweep) or DEFAULT_METRIC
+            on_validation = column(name, "validation") in sweep.metrics
+            return Criterion(name, self.select_by or ("validation" if on_validation else SCRIPT))
+        select_by = self.select_by or (SCRIPT if of_scripts else "validation")
+        name = self.metric or (_metric_of_scripts(sweep) if of_scripts else None) or _default(sweep, select_by)
+        return Criterion(name, select_by)
+
+
+def _default(sweep: Sweep, select_by: str) -> str:
+    wanted = column(DEFAULT_METRIC, select_by)
+    has_it = wanted in sweep.metrics and bool(sweep.completed[wanted].notna().any())
+    has_second = {SECOND_METRIC, column(SECOND_METRIC, select_by)} & set(sweep.metrics)
+    return SECOND_METRIC if has_second and not has_it else DEFAULT_METRIC
+
+
+def _is_foreign(sweep: Sweep) -> bool:
+    """Whether the completed runs are all of tasks that are not the project's."""
+    configs = sweep.completed.to_dict("records")
+    return bool(configs) and all(is_foreign(_present(each)) for each in configs)
+
+
+def _present(row: dict[Hashable, Any]) -> set[str]:
+    return {str(key) for key, value in row.items() if value == value}  # NaN is what a run does not have
+
+
+def _metric_of_tasks(sweep: Sweep) -> str | None:
+    """What all returned, or the only metric that there is."""
+    if RETURN_VALUE in sweep.metrics and bool(sweep.completed[RETURN_VALUE].notna().any()):
+        return RETURN_VALUE
+    return sweep.quality_metrics[0] if len(sweep.quality_metrics) == 1 else None
 
 
 def _metric_of_scripts(sweep: Sweep) -> str | None:
@@ -72,7 +103,7 @@ class Criterion:
         """Raise ConfigError where completed runs have metrics, but not the one that was asked for."""
         if sweep.completed.empty or self.metric in sweep.metrics or self.column in sweep.metrics:
             return
-        if self.metric == DEFAULT_METRIC:
+        if self.metric in (DEFAULT_METRIC, SECOND_METRIC):
             return  # of scripts, say: nobody has asked for it, and the tables do without it
         known = sorted(sweep.quality_metrics)
         allowed = f"these runs have {', '.join(known)}" if known else "these runs have no metric of quality"

@@ -14,6 +14,7 @@ from ddrsa.analysis.commands import run_of, train_again
 from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.edges import Edge, find_edge
+from ddrsa.analysis.foreign import NO_STATUS
 from ddrsa.analysis.metrics import SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
 from ddrsa.analysis.read_run import NO_NAME
@@ -55,7 +56,7 @@ def _answer(
         "configurations": int((configurations.table["dataset"] == dataset).sum()),
     }
     if not ranked:
-        return Answer(**basis, notes=[_why_none(sweep, criterion, dataset)])
+        return Answer(**basis, notes=[_why_none(sweep, criterion, dataset), *_apart(sweep, dataset)])
 
     best = candidate(configurations, ranked[0], criterion.column)
     # The better half: a configuration that diverges is noisier than those that are to be told apart.
@@ -80,7 +81,7 @@ def _answer(
         ],
         edges=edges,
         command=train_again(again, {**best.values, "model": best.model}, first.get("num_epochs")),
-        notes=_notes(configurations, ranked, best),
+        notes=[*_apart(sweep, dataset), *_notes(configurations, ranked, best)],
     )
     return replace(partial, next_steps=next_steps(sweep, partial))
 
@@ -112,6 +113,11 @@ def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
 
 def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
     completed = sweep.completed[sweep.completed["dataset"] == dataset]
+    if completed.empty and sweep.runs["reason"].astype(str).str.contains(NO_STATUS).any():
+        return (
+            "Hydra's own launchers do not keep what a run returned, and these left no number in a JSON file of their "
+            "directory; hydra/launcher=supervised keeps it"
+        )
     if completed.empty:
         return "no run has completed yet, so there is nothing to choose from"
     for other in SELECT_BY:
@@ -120,6 +126,10 @@ def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
             return f"no completed run has {criterion.metric} {criterion.units}; select_by={other} has it"
     known = ", ".join(sorted(sweep.quality_metrics)) or "none"
     return f"no completed run has a number for {criterion.metric}; choose another with metric=NAME, these have {known}"
+
+
+def _apart(sweep: Sweep, dataset: str) -> list[str]:
+    return [sweep.apart[dataset]] if dataset in sweep.apart else []
 
 
 def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:

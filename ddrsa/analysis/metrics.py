@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 # The columns of the validation units' metrics begin with this.
 VALIDATION = "validation_"
 # The units that a metric is taken on, and how that is said. A script has no such units: its numbers are its own.
 SCRIPT = "script"
-UNITS = {"validation": "on the validation units", "test": "on the test units", SCRIPT: "as the script reports it"}
+UNITS = {"validation": "on the validation units", "test": "on the test units", SCRIPT: "as the run reports it"}
 SELECT_BY = ("validation", "test")
 
 
@@ -54,9 +56,15 @@ METRICS = {
 }
 
 # By these the best configurations are named.
-CRITERIA = ("rul_mae", "rul_rmse", "concordance_index", "nasa_score", "oti_at_5_percent")
+CRITERIA = (
+    *("nll", "restricted_rmse", "integrated_brier_score", "rul_mae", "rul_rmse"),
+    *("concordance_index", "nasa_score", "oti_at_5_percent"),
+)
 
-DEFAULT_METRIC = "rul_mae"
+# What a run returns, a sweep ranks by and a search minimises. docs/analysis.md says why.
+DEFAULT_METRIC = "nll"
+# Where no run has a likelihood: runs of other tasks.
+SECOND_METRIC = "rul_mae"
 
 # Numbers of a result that say how it came about or how much data there was, not how good the model is.
 NO_QUALITY = frozenset(
@@ -65,6 +73,16 @@ NO_QUALITY = frozenset(
 )
 
 _HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
+_HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim"})  # as a part between . / _
+
+
+_maximized: frozenset[str] = frozenset()
+
+
+def set_maximized(names: Iterable[str]) -> None:
+    """Say which metrics are better the higher they are, whatever their names: those that the search maximizes."""
+    global _maximized
+    _maximized = frozenset(names)
 
 
 def metric(name: str) -> Metric:
@@ -74,7 +92,11 @@ def metric(name: str) -> Metric:
     """
     name = name.removeprefix(VALIDATION) if name not in METRICS else name
     known = METRICS.get(name)
-    return known or Metric(name.replace("_", " "), higher_is_better=any(part in name.lower() for part in _HIGHER))
+    if name in _maximized:
+        return replace(known or Metric(name.replace("_", " ")), higher_is_better=True)
+    lower = name.lower()
+    higher = any(part in lower for part in _HIGHER) or not _HIGHER_WORDS.isdisjoint(re.split(r"[^a-z0-9]+", lower))
+    return known or Metric(name.replace("_", " "), higher_is_better=higher)
 
 
 def column(name: str, select_by: str) -> str:

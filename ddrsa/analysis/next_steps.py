@@ -7,7 +7,8 @@ from typing import Any
 from ddrsa.analysis.answer import Answer, NextStep
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.commands import is_script, resume, run_of, sweep_further
+from ddrsa.analysis.commands import has_keys, is_script, resume, run_of, sweep_further
+from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State
 
 # Repeats that an interval over seeds needs before it says much.
@@ -28,7 +29,7 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
         tried = {edge.key: [edge.value, *edge.suggested] for edge in answer.edges}
         names = " and ".join(edge.key for edge in answer.edges)
         steps.append(NextStep(f"look beyond the edge of {names}", [_sweep(sweep, answer.best, tried)]))
-    seeded = not is_script(run_of(answer.best.directories[0], sweep.path))
+    seeded = _has_seed(run_of(answer.best.directories[0], sweep.path))
     if seeded and answer.verdict in ("noise", "unknown") and answer.runner_up is not None:
         steps.append(
             NextStep(
@@ -37,6 +38,10 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
             )
         )
     return steps
+
+
+def _has_seed(run: RunDirectory) -> bool:
+    return not is_script(run) and has_keys(run, "seed")
 
 
 def _more_seeds(candidate: Candidate) -> dict[str, list[Any]]:
@@ -54,6 +59,6 @@ def _sweep(sweep: Sweep, candidate: Candidate, tried: dict[str, list[Any]]) -> s
     if source is not None:
         tried = {**tried, "hydra.sweep.dir": [str(source)]}
     run = run_of(candidate.directories[0], sweep.path)
-    if "seed" not in tried and not is_script(run):
+    if "seed" not in tried and _has_seed(run):
         tried = {"seed": candidate.repeats.get("seed", [0]), **tried}
     return sweep_further(run, {**candidate.values, "model": candidate.model}, tried)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ddrsa.analysis.foreign import NO_STATUS, foreign_metrics, is_foreign, job_log
 from ddrsa.analysis.results import flat_metrics, is_number
 from ddrsa.analysis.run_config import read_run_config
 from ddrsa.rundir.directory import RunDirectory
@@ -27,11 +28,15 @@ COLUMNS = (
 
 @dataclass
 class Run:
-    """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result."""
+    """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result.
+
+    comparison: what it has in common with the runs that it can be compared with; empty where it does not say.
+    """
 
     status: dict[str, Any]
     config: dict[str, Any]
     metrics: dict[str, float]
+    comparison: dict[str, Any] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One row of the table of runs."""
@@ -54,7 +59,8 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
 
     config = read(lambda: read_run_config(run.config))
     status = read(run.read_status)
-    result = read(run.read_test_metrics)
+    foreign = bool(config) and is_foreign(config)
+    result = {} if foreign else read(run.read_test_metrics)
     try:
         metrics = flat_metrics(result)
     except ValueError as error:
@@ -62,7 +68,14 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         metrics = {}
 
     state, reason = shown_state(status, run.path)
-    if state is State.COMPLETED and not result and not problems:
+    if foreign:
+        metrics, notes = foreign_metrics(run, status.get("return_value"))
+        if not run.status.exists():
+            # Hydra's own launchers write none.
+            state = State.COMPLETED if metrics else State.PENDING
+            notes.append(NO_STATUS + ("" if metrics else ", and no number in a JSON file"))
+        reason = "; ".join(filter(None, [reason, *notes])) or None
+    elif state is State.COMPLETED and not result and not problems:
         problems.append(f"{run.test_metrics} is missing although the run has completed")
     if problems:
         state, reason = State.UNREADABLE, "; ".join(problems)
@@ -76,13 +89,14 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
             "model": _group_name(config, "model"),
             "state": state.value,
             "reason": reason,
-            "log": _existing(run.log),
+            "log": _existing(run.log) or (str(job_log(run.path) or "") or None if foreign else None),
             "best_validation_loss": loss if is_number(loss) else metrics.get("best_validation_loss"),
             **{field: status.get(field) for field in STATUS_FIELDS},
             "wall_seconds": _seconds(status),
         },
         config=config,
         metrics=metrics,
+        comparison=comparison if isinstance(comparison := result.get("comparison"), dict) else {},
     )
 
 

@@ -8,7 +8,7 @@ from ddrsa.analysis.answer import CLEAR, NOISE, UNKNOWN, Answer
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.commands import settings
 from ddrsa.analysis.edges import Edge
-from ddrsa.analysis.metrics import UNITS, metric
+from ddrsa.analysis.metrics import METRICS, UNITS, metric
 from ddrsa.analysis.statistics import Difference, Estimate
 
 
@@ -24,7 +24,7 @@ def sentences(answer: Answer) -> list[str]:
     )
     said = [
         f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
-        f"{UNITS[answer.select_by]} ({_repeats(best)})."
+        f"{UNITS[answer.select_by]}{_direction(answer)} ({_repeats(best)})."
     ]
     if answer.select_by == "test":
         said.append(
@@ -37,6 +37,13 @@ def sentences(answer: Answer) -> list[str]:
         said += _margin(answer, answer.margin, answer.runner_up, unit)
     said += [edge_sentence(edge) for edge in answer.edges]
     return said + [f"{note[0].upper()}{note[1:]}." for note in answer.notes]
+
+
+def _direction(answer: Answer) -> str:
+    """Of a metric that the project does not know, in case the name was read wrongly."""
+    if answer.metric in METRICS:
+        return ""
+    return f", {'higher' if answer.higher_is_better else 'lower'} is better"
 
 
 def named(candidate: Candidate) -> str:

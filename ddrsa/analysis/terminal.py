@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 
 from rich import box
@@ -21,7 +22,7 @@ from ddrsa.rundir.states import State
 _MOST_FAILURES = 20
 
 # The metrics of the table, by their short names.
-_SHOWN = {"MAE": "rul_mae", "RMSE": "rul_rmse", "C-index": "concordance_index"}
+_SHOWN = {"NLL": "nll", "MAE": "rul_mae", "RMSE": "rul_rmse", "C-index": "concordance_index"}
 
 
 def print_states(console: Console, sweep: Sweep) -> None:
@@ -58,14 +59,22 @@ def print_answers(console: Console, analysis: Analysis) -> None:
             _line(console, f"  {answer.command}")
 
 
-def print_files(console: Console, paths: list[Path], plots: Plots) -> None:
-    """Print where the files are, and which plots were not drawn."""
+def print_files(console: Console, paths: list[Path], plots: Plots, of_models: Container[str] = ()) -> None:
+    """Print where the files are, and which plots were not drawn.
+
+    of_models: plots that need no reason of their own, as the runs are no models of the project.
+    """
     _line(console, "\nWritten:")
     for path in paths:
         _line(console, f"  {path}")
     for plot in plots.drawn:
         _line(console, f"  {plot.png}, .svg")
+    without_a_reason = [left_out.name for left_out in plots.left_out if left_out.name in of_models]
+    if without_a_reason:
+        _line(console, f"Not drawn, as these runs are no models of ddrsa: {', '.join(without_a_reason)}")
     for left_out in plots.left_out:
+        if left_out.name in of_models:
+            continue
         _line(console, f"Not drawn: {left_out.name}: {left_out.reason}")
 
 

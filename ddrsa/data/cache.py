@@ -8,6 +8,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +32,35 @@ def content_key(options: Mapping[str, Any], files: Iterable[Path]) -> str:
 
     Raises DataError where a file cannot be read.
     """
-    return _key([FORMAT_VERSION, dict(options)], files)
+    digest = hashlib.sha256(json.dumps([FORMAT_VERSION, dict(options)], sort_keys=True).encode())
+    for path in files:
+        digest.update(f"{path.name} {_content(path)}\n".encode())
+    return digest.hexdigest()[:32]
 
 
-def content_of(files: Iterable[Path]) -> str:
-    """A hash of the names and bytes of some files: the same for the same data, wherever they lie.
+def comparison_hash(options: Mapping[str, Any], files: Iterable[Path]) -> str:
+    """A hash of the options and of the bytes of the files, whatever these are called: 16 hexadecimal digits.
 
     Raises DataError where a file cannot be read.
     """
-    return _key([], files)[:16]
+    digest = hashlib.sha256(json.dumps(dict(options), sort_keys=True).encode())
+    for content in sorted(_content(path) for path in files):
+        digest.update(content.encode())
+    return digest.hexdigest()[:16]
 
 
-def _key(what: list[Any], files: Iterable[Path]) -> str:
-    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
-    for path in files:
-        try:
-            with path.open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"{path} cannot be read: {error}") from error
-        digest.update(f"{path.name} {content}\n".encode())
-    return digest.hexdigest()[:32]
+def _content(path: Path) -> str:
+    """A hash of the bytes of a file. Raises DataError where it cannot be read."""
+    try:
+        state = path.stat()
+        return _content_of(path, state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+
+
+@lru_cache(maxsize=1000)
+def _content_of(path: Path, size: int, changed: int) -> str:  # noqa: ARG001  (of a file as it was at that time)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def cached(cache_dir: Path, key: str, build: Callable[[], dict[str, Sequences]]) -> dict[str, Sequences]:

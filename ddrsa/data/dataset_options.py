@@ -45,6 +45,10 @@ class DatasetOptions:
         shared = {option.name for option in fields(DatasetOptions)} - {"name"}
         return {option.name: getattr(self, option.name) for option in fields(self) if option.name not in shared}
 
+    def comparison_options(self) -> dict[str, Any]:
+        """Of `reading_options` those that decide what is forecast: runs that differ in one are not compared."""
+        return self.reading_options()
+
     def _check_choice(self, key: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, key)
         holds = type(value) is type(allowed[0]) and value in allowed

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ddrsa.data.azure.files import find_files, read_azure_pm
-from ddrsa.data.cache import cached, content_key, content_of
+from ddrsa.data.cache import cached, comparison_hash, content_key
 from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.cmapss.turbofan import read_turbofan, source_files
 from ddrsa.data.inputs import TrainingInputs, training_inputs
@@ -102,12 +102,21 @@ def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path
 
 
 def data_content(options: DatasetOptions, data_dir: Path | str) -> str | None:
-    """A hash of the names and bytes of the files of a data set; None where it is made without files.
+    """A hash of the bytes of the files of a data set; None where it is made without files.
 
     Raises DataError for missing files.
     """
     files = SOURCES[options.name](options, Path(data_dir)).files
-    return content_of(files) if files else None
+    return comparison_hash({}, files) if files else None
+
+
+def data_hash(options: DatasetOptions, *, data_dir: Path | str) -> str:
+    """A hash of what is forecast on this data set: of its files and of `comparison_options`.
+
+    Raises DataError for missing files.
+    """
+    source = SOURCES[options.name](options, Path(data_dir))
+    return comparison_hash({"name": options.name, **options.comparison_options()}, source.files)
 
 
 def load_dataset(

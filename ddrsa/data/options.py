@@ -37,6 +37,10 @@ class SimulatedOptions(DatasetOptions):
         self._check_number("noise", float, lambda value: 0 <= value <= 100, "from 0 to 100")
         self._check_number("simulation_seed", int, lambda value: value >= 0, "of at least 0")
 
+    def comparison_options(self) -> dict[str, Any]:
+        # Fleets of several seeds are repeats of one another.
+        return {key: value for key, value in super().comparison_options().items() if key != "simulation_seed"}
+
 
 @dataclass(kw_only=True)
 class TurbofanOptions(DatasetOptions):

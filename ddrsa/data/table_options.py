@@ -27,6 +27,13 @@ _LISTS = ("columns", "missing_values", "failure_kinds", "reset_kinds")
 _PATTERNS = ("feature_columns", "exclude_columns", "categorical_columns")
 
 
+# Keys that change the features alone, or how a file is written.
+_OF_FEATURES = (
+    *("feature_columns", "exclude_columns", "categorical_columns", "aggregation", "missing", "has_attributes_path"),
+    *("attributes_unit_column", "separator", "decimal", "thousands", "encoding"),
+)
+
+
 @dataclass(kw_only=True)
 class TableOptions(DatasetOptions):
     """The user's own files (`table/`); docs/your-own-data.md explains every key."""
@@ -155,6 +162,10 @@ class TableOptions(DatasetOptions):
         paths = ("path", "events_path", "attributes_path")
         kept = {key: value for key, value in options.items() if key not in (*paths, "subset")}
         return {**kept, **{f"has_{key}": getattr(self, key) is not None for key in paths[1:]}}
+
+    def comparison_options(self) -> dict[str, Any]:
+        # The same failures of the same rows can be forecast from other features.
+        return {key: value for key, value in super().comparison_options().items() if key not in _OF_FEATURES}
 
     def _check_text(self, key: str) -> None:
         value = getattr(self, key)

@@ -16,7 +16,7 @@ class Batch(NamedTuple):
     """B windows.
 
     windows: (B, K, F + 1). The last row is the one the forecast is made at. Where a unit has fewer than K rows, zeros
-        stand before them; the last channel is 1 on the unit's rows and 0 on that padding.
+        stand before them; the last channel is 1 (or the age) on the unit's rows and 0 on that padding.
     time_to_event: (B,) in cycles.
     event_observed: (B,) bool.
     """
@@ -36,9 +36,12 @@ class Windows:
         sequences: the units.
         lookback: K, in rows.
         device: where the rows and the batches lie.
+        ages: the last channel is the number of the row within its unit, from 1, in the place of 1.
     """
 
-    def __init__(self, sequences: Sequences, lookback: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, sequences: Sequences, lookback: int, device: torch.device | str = "cpu", *, ages: bool = False
+    ) -> None:
         self.lookback = lookback
         self.num_features = sequences.features.shape[1]
         # Each unit's rows move back by the padding of the units up to and including its own.
@@ -46,7 +49,7 @@ class Windows:
         position = np.arange(sequences.num_rows) + (unit_number + 1) * (lookback - 1)
         rows = np.zeros((sequences.num_rows + sequences.num_units * (lookback - 1), self.num_features + 1), np.float32)
         rows[position, :-1] = sequences.features
-        rows[position, -1] = 1.0
+        rows[position, -1] = np.arange(sequences.num_rows) - sequences.unit_start_of_row + 1 if ages else 1.0
         self._rows = torch.from_numpy(rows).to(device)
         width = rows.shape[1]
         self._view = self._rows.as_strided((len(rows) - lookback + 1, lookback, width), (width, width, 1))

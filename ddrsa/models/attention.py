@@ -26,7 +26,7 @@ class Attention(nn.Module):
         query, key, value = (
             x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for x in (self.query(queries), key, value)
         )
-        attended = self.attend(query.expand(len(key), -1, -1, -1), key, value, mask, to_itself=memory is None)
+        attended = self.attend(query.expand(key.shape[0], -1, -1, -1), key, value, mask, to_itself=memory is None)
         result: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return result
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class DDRSAModel(nn.Module):
     """Called with windows (B, K, F + 1), returns hazard logits (B, L).
 
     horizon: L.
+    reads_age: whether the last channel has to hold the age of each row (`Windows(..., ages=True)`).
     steps_at_once: how many steps of windows and forecasts together (K + L per window) a CPU should work on at once:
         what is kept for the backward pass then stays in reach of its caches, and memory does not grow with the batch
         size. A larger batch is done in parts.
@@ -16,7 +17,26 @@ class DDRSAModel(nn.Module):
 
     horizon: int
     steps_at_once: int
+    reads_age: bool = False
+
+    @property
+    def num_parameters(self) -> int:
+        """The numbers that were fitted."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     def windows_at_once(self, lookback: int) -> int:
         """The number of windows of `lookback` rows that a CPU should work on at once, at least 1."""
         return max(1, self.steps_at_once // (lookback + self.horizon))
+
+
+def ages(windows: Tensor) -> Tensor:
+    """(B,) int64: the number of each window's last row within its unit, from 1, of windows with ages.
+
+    Raises ValueError where the last channel does not hold ages (`Windows(..., ages=True)`).
+    """
+    channel = windows[..., -1]
+    last = channel[:, -1]
+    before = channel[:, -2] if channel.shape[1] > 1 else last - 1
+    if not bool(((last == before + 1) & (last >= 1)).all()):
+        raise ValueError("the last channel of these windows is not the age of each row, which this model reads")
+    return last.long()

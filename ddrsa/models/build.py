@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.options import ModelOptions, ProbSparseOptions, RecurrentOptions, TemporalConvolutionOptions
+from ddrsa.models.boosting import BoostedDDRSA
+from ddrsa.models.kaplan_meier import KaplanMeierDDRSA
+from ddrsa.models.options import (
+    BoostingOptions,
+    KaplanMeierOptions,
+    ModelOptions,
+    ProbSparseOptions,
+    RecurrentOptions,
+    TemporalConvolutionOptions,
+)
 from ddrsa.models.rnn import RecurrentDDRSA
 from ddrsa.models.tcn import TemporalConvolutionDDRSA
 from ddrsa.models.transformer import TransformerDDRSA
@@ -19,6 +28,10 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
         horizon: L, the number of hazard logits.
         dropout: the share that is dropped, in [0, 1).
     """
+    if isinstance(options, KaplanMeierOptions):
+        return KaplanMeierDDRSA(horizon)
+    if isinstance(options, BoostingOptions):
+        return BoostedDDRSA(num_features, horizon)
     if isinstance(options, RecurrentOptions):
         return RecurrentDDRSA(
             cell="gru" if options.name.startswith("gru") else "lstm",

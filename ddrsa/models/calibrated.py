@@ -20,6 +20,7 @@ class CalibratedModel(DDRSAModel):
         self.calibration = calibration
         self.horizon = model.horizon
         self.steps_at_once = model.steps_at_once
+        self.reads_age = model.reads_age
 
     def forward(self, windows: Tensor) -> Tensor:
         return self.calibration(self.model(windows))

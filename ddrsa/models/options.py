@@ -70,7 +70,35 @@ class TemporalConvolutionOptions:
         require("model.kernel_size", self.kernel_size, self.kernel_size >= 2, "2 or more")
 
 
-ModelOptions = RecurrentOptions | TransformerOptions | ProbSparseOptions | TemporalConvolutionOptions
+@dataclass(frozen=True)
+class KaplanMeierOptions:
+    """conf/model/kaplan_meier.yaml."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class BoostingOptions:
+    """conf/model/boosting.yaml."""
+
+    name: str
+    trees_per_epoch: int
+    shrinkage: float
+    max_leaf_nodes: int
+    min_samples_leaf: int
+    max_rows: int
+
+    def __post_init__(self) -> None:
+        _require_positive(self, "trees_per_epoch", "min_samples_leaf")
+        shrinkage = self.shrinkage
+        number = isinstance(shrinkage, int | float) and not isinstance(shrinkage, bool)
+        require("model.shrinkage", shrinkage, number and 0 < shrinkage <= 1, "above 0 and at most 1")
+        require("model.max_leaf_nodes", self.max_leaf_nodes, self.max_leaf_nodes >= 2, "2 or more")
+        require("model.max_rows", self.max_rows, self.max_rows >= 1000, "1000 or more")
+
+
+BaselineOptions = KaplanMeierOptions | BoostingOptions
+ModelOptions = RecurrentOptions | TransformerOptions | ProbSparseOptions | TemporalConvolutionOptions | BaselineOptions
 
 OPTIONS: dict[str, type[ModelOptions]] = {
     "lstm": RecurrentOptions,
@@ -81,6 +109,8 @@ OPTIONS: dict[str, type[ModelOptions]] = {
     "lstm_complex": RecurrentOptions,
     "gru_complex": RecurrentOptions,
     "transformer_complex": TransformerOptions,
+    "kaplan_meier": KaplanMeierOptions,
+    "boosting": BoostingOptions,
 }
 
 

@@ -100,7 +100,7 @@ def kept_of(lengths: Tensor, factor: int) -> Tensor:
 
 def kept(n: int, factor: int) -> int:
     """u for one n."""
-    return int(kept_of(torch.tensor(n), factor))
+    return min(n, max(1, math.ceil(factor * math.log(n))))
 
 
 def _sparsity_measure(
@@ -114,7 +114,7 @@ def _sparsity_measure(
     # Counted from the end, so that padding moves nothing.
     from_end = torch.arange(num_queries - 1, -1, -1, device=device)
     visible = (num_keys - from_end).expand(1, -1) if causal else real_keys[:, None]  # (B or 1, Q)
-    key = key.expand(len(query), -1, -1, -1).contiguous()
+    key = key.expand(query.shape[0], -1, -1, -1).contiguous()
     largest = torch.full(query.shape[:3], -math.inf, device=device)
     total = torch.zeros(query.shape[:3], device=device)
     for sample in range(samples):
@@ -125,7 +125,7 @@ def _sparsity_measure(
         # Which key, counted from the last one that the query may see; (B or 1, Q).
         back = torch.minimum((share * visible).long(), visible - 1)
         position = (visible - 1 if causal else num_keys - 1) - back
-        index = position[:, None].expand(len(query), query.shape[1], -1)
+        index = position[:, None].expand(query.shape[0], query.shape[1], -1)
         score = (query * _rows(key, index)).sum(-1)
         used = (sample < few)[:, None, None]
         largest = torch.where(used, torch.maximum(largest, score), largest)

@@ -9,22 +9,28 @@ from ddrsa.extras import run_module
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.predict.__main__", "models"))  # before the imports that need the extra
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
 from ddrsa.errors import UsageError
 from ddrsa.predict.decision import Decision, find_decision
-from ddrsa.predict.forecaster import Forecaster
+from ddrsa.predict.forecasts import forecast_units, last_rows, rows_before_failure
+from ddrsa.predict.interval import interval_level
 from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
+from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.table import prediction_table, write_table
+from ddrsa.predict.time_scale import CYCLES, TimeScale, time_scale, windows
 from ddrsa.predict.units import read_units
 from ddrsa.started import subcommand
 from ddrsa.trained import load_trained
 
 SHOWN_ROWS = 40
+SHOWN_REASONS = 20
 WARNED_UNITS = 10
 
 
@@ -38,11 +44,18 @@ def main(arguments: Sequence[str]) -> int:
         run = load_trained(
             str(options.checkpoint), device=options.device, data_dir=options.data_dir, cache_dir=options.cache_dir
         )
-        sequences = read_units(run, dataset, options)
+        scale = time_scale(run, options.time_unit)
+        ahead = windows(scale, options.within, run.config.horizon)
         decision = find_decision(run, options)
-        table = prediction_table(
-            Forecaster(run).forecast_sequences(sequences, rows=options.rows), decision, options.level
-        )
+        level = interval_level(run, options.level, options.interval)
+        before = _steps_before(options, scale, run.config.horizon)
+        units = read_units(run, dataset, options)
+        rows = np.arange(units.num_rows) if options.rows == "all" else rows_before_failure(units, before)
+        forecasts = forecast_units(run, units, rows, scale)
+        reasons = None
+        if options.rows == "last":
+            reasons = Reasoner(run, decision, ahead, options.level).sentences(units, rows, forecasts)
+        table = prediction_table(forecasts, decision, level, ahead, reasons)
         if options.output is not None:
             write_table(table, Path(options.output))
     except UsageError as error:
@@ -51,28 +64,42 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
-    _report(table, decision, options)
+    _report(table, decision, scale, options)
+    failed = last_rows(units)[units.event_observed[last_rows(units)] & (units.time_to_event[last_rows(units)] == 0)]
+    if options.rows == "last" and before and len(failed):
+        print(
+            f"{len(failed)} of {units.num_units} units are forecast {scale.text(before)} before the failure that the "
+            "data have (before=0: at its row)"
+        )
+    _warn(table)
     return 0
 
 
-def _report(table: pd.DataFrame, decision: Decision, options: PredictOptions) -> None:
+def _steps_before(options: PredictOptions, scale: TimeScale, horizon: int) -> int:
+    """How many steps before the failure a unit that was seen to fail is forecast."""
+    if options.before is None:
+        return horizon // 2
+    return 0 if options.before == 0 else math.ceil(scale.steps("before", options.before) - 1e-9)
+
+
+def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: PredictOptions) -> None:
     shown = table.loc[:, [name for name in table.columns if not name.startswith("hazard_")]]
     if options.output is None:
-        with pd.option_context("display.width", 200):
-            print(_printable(shown.head(SHOWN_ROWS)))
+        print(_printable(shown.head(SHOWN_ROWS)))
         if len(shown) > SHOWN_ROWS:
             print(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
     else:
         print(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
-    units = table.loc[table["intervene"].fillna(False), "unit"].nunique()
-    threshold = f"{'cost' if decision.policy == 'oti' else 'threshold'} {decision.threshold:.4g}"
-    window = "" if decision.window is None else f", window {decision.window}"
+    if options.interval != "model":
+        print(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
+    print(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
+    due = table.loc[table["intervene"].fillna(False)]
     when = "now" if options.rows == "last" else "at some row"
-    print(
-        f"intervene {when}: {units} of {table['unit'].nunique()} units "
-        f"({decision.policy}, {threshold}{window}, {decision.source})"
-    )
-    _warn(table)
+    print(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")
+    if "reason" in table:
+        urgent = table.sort_values("act_within", kind="stable", na_position="last")
+        for reason in urgent.loc[urgent["intervene"].fillna(False), "reason"].head(SHOWN_REASONS):
+            print(f"  {reason}")
 
 
 def _printable(table: pd.DataFrame) -> str:
@@ -81,6 +108,12 @@ def _printable(table: pd.DataFrame) -> str:
     table = table.assign(intervene=table["intervene"].astype(object).where(~undecided, "-"))
     if table["warnings"].isna().all():
         table = table.drop(columns="warnings")
+    # Said below the table, or in its heading.
+    table = table.drop(
+        columns=[name for name in ("reason", "time_unit", "rul_lower_date", "rul_upper_date") if name in table]
+    )
+    for column in table.select_dtypes(["datetime", "datetimetz"]):
+        table[column] = table[column].dt.strftime("%Y-%m-%d %H:%M")
     return table.to_string(index=False, float_format="%.3f", na_rep="-")
 
 

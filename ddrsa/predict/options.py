@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -16,10 +15,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.predict.time_scale import TIME_UNITS
 from ddrsa.survival.rivals import MISS_RATES, POLICIES
 
 PARTS = ("all", "training", "validation", "test", "official")
 ROWS = ("last", "all")
+INTERVALS = ("model", "conformal")
 
 USAGE = """\
 usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ...] [KEY=VALUE ...]
@@ -29,11 +30,18 @@ usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ..
   part          all (default) | training | validation | test | official
   alive         true: the units are still running; the data need not, and do not, say when they fail
   rows          last (default): the last row of each unit | all
+  before        with rows=last, of units that were seen to fail: how long before the failure the forecast is made; by
+                default half the horizon, 0: at the row of the failure
+  within        the probability of failing within these times: 7d, or [1d,7d,30d]; numbers where rows have no dates
+  time_unit     days | hours | minutes | seconds; by default what suits the horizon
   policy        oti (default) | time_to_event_threshold | failure_probability
-  cost          of oti: the cost of a missed failure, in cycles
-  threshold     of the other two: in cycles, or a probability; window: of failure_probability, in cycles
-  miss_rate     5% (default) | 10%: without cost and threshold, what was tuned for it on the run's validation units
+  cost          of oti: the cost of a missed failure as useful life: steps such as 40, or a time such as 10d
+  threshold     of the other two: a time (steps, or 3d), or a probability; window: of failure_probability, a time
+  miss_rate     5% | 10%: the threshold tuned for it on the run's validation units. Without cost, threshold and
+                miss_rate the threshold is that of policy.guarantee or policy.costs of the run, or else 5%
   level         of the interval of the RUL, 0.8
+  interval      model (default): the forecast's own interval | conformal: the one that was widened or narrowed to hold
+                the RUL of that share of the units that the run kept for it
   output        FILE.csv, FILE.csv.gz or FILE.parquet; without it a table is printed, without the hazards
   device        cpu (default) | cuda
   data_dir, cache_dir"""
@@ -48,11 +56,15 @@ class PredictOptions:
     alive: bool = False
     rows: str = "last"
     policy: str = "oti"
-    cost: float | None = None
-    threshold: float | None = None
-    window: int | None = None
-    miss_rate: str = "5%"
+    before: Any = None
+    within: Any = None
+    time_unit: str | None = None
+    cost: Any = None
+    threshold: Any = None
+    window: Any = None
+    miss_rate: str | None = None
     level: float = 0.8
+    interval: str = "model"
     output: str | None = None
     device: str = "cpu"
     data_dir: str = field(default_factory=lambda: os.environ.get("DDRSA_DATA_DIR", "data"))
@@ -62,9 +74,12 @@ class PredictOptions:
 
     def check(self) -> None:
         """Raise ConfigError where a value is not allowed."""
-        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "miss_rate": tuple(MISS_RATES)}
-        for key, values in {**allowed, "device": ("cpu", "cuda")}.items():
+        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "device": ("cpu", "cuda"), "interval": INTERVALS}
+        for key, values in allowed.items():
             require(key, getattr(self, key), getattr(self, key) in values, ", ".join(values))
+        for key, values in {"miss_rate": tuple(MISS_RATES), "time_unit": TIME_UNITS}.items():
+            value = getattr(self, key)
+            require(key, value, value is None or value in values, ", ".join(values))
         if self.checkpoint is None:
             raise ConfigError("checkpoint is missing: a run directory or one of its .pt files")
         require("level", self.level, 0 < self.level < 1, "above 0 and below 1")
@@ -72,21 +87,13 @@ class PredictOptions:
             raise ConfigError("device=cuda: torch cannot use a GPU here; allowed is cpu")
         holds = self.output is None or self.output.endswith((".csv", ".csv.gz", ".parquet"))
         require("output", self.output, holds, "a file that ends in .csv, .csv.gz or .parquet")
-        self._check_thresholds()
         unused = {"oti": "threshold", "time_to_event_threshold": "cost", "failure_probability": "cost"}[self.policy]
         if getattr(self, unused) is not None:
             raise ConfigError(f"{unused}={getattr(self, unused)}: policy={self.policy} has no {unused}")
         if self.window is not None and (self.policy != "failure_probability" or self.threshold is None):
             raise ConfigError(f"window={self.window}: it belongs to policy=failure_probability with a threshold")
-
-    def _check_thresholds(self) -> None:
-        if self.cost is not None:
-            require("cost", self.cost, 0 < self.cost < math.inf, "a finite number above 0")
-        if self.threshold is not None and self.policy == "failure_probability":
-            hint = f" ({self.threshold:g} % is {self.threshold / 100:g})" if 1 < self.threshold <= 100 else ""
-            require("threshold", self.threshold, 0 < self.threshold <= 1, f"a probability, above 0 and up to 1{hint}")
-        elif self.threshold is not None:
-            require("threshold", self.threshold, 0 < self.threshold < math.inf, "a finite number above 0")
+        if self.before is not None and (self.rows != "last" or self.alive):
+            raise ConfigError(f"before={self.before}: it belongs to rows=last of units that were seen to fail")
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[PredictOptions, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,20 +11,27 @@ from ddrsa.errors import ConfigError
 from ddrsa.extras import needed
 from ddrsa.predict.decision import Decision
 from ddrsa.predict.forecasts import Forecasts
+from ddrsa.predict.time_scale import Window
 from ddrsa.rundir.files import atomic_write
 
 
-def prediction_table(forecasts: Forecasts, decision: Decision, level: float = 0.8) -> pd.DataFrame:
+def prediction_table(
+    forecasts: Forecasts,
+    decision: Decision,
+    level: float = 0.8,
+    windows: Sequence[Window] = (),
+    reasons: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """A row for each forecast.
 
-    Columns: `unit`; `cycle`; those of `Forecasts.predictions`; `intervene`; `time_to_event` where the failure was
-    observed, if any was; `warnings`; `hazard_0` ... `hazard_<L-1>`.
+    Columns: `unit`; `cycle`; those of `Forecasts.predictions`; before `time_to_event` the decision, `intervene` and the
+    columns of `reasons`; `warnings`; `hazard_0` ... `hazard_<L-1>`.
     """
-    table = forecasts.predictions(level)
-    behind = list(table).index("failure_probability") + 1
-    table.insert(behind, "intervene", forecasts.decisions(decision)["intervene"])
-    table["warnings"] = forecasts.warnings()
-    return pd.concat([table, forecasts.hazards().add_prefix("hazard_")], axis=1).reset_index()
+    table = forecasts.predictions(level, windows)
+    decided = [forecasts.decisions(decision)["intervene"]] + ([] if reasons is None else [reasons])
+    known = [table.pop("time_to_event")] if "time_to_event" in table else []
+    parts = [table, *decided, *known, forecasts.warnings(), forecasts.hazards().add_prefix("hazard_")]
+    return pd.concat(parts, axis=1).reset_index()
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

@@ -134,6 +134,8 @@ class _Speller:
             return _of_a_notebook(option.names[0], value)
         if option.takes in (FLAG, COUNT):
             return self._flag(option, value, name)
+        if isinstance(value, list) and self.library is not None and self.library.lists:
+            return [option.spelling, json.dumps(value)]
         values = [self._word(option, each) for each in (value if isinstance(value, list) else [value])]
         if option.takes == REPEATED:
             return [word for each in values for word in (option.spelling, each)]
@@ -181,6 +183,8 @@ class _Speller:
             return [f"{name}={words[0] if not isinstance(value, list) else '[' + ','.join(words) + ']'}"]
         if isinstance(value, list) and library is not None and library.lists:
             return [f"{spelled}={json.dumps(value)}"]
+        if self.flags == EQUALS and not isinstance(value, list):
+            return [f"{spelled}={words[0]}"]
         return [spelled, *words]
 
     def _unseen_flag(self, name: str, spelled: str, value: bool) -> list[str]:

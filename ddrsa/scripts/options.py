@@ -146,7 +146,7 @@ def read_command(key: str, given: Any) -> tuple[str, ...]:
 def check_python(key: str, python: str | None) -> None:
     """Raise ConfigError where an interpreter is a command of several words."""
     if python is not None and len(python.split()) > 1 and not Path(python).exists():
-        whole = f"[{','.join(python.split())},{SCRIPT},{ARGUMENTS}]"
+        whole = f'"{python} {SCRIPT} {ARGUMENTS}"'
         raise ConfigError(f"{key}={python}: it is one program; with arguments of its own it is scripts.command={whole}")
 
 

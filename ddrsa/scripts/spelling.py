@@ -11,7 +11,7 @@ from ddrsa.scripts.interface.source import VALUE, Option
 SHARED = {
     "epochs": (
         *("epochs", "num_epochs", "n_epochs", "max_epochs", "nepochs", "numepochs", "maxepochs", "epoch"),
-        *("number_of_epochs", "train_epochs", "training_epochs", "num_train_epochs", "num_training_epochs"),
+        *("number_of_epochs", "niter", "train_epochs", "training_epochs", "num_train_epochs", "num_training_epochs"),
     ),
     "folds": (
         *("folds", "num_folds", "n_folds", "nfolds", "k_folds", "kfolds", "k_fold", "kfold", "cv_folds", "n_cv_folds"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,13 +71,35 @@ def interval_coverage(
     }
 
 
-def evaluate_intervals(logits: Tensor, time: Floats, event: Bools) -> dict[str, Any]:
-    """`interval_coverage` of the central intervals of each of `LEVELS`."""
+def unit_coverage(
+    lower: Floats, upper: Floats, time: Floats, event: Bools, horizon: int, unit: NDArray[np.int64]
+) -> float | None:
+    """The share of a unit's rows whose interval holds tau, the mean over the units; arguments as `interval_coverage`.
+
+    An open interval holds what is at or above its lower end.
+    """
+    known = event | (time >= horizon)
+    held = (lower <= time) & ((time <= upper) | (upper >= horizon))
+    _, number = np.unique(unit[known], return_inverse=True)
+    if not len(number):
+        return None
+    return float((np.bincount(number, held[known]) / np.bincount(number)).mean())
+
+
+def evaluate_intervals(
+    logits: Tensor,
+    time: Floats,
+    event: Bools,
+    unit: NDArray[np.int64],
+    interval: Callable[[Tensor, float], tuple[Tensor, Tensor]] = central_interval,
+) -> dict[str, Any]:
+    """`interval_coverage` and `unit_coverage` of the intervals of each of `LEVELS`; unit: (n,) of each window."""
     horizon = logits.shape[-1]
     result: dict[str, Any] = {}
     for label, level in LEVELS.items():
-        lower, upper = (end.double().cpu().numpy() for end in central_interval(logits, level))
+        lower, upper = (end.double().cpu().numpy() for end in interval(logits, level))
         result[label] = interval_coverage(lower, upper, time, event, horizon)
+        result[label]["unit_coverage"] = unit_coverage(lower, upper, time, event, horizon, unit)
     return result
 
 

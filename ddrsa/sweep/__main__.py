@@ -1,4 +1,4 @@
-"""python -m ddrsa.sweep: watch a sweep that runs elsewhere, print the best of a search, verify this machine."""
+"""python -m ddrsa.sweep: watch a sweep, go on with one, print the best of a search, verify this machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ddrsa.errors import UsageError
 from ddrsa.started import COMMAND, by_command
+from ddrsa.sweep.resume import resume
 from ddrsa.sweep.watch import watch
 
 
@@ -23,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
     command = commands.add_parser("best", help="print the best trial of a search, and the command that trains it again")
     command.add_argument("directory", help="the directory of the search (hydra.sweep.dir)")
+    command = commands.add_parser("resume", help="go on with a sweep, of whatever Hydra app it is")
+    command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
+    command.add_argument("overrides", nargs="*", help="on top of those that it was started with")
     command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
     command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
     options = parser.parse_args(arguments)
@@ -35,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from ddrsa.sweep.verify.command import verify
 
             return verify(options.launcher)
+        if options.command == "resume":
+            return resume(options.directory, options.overrides)
         return watch(options.directory)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -46,8 +46,9 @@ class CheckedSweeperConf:
     dry_run: bool = False  # print what would be run, and write nothing
     name_key: str | None = None  # key of the config that names a job: only and exclude may be lists of such names
     describe: str | None = None  # dotted path of a function(PlannedRun) whose text the dry run shows
-    objective_group: str | None = None  # this and the next are options of a search, without effect on a grid
+    objective_group: str | None = None  # this and the next two are options of a search, without effect on a grid
     max_steps: Any = "auto"
+    comparable: str | None = None
 
 
 @dataclass
@@ -66,6 +67,7 @@ class SupervisedLauncherConf:
     observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.supervise.events
     rank_by: dict[str, str] = field(default_factory=dict)  # metrics of test_metrics.json, a.b, with their titles: the
     # first that a run has ranks the runs of the summary, the lowest first; the value that the task returns is the last
+    comparable_by: str | None = None  # key of test_metrics.json, a.b; the summary ranks only runs with the same value
     kind_keys: list[str] = field(default_factory=list)  # top-level keys; runs that share them take about as long
     columns: dict[str, str] = field(default_factory=dict)  # numbers of status.json that the display shows, with titles
     packages: list[str] = field(default_factory=list)  # whose versions the manifest has, besides those of the sweep

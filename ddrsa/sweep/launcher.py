@@ -36,6 +36,7 @@ from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
 from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
 from ddrsa.sweep.supervise.job_return import RunReturn
 from ddrsa.sweep.supervise.record import SweepRecord, sweep_log
+from ddrsa.sweep.supervise.results import renew_results
 from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
 
@@ -62,6 +63,7 @@ class SupervisedLauncher(Launcher):
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
         rank_by: Mapping[str, str] | None = None,
+        comparable_by: str | None = None,
         kind_keys: Sequence[str] = (),
         columns: Mapping[str, str] | None = None,
         packages: Sequence[str] = (),
@@ -79,7 +81,13 @@ class SupervisedLauncher(Launcher):
         }
         self.preload = list(preload)
         self.identity = identity
-        shown = {"not_identity": not_identity, "kind_keys": kind_keys, "rank_by": rank_by, "columns": columns}
+        shown = {
+            "not_identity": not_identity,
+            "kind_keys": kind_keys,
+            "rank_by": rank_by,
+            "comparable_by": comparable_by,
+            "columns": columns,
+        }
         self.presentation = Presentation.of(shown)
         self.packages = list(packages)
         self.optional = optional
@@ -186,6 +194,7 @@ class SupervisedLauncher(Launcher):
                     raise
                 finally:
                     self.record.write(now_or_never=True)
+                    renew_results(sweep_dir)
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
 

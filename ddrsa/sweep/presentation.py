@@ -26,6 +26,7 @@ class Presentation:
     kind_keys: list[str] = field(default_factory=list)
     rank_by: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
+    comparable_by: str | None = None
 
     @classmethod
     def of(cls, values: Any) -> Presentation:

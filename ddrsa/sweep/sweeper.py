@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ddrsa.checks import require
+from ddrsa.cli import telling_errors
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import atomic_write, make_directory
 from ddrsa.rundir.sweep_files import CONFIG
@@ -62,6 +63,7 @@ class CheckedSweeper(Sweeper):
         describe: str | None = None,
         objective_group: str | None = None,  # noqa: ARG002 - as the next an option of searches; a project sets it for both
         max_steps: Any = None,  # noqa: ARG002
+        comparable: str | None = None,  # noqa: ARG002
     ) -> None:
         """See `ddrsa.sweep.config.CheckedSweeperConf`."""
         self.max_batch_size = max_batch_size
@@ -91,6 +93,10 @@ class CheckedSweeper(Sweeper):
         Returns the launcher's results, batch by batch. Raises ConfigError before anything is written, and SweepFailed
         when all jobs have ended and some have failed.
         """
+        with telling_errors():
+            return self._sweep(arguments)
+
+    def _sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         assert self.config is not None
         assert self.launcher is not None
         assert self.hydra_context is not None

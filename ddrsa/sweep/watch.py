@@ -51,7 +51,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
             time.sleep(POLL_SECONDS)
     finally:
         display.close()
-    print_summary(display.console, runs, print_best=_search_summary(sweep_dir), rank_by=shown.rank_by)
+    print_summary(display.console, runs, print_best=_search_summary(sweep_dir), shown=shown)
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
     if all(run.state.is_done or (run.optional and run.state.has_failed) for run in runs):

@@ -28,6 +28,7 @@ class TrainingOptions:
     schedule: constant, cosine (decay to 1 % at the last epoch) or plateau (halves when the validation loss stays).
     warmup_epochs: the learning rate rises linearly from 1 % over these first epochs.
     calibration: of the forecasts of the trained model: none, odds (by theory) or fitted (to the validation units).
+    evaluation_horizon: the steps of the forecast that the likelihood of the validation windows is of; None for all.
 
     Raises ConfigError for a value out of range.
     """
@@ -46,12 +47,15 @@ class TrainingOptions:
     loss: str = "ddrsa"
     ranking_weight: float = 0.0
     calibration: str = "odds"
+    evaluation_horizon: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
         for name in ("nasa_weight", "ranking_weight", "patience", "weight_decay", "grad_clip", "warmup_epochs"):
             self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+        holds = self.evaluation_horizon is None or self.evaluation_horizon >= 1
+        self._require("evaluation_horizon", holds, "1 or more, or null")
         self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
         self._require("lambda_param", 0 <= self.lambda_param <= 1, "0 to 1")
         self._require("seed", 0 <= self.seed < 2**32, "0 to 4294967295")

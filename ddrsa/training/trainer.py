@@ -220,7 +220,9 @@ def _judge(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple
     if not loss.isfinite():
         return float(loss), float(loss), Calibration()
     calibration, calibrated = calibrate(options, logits, split)
-    nll = negative_log_likelihood(calibrated, split.time_to_event, split.event_observed)
+    nll = negative_log_likelihood(
+        calibrated[:, : options.evaluation_horizon], split.time_to_event, split.event_observed
+    )
     return float(loss), float(to_float64(nll).mean()), calibration
 
 

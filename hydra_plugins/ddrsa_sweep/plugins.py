@@ -47,9 +47,15 @@ class _StandingLauncher(Launcher):
     """A launcher whose class is `stands_for`, a dotted path."""
 
     stands_for: str
+    name: str
 
     def __new__(cls, **options: Any) -> Any:
-        return get_class(cls.stands_for)(**options)
+        from ddrsa.cli import telling_errors
+        from ddrsa.sweep.other_launchers import own_options
+
+        with telling_errors():
+            schema = get_class(SCHEMAS[f"hydra/launcher/{cls.name}_defaults"])
+            return get_class(cls.stands_for)(**own_options(cls.name, schema, options))
 
     setup = launch = None  # type: ignore[assignment]  # Hydra looks for classes that are not abstract
 
@@ -60,7 +66,10 @@ class _StandingSweeper(Sweeper):
     stands_for: str
 
     def __new__(cls, **options: Any) -> Any:
-        return get_class(cls.stands_for)(**options)
+        from ddrsa.cli import telling_errors
+
+        with telling_errors():
+            return get_class(cls.stands_for)(**options)
 
     setup = sweep = None  # type: ignore[assignment]  # as above
 
@@ -75,7 +84,10 @@ class Schemas(ConfigSource):
 
     def load_config(self, config_path: str) -> ConfigResult:
         """The config of that path."""
-        node = OmegaConf.structured(get_class(SCHEMAS[_name(config_path)]))
+        name = _name(config_path)
+        # A config may hold the keys of another launcher: those of ours sort them out.
+        flags = {"struct": False} if name.startswith("hydra/launcher/") else None
+        node = OmegaConf.structured(get_class(SCHEMAS[name]), flags=flags)
         return ConfigResult(self.provider, self.full_path(), node, header={"package": None})
 
     def available(self) -> bool:
@@ -122,6 +134,7 @@ class SupervisedLauncher(_StandingLauncher):
     """`hydra/launcher=supervised`."""
 
     stands_for = "ddrsa.sweep.launcher.SupervisedLauncher"
+    name = "supervised"
 
     def __new__(cls, **options: Any) -> Any:
         if sys.platform == "win32":
@@ -137,12 +150,14 @@ class RayLauncher(_StandingLauncher):
     """`hydra/launcher=ray`."""
 
     stands_for = "ddrsa.sweep.cluster.ray.RayLauncher"
+    name = "ray"
 
 
 class SlurmLauncher(_StandingLauncher):
     """`hydra/launcher=slurm`."""
 
     stands_for = "ddrsa.sweep.cluster.slurm.SlurmLauncher"
+    name = "slurm"
 
 
 class CheckedSweeper(_StandingSweeper):

@@ -46,7 +46,7 @@ def run_maker(sweep_dir: Path) -> MakeRun:
         dataset = dataset or {"name": "simulated"}
         run = RunDirectory(sweep_dir / "logs" / dataset["name"] / model / f"run{len(made):03}")
         run.config.parent.mkdir(parents=True)
-        default = {"batch_size": 64, "seed": 0, "device": "auto"}
+        default = {"batch_size": 64, "seed": 0, "device": "auto", "lookback": 32, "horizon": 64, "lambda_param": 0.75}
         OmegaConf.save(
             {**default, "model": {"name": model, **(model_options or {})}, "dataset": dataset, **config}, run.config
         )

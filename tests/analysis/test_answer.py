@@ -20,7 +20,8 @@ from ddrsa.errors import ConfigError
 
 
 def answer(sweep_dir: Path, **selection: str) -> Answer:
-    (only,) = answers(collect(sweep_dir), Criterion(**selection))
+    sweep = collect(sweep_dir)
+    (only,) = answers(sweep, Choice(**selection).for_runs(sweep))
     return only
 
 
@@ -168,7 +169,7 @@ def test_a_data_set_for_itself(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(result=result(1.0), batch_size=32)
     make_run(result=result(5.0), batch_size=64, dataset={"name": "turbofan", "subset": "FD001"})
     make_run(result=result(4.0), batch_size=32, dataset={"name": "turbofan", "subset": "FD001"})
-    first, second = answers(collect(sweep_dir), Criterion())
+    first, second = answers(collect(sweep_dir), Criterion("rul_mae"))
     assert (first.dataset, second.dataset, second.configurations) == ("simulated", "turbofan/FD001", 2)
     assert second.best is not None
     assert second.best.selected.mean == 4.0
@@ -177,7 +178,7 @@ def test_a_data_set_for_itself(sweep_dir: Path, make_run: MakeRun) -> None:
 def test_an_unreadable_config_asks_nothing(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(result=result(1.0))
     make_run().config.write_text("a: [")
-    assert [found.dataset for found in answers(collect(sweep_dir), Criterion())] == ["simulated"]
+    assert [found.dataset for found in answers(collect(sweep_dir), Criterion("rul_mae"))] == ["simulated"]
 
 
 def test_one_and_true_and_null_are_three_values(sweep_dir: Path, make_run: MakeRun) -> None:

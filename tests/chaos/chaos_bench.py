@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import runpy
 import signal
@@ -148,8 +147,7 @@ class ChaosBench(Launches):
         found = {}
         for file in sorted(self.sweep.glob("*/status.json")):
             status = read_json(file) or {}
-            with (file.parent / "rows.csv").open() as stream:
-                rows = list(csv.reader(stream))
+            rows = (file.parent / "training_log.csv").read_text()
             found[file.parent.name] = (status["state"], status.get("return_value"), rows)
         return found
 

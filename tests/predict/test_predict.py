@@ -99,19 +99,20 @@ def test_decisions_at_a_given_cost(trained_run: TrainingDirectory, tmp_path: Pat
 def test_last_row_of_every_unit_is_the_default(
     trained_run: TrainingDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    last = predicted(trained_run, tmp_path)
+    last = predicted(trained_run, tmp_path, "before=0")
     assert "of 16 units (oti, cost" in capsys.readouterr().out
     every = predicted(trained_run, tmp_path, "rows=all")
     assert list(last["unit"]) == list(range(1, 17))
     expected = every.groupby("unit", as_index=False).last()
-    pd.testing.assert_frame_equal(last.drop(columns="time_to_event"), expected.drop(columns="time_to_event"), rtol=1e-5)
+    own = ["time_to_event", "act_within", "reason"]
+    pd.testing.assert_frame_equal(last.drop(columns=own), expected.drop(columns="time_to_event"), rtol=1e-5)
     assert list(last["cycle"]) == list(every.groupby("unit").size())
 
 
 def test_units_that_are_alive_have_no_time_to_event(trained_run: TrainingDirectory, tmp_path: Path) -> None:
     table = predicted(trained_run, tmp_path, "alive=true")
     assert "time_to_event" not in table
-    known = predicted(trained_run, tmp_path)
+    known = predicted(trained_run, tmp_path, "before=0")
     assert known["time_to_event"].notna().sum() == 13
     pd.testing.assert_frame_equal(table, known[table.columns])
 
@@ -144,8 +145,8 @@ def test_printed_table_by_the_command_line(trained_run: TrainingDirectory, tmp_p
     header, *rows = done.stdout.splitlines()
     assert header.split()[:3] == ["unit", "cycle", "rul"]
     assert "hazard" not in header
-    assert len(rows) == 5 + 1
-    assert rows[-1].startswith("intervene now: ")
+    assert rows[5] == "times are in cycles"
+    assert rows[6].startswith("intervene now: ")
 
 
 @pytest.mark.parametrize(
@@ -160,25 +161,37 @@ def test_printed_table_by_the_command_line(trained_run: TrainingDirectory, tmp_p
         (["part=official"], "simulated has no official test set"),
         (["rows=first"], "rows=first: allowed is last, all"),
         (["policy=never"], "policy=never: allowed is oti"),
-        (["cost=high"], "cost: Value 'high'"),
-        (["cost=-4"], "cost=-4.0: allowed is a finite number above 0"),
-        (["cost=0"], "cost=0.0: allowed is"),
+        (["cost=high"], "cost=high: allowed is a finite number of steps above 0"),
+        (["cost=-4"], "cost=-4: allowed is a finite number of steps above 0"),
+        (["cost=0"], "cost=0: allowed is"),
         (["cost=nan"], "cost=nan: allowed is"),
+        (["cost=.nan"], "cost=nan: allowed is"),
         (["cost=.inf"], "cost=inf: allowed is"),
-        (["policy=time_to_event_threshold", "threshold=-1"], "threshold=-1.0: allowed is a finite number above 0"),
+        (
+            ["policy=time_to_event_threshold", "threshold=-1"],
+            "threshold=-1: allowed is a finite number of steps above 0",
+        ),
         (["policy=time_to_event_threshold", "threshold=.nan"], "threshold=nan: allowed is"),
         (["policy=failure_probability", "threshold=20", "window=4"], r"a probability, above 0 .* \(20 % is 0.2\)"),
         (["policy=failure_probability", "threshold=.nan", "window=4"], "threshold=nan: allowed is a probability"),
         (["level=.nan"], "level=nan: allowed is above 0"),
-        (["cost=5", "policy=time_to_event_threshold"], "cost=5.0: policy=time_to_event_threshold has no cost"),
-        (["threshold=5"], "threshold=5.0: policy=oti has no threshold"),
-        (["policy=failure_probability", "threshold=0.5"], "window is missing: allowed is 1 to 24"),
-        (["policy=failure_probability", "threshold=0.5", "window=25"], "window is 25: allowed is 1 to 24"),
+        (["cost=5", "policy=time_to_event_threshold"], "cost=5: policy=time_to_event_threshold has no cost"),
+        (["threshold=5"], "threshold=5: policy=oti has no threshold"),
+        (["policy=failure_probability", "threshold=0.5"], "window is missing: allowed is a time up to 24 cycles"),
+        (["policy=failure_probability", "threshold=0.5", "window=25"], "window=25: allowed is a time up to 24 cycles"),
         (["window=5"], "window=5: it belongs to policy=failure_probability"),
         (["level=1"], "level=1.0: allowed is above 0"),
         (["miss_rate=7%"], "miss_rate=7%: allowed is 5%, 10%"),
         (["output=out.xls"], "output=out.xls: allowed is a file that ends in .csv"),
         (["output=/proc/none/out.csv"], "output=/proc/none/out.csv cannot be written"),
+        (["within=25"], "within=25: the model looks 24 cycles ahead"),
+        (["within=0.5"], "within=0.5: that is less than a cycle"),
+        (["within=7d"], "within=7d: allowed is a number of cycles above 0"),
+        (["within=[5,-1]"], "within=-1: allowed is a number of cycles above 0"),
+        (["time_unit=days"], "time_unit=days: the data of the run have no dates"),
+        (["time_unit=weeks"], "time_unit=weeks: allowed is days, hours"),
+        (["before=-1"], "before=-1: allowed is a number of cycles above 0"),
+        (["before=3", "rows=all"], "before=3: it belongs to rows=last"),
         (["everything"], "argument 'everything': KEY=VALUE is expected"),
     ],
 )
@@ -202,10 +215,10 @@ def test_checkpoint_alone_needs_a_cost(
 
 
 def test_values_are_read_as_in_a_config_and_paths_as_they_are() -> None:
-    own = ["checkpoint=runs/seed=1/[a]", "rows=all", "cost=2e1", "alive=true", "data_dir=12"]
+    own = ["checkpoint=runs/seed=1/[a]", "rows=all", "cost=20", "alive=true", "data_dir=12"]
     keys = ["dataset=table", "dataset.path=*.csv", "dataset.feature_columns=[a, b]", "dataset.step=null"]
     options, dataset = parse_arguments([*own, *keys])
-    assert (options.checkpoint, options.data_dir, options.cost, options.alive) == ("runs/seed=1/[a]", "12", 20.0, True)
+    assert (options.checkpoint, options.data_dir, options.cost, options.alive) == ("runs/seed=1/[a]", "12", 20, True)
     assert dataset == {"name": "table", "path": "*.csv", "feature_columns": ["a", "b"], "step": None}
 
 
@@ -295,7 +308,7 @@ def test_units_of_the_users_own_file(
     table = predicted(trained_run, tmp_path, "dataset=table", "dataset.path=mine.csv", "cost=20")
     assert "time_to_event" not in table
     same = predicted(trained_run, tmp_path, "dataset.num_units=5", "dataset.simulation_seed=8",
-                     "dataset.censored_fraction=0", "cost=20")  # fmt: skip
+                     "dataset.censored_fraction=0", "cost=20", "before=0")  # fmt: skip
     pd.testing.assert_frame_equal(table, same[table.columns])
 
 

@@ -115,7 +115,7 @@ FOREIGN = {
     "LightningCLI": (
         "from lightning.pytorch.cli import LightningCLI\nLightningCLI()\n",
         {"trainer.max_epochs": 3, "trainer.fast": False},
-        ["--trainer.max_epochs", "3", "--trainer.fast=False"],
+        ["--trainer.max_epochs=3", "--trainer.fast=False"],
     ),
     "absl": ("from absl import app, flags\n", {"debug": False}, ["--debug=False"]),
     "docopt": ("from docopt import docopt\n", {"fast": False, "slow": True}, ["--slow"]),
@@ -208,3 +208,46 @@ def test_the_option_for_the_output_is_named_by_the_user() -> None:
     assert command_of(options("b", output_option="outf"), Path("run")).line[2:] == ("--outf", "run/output")
     with pytest.raises(ConfigError, match=r"scripts\.output_option=--otf: no script has such an option"):
         check_job(options("a", output_option="--otf", include="train_a.py"))
+
+
+# Scripts that print what they were given, by the libraries themselves.
+REAL = {
+    "tyro": """
+        import tyro
+        def main(anneal_lr: bool = True, cuda: bool = False, lr: float = 0.5, sizes: tuple[int, ...] = ()) -> None:
+            print(repr({"anneal_lr": anneal_lr, "cuda": cuda, "lr": lr, "sizes": list(sizes)}))
+        tyro.cli(main)
+        """,
+    "fire": """
+        import fire
+        def main(anneal_lr=True, cuda=False, lr=0.5, sizes=()):
+            return repr({"anneal_lr": anneal_lr, "cuda": cuda, "lr": lr, "sizes": list(sizes)})
+        fire.Fire(main)
+        """,
+    "jsonargparse": """
+        from jsonargparse import CLI
+        def main(anneal_lr: bool = True, cuda: bool = False, lr: float = 0.5, sizes: list[int] = []) -> None:
+            print(repr({"anneal_lr": anneal_lr, "cuda": cuda, "lr": lr, "sizes": sizes}))
+        CLI(main)
+        """,
+    "absl": """
+        from absl import app, flags
+        flags.DEFINE_bool("anneal_lr", True, "a")
+        flags.DEFINE_bool("cuda", False, "c")
+        flags.DEFINE_float("lr", 0.5, "l")
+        def main(_):
+            F = flags.FLAGS
+            print(repr({"anneal_lr": F.anneal_lr, "cuda": F.cuda, "lr": F.lr}))
+        app.run(main)
+        """,
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("read_help", [False, True])
+def test_the_libraries_themselves_get_what_was_meant(name: str, read_help: bool) -> None:
+    write("train_a.py", REAL[name])
+    sizes = {} if name == "absl" else {"sizes": [1, 2]}
+    for anneal, cuda in ((False, True), (True, False)):
+        args = {"anneal_lr": anneal, "cuda": cuda, "lr": 0.25, **sizes}
+        assert eval(printed("a", args=args, read_help=read_help)) == args

@@ -90,7 +90,7 @@ def test_a_command_of_the_user_s_own() -> None:
     [
         (
             {"python": "torchrun --nproc_per_node=2"},
-            r"scripts\.command=\[torchrun,--nproc_per_node=2,{script},{args}\]",
+            r'scripts\.command="torchrun --nproc_per_node=2 {script} {args}"',
         ),
         ({"command": ["torchrun"]}, r"scripts\.command=\[torchrun\]: allowed is a list"),
         ({"command": "sh '{args}"}, r"scripts\.command="),

@@ -56,7 +56,9 @@ def test_true_forecast_is_covered_at_its_level(horizon: int) -> None:
     hazard = rng.uniform(0.005, 0.04, (n, 1)) * np.ones(horizon)
     tau = rng.geometric(hazard[:, 0]) - 1
     event = tau < horizon
-    result = evaluate_intervals(torch.logit(torch.from_numpy(hazard)), np.minimum(tau, horizon).astype(float), event)
+    result = evaluate_intervals(
+        torch.logit(torch.from_numpy(hazard)), np.minimum(tau, horizon).astype(float), event, np.arange(len(tau))
+    )
     for label, level in (("50%", 0.5), ("80%", 0.8), ("90%", 0.9)):
         one = result[label]
         # The two ends are whole cycles, and each carries up to 4 % of probability.

@@ -6,6 +6,7 @@ import json
 import select
 import subprocess
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,9 +31,19 @@ class Holder:
         assert line, f"the process ended with {self.process.wait()}: {self.stderr.read()}"
         return dict(json.loads(line))
 
-    def holds_a_gpu(self, within: float) -> bool:
-        """Whether it has said so; only before the first `read`."""
-        return bool(select.select([self.stdout], [], [], within)[0])
+    def looks(self) -> list[float]:
+        """When it has looked for a GPU and found none."""
+        file = self.allocations / f"looks.{self.process.pid}"
+        return [float(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+    def finds_none(self, looks: int = 2, after: float = 0) -> bool:
+        """Whether it looks so often in vain, from so many seconds after now on; only before the first `read`."""
+        begin, deadline = time.monotonic() + after, time.monotonic() + after + 30
+        while sum(when >= begin for when in self.looks()) < looks:
+            if select.select([self.stdout], [], [], 0.02)[0]:
+                return False
+            assert time.monotonic() < deadline, "it does not look"
+        return True
 
     def take(self, gib: float) -> None:
         """Have it use so much memory of GPU-a."""

@@ -48,6 +48,14 @@ DRAW: dict[str, Callable[[Analysis], Drawing]] = {
     "training_curves": training_curves,
 }
 
+# They show what only models of the project have.
+OF_MODELS = frozenset(DRAW) - {
+    "model_comparison",
+    "critical_difference",
+    "hyperparameter_importance",
+    "parallel_coordinates",
+}
+
 _DPI = 150
 
 

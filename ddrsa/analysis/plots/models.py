@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 
-from ddrsa.analysis.metrics import metric
+from ddrsa.analysis.metrics import SCRIPT, metric
 from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, row_title
 from ddrsa.analysis.plots.drawn import Drawing
 from ddrsa.analysis.plots.style import (
@@ -33,9 +33,11 @@ _FEWEST_FOR_A_BOX = 3
 def model_comparison(analysis: Analysis) -> Drawing:
     """Boxes with the runs as points over them: MAE, RMSE and concordance index by model, a row per data set.
 
+    Of tasks that have no such metrics it is the one that names the best.
     A box shows the quartiles, its whiskers reach the most distant runs.
     """
-    panels = require(analysis, "rul_mae", "rul_rmse", "concordance_index")
+    of_models = ("rul_mae", "rul_rmse", "concordance_index")
+    panels = require(analysis, *((analysis.criterion.metric,) if analysis.criterion.select_by == SCRIPT else of_models))
     completed, names = analysis.sweep.completed, looks(models(analysis))
     rows = datasets(analysis)
     width = max(6.0, len(panels) * max(3.2, 1.15 * len(names)))

@@ -41,7 +41,7 @@ _VERDICTS = {
 # report.js has the same.
 _ENDS_IN_ID = re.compile(r"_([0-9a-f]{8})$")
 
-_BY_MODEL = ("rul_mae", "rul_rmse", "concordance_index")
+_BY_MODEL = ("nll", "rul_mae", "rul_rmse", "concordance_index")
 
 
 def write_report(analysis: Analysis, plots: Plots) -> Path:

@@ -105,6 +105,9 @@ def _column(table: pd.DataFrame, key: str, kind: str) -> Column:
 _RESULTS = frozenset({*CRITERIA, "training_time_seconds"})
 
 _SHORT = {
+    "nll": "NLL",
+    "restricted_rmse": "restricted RMSE",
+    "integrated_brier_score": "Brier score",
     "rul_mae": "MAE",
     "rul_rmse": "RMSE",
     "concordance_index": "C-index",

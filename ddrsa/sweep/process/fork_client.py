@@ -44,6 +44,8 @@ log = logging.getLogger(__name__)
 
 PORTABLE_VARIABLE = "DDRSA_PORTABLE"
 MARK_VARIABLE = "DDRSA_SERVER"
+# Of a server that imports: one that needs more memory than there is dies each time.
+MOST_DEATHS = 3
 # A server that answers has ended an attempt, or everything, long before.
 SECONDS_TO_DIE = 5.0
 
@@ -77,6 +79,7 @@ class ProcessServer:
         self._claims: dict[Path, Claim] = {}
         self._killed_at: dict[int, float] = {}  # of the attempts that SIGKILL was sent to
         self._ready_until = 0.0
+        self._deaths = 0  # of servers that were not ready yet
 
     def warm_up(self) -> None:
         """Start the server, if there is none; it imports while this process goes on."""
@@ -106,6 +109,11 @@ class ProcessServer:
         if message.get("event") == "ready":
             self._ready = True
             return True
+        if not message and self._deaths < MOST_DEATHS:
+            log.warning("the process that starts the runs was killed while it started: another is started")
+            self._deaths += 1
+            self._stop()
+            return False
         self.close()
         reason = message.get("message", "it was killed")
         raise ConfigError(f"the process that starts the runs cannot start (hydra.launcher.preload): {reason}")
@@ -302,7 +310,7 @@ def _close(control: Channel, process: subprocess.Popen[bytes], setup: int) -> No
     control.close()
     try:
         process.wait(SECONDS_TO_DIE)
-    except subprocess.TimeoutExpired:
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # Ctrl+C at the very end: all is done but this
         _kill(process)
         process.wait()
     os.close(setup)

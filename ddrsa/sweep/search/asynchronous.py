@@ -13,6 +13,7 @@ from ddrsa.sweep.search.summary import SearchSummary
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.show.display import open_display
 from ddrsa.sweep.supervise.failures import SweepInterrupted
+from ddrsa.sweep.supervise.results import renew_results
 from ddrsa.sweep.supervise.session import SearchNotes, SessionLauncher, SweepSession
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ def search_asynchronously(
     trials = runs.trials
     left = trials.left
     if left == 0:
+        renew_results(summary.sweep_dir)
         summary.print(open_display().console)
         return None
     notes = SearchNotes({"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, summary.print)

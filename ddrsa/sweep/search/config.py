@@ -32,6 +32,7 @@ class OptunaSweeperConf:
     objective: Any = None  # a metric of test_metrics.json, or a list; null: the value that the task returns
     objective_group: str | None = None  # the group of test_metrics.json whose metrics an objective prefers
     max_steps: Any = "auto"  # the most values that a trial reports; auto: as many as the first trial has reported
+    comparable: str | None = None  # dotted path of a function(config); trials for which it differs are not compared
     repeats: int = 1  # runs of a trial, one after another; its value is the mean of theirs
     repeat_key: str = "seed"  # the key in which they differ: its value, and the next ones
     migrate: bool = False  # where the study is of another space: go on with the trials that fit, and keep a copy of it

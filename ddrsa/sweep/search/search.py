@@ -15,7 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write, make_directory
+from ddrsa.rundir.files import atomic_write, make_directory, remove_leftovers
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -24,6 +24,7 @@ from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.search.asynchronous import search_asynchronously
 from ddrsa.sweep.search.batches import search_in_batches
 from ddrsa.sweep.search.check import check_space
+from ddrsa.sweep.search.comparability import Comparability
 from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.migrate import adapt, check_study_space, keep_order
 from ddrsa.sweep.search.repeats import Repeats, pruner_of_repeats, warn_of_searched_repeats
@@ -46,7 +47,7 @@ def run_search(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     address = StudyAddress.of(config.hydra)
     sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
-    plan_job = _planner(Composer(config, context.config_loader), options.check)
+    plan_job = _planner(Composer(config, context.config_loader), options.check, options.comparable)
     space = parse_search_space(
         arguments,
         OverridesParser.create(config_loader=context.config_loader),
@@ -89,6 +90,7 @@ def run_search(
     if not options.migrate:
         check_study_space(space, study, address)
     make_directory(sweep_dir, "hydra.sweep.dir")
+    remove_leftovers(sweep_dir, owned=False)
     with atomic_write(sweep_dir / CONFIG) as stream:
         OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None
@@ -117,13 +119,18 @@ def run_search(
         raise SweepFailed(runs.failures, total, stopped=stopped) from runs.failures[0].error
 
 
-def _planner(composer: Composer, check_path: str | None) -> Callable[[Sequence[str], int], PlannedRun]:
-    """Plans a job by its overrides and number, after the project's check of its config."""
+def _planner(
+    composer: Composer, check_path: str | None, comparable_path: str | None
+) -> Callable[[Sequence[str], int], PlannedRun]:
+    """Plans a job by its overrides and number, after the project's check of its config, and of its comparability."""
     check = None if check_path is None else find_object("hydra.sweeper.check", check_path)
+    comparable = None if comparable_path is None else find_object("hydra.sweeper.comparable", comparable_path)
+    comparability = Comparability(comparable)
 
     def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:  # noqa: ARG001
         if check is not None:
             check(config)
+        comparability.check(config)
         return True
 
     def plan_job(overrides: Sequence[str], number: int) -> PlannedRun:

@@ -10,6 +10,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from ddrsa.cli import telling_errors
 from ddrsa.sweep.search.config import OptunaSweeperConf
 
 
@@ -52,4 +53,5 @@ class OptunaSweeper(Sweeper):
         assert self.launcher is not None
         from ddrsa.sweep.search.search import run_search
 
-        run_search(arguments, self.options, self.config, self.hydra_context, self.launcher)
+        with telling_errors():
+            run_search(arguments, self.options, self.config, self.hydra_context, self.launcher)

@@ -83,7 +83,7 @@ class TerminalProgress(SweepObserver):
         self.display.close()
         for handler in console_handlers():
             handler.removeFilter(_not_observed)
-        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown.rank_by)
+        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown)
 
 
 def _not_observed(record: logging.LogRecord) -> bool:

@@ -14,6 +14,7 @@ from rich.text import Text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import nested
 from ddrsa.rundir.states import State
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.run_view import RunView, shown_counts
 
 BEST_RUNS = 5
@@ -27,16 +28,18 @@ def print_summary(
     runs: Sequence[RunView],
     values: Mapping[Path, Any] | None = None,
     print_best: Callable[[Console], None] | None = None,
-    rank_by: Mapping[str, str] | None = None,
+    shown: Presentation | None = None,
 ) -> None:
     """Print how many runs ended how, the best of them, lowest first, and the failures.
 
+    Of runs that cannot be compared with one another, the best of each kind.
+
     values: what the tasks returned, by run directory: the criterion where the runs have none of `rank_by`.
-    print_best: prints the best in another way: those of a search. rank_by: `Presentation.rank_by`.
+    print_best: prints the best in another way: those of a search. shown: by what runs are ranked, and compared.
     """
     console.print(f"{len(runs)} runs: {shown_counts(runs)}", highlight=False)
     if print_best is None:
-        _print_best(console, runs, values or {}, rank_by or {})
+        _print_best(console, runs, values or {}, shown or Presentation())
     else:
         print_best(console)
     failures = [run for run in runs if run.state.has_failed]
@@ -49,14 +52,48 @@ def print_summary(
             console.print(f"  and {len(failures) - SHOWN_FAILURES} more: see all_results.json")
 
 
-def _print_best(
-    console: Console, runs: Sequence[RunView], values: Mapping[Path, Any], rank_by: Mapping[str, str]
-) -> None:
-    criterion, best = best_runs(runs, values, rank_by)
-    if best:
-        console.print(_best_table(criterion, best, len(runs)))
-        # A path that is broken in two cannot be copied.
-        console.print(Text(f"the best: {os.path.relpath(best[0][1].directory)}"), soft_wrap=True)
+def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any], shown: Presentation) -> None:
+    groups = comparable_groups(runs, shown.comparable_by)
+    if len(groups) > 1:
+        console.print(f"the runs measure {len(groups)} different things, and are ranked among those alike alone:")
+    for what, group in groups.items():
+        criterion, best = best_runs(group, values, shown.rank_by)
+        if best:
+            shown_runs = f"{min(BEST_RUNS, len(best))} of" if len(best) > 1 else "of"
+            title = f"best {shown_runs} {len(group)} runs"
+            console.print(_heading(f"{title}: {what}" if what else title))
+            console.print(_best_table(criterion, best))
+            # A path that is broken in two cannot be copied.
+            console.print(Text(f"the best: {os.path.relpath(best[0][1].directory)}"), soft_wrap=True)
+
+
+def comparable_groups(runs: Sequence[RunView], comparable_by: str | None) -> dict[str, list[RunView]]:
+    """The runs that can be compared, by what they have in common and the others have not; "" where all can be.
+
+    comparable_by: `Presentation.comparable_by`. A run that says nothing of it goes with the first that does.
+    """
+    said: list[tuple[RunView, Any]] = []
+    for run in runs:
+        metrics = _metrics(run) if comparable_by is not None and run.state is State.COMPLETED else {}
+        said.append((run, nested(metrics, comparable_by) if comparable_by is not None else None))
+    known = {repr(value): value for _, value in said if value is not None}
+    if len(known) < 2:
+        return {"": list(runs)}
+    names = _differences(list(known.values()))
+    groups: dict[str, list[RunView]] = {name: [] for name in names}
+    by_value = dict(zip(known, names, strict=True))
+    for run, value in said:
+        groups[names[0] if value is None else by_value[repr(value)]].append(run)
+    return groups
+
+
+def _differences(values: Sequence[Any]) -> list[str]:
+    """For each of the values, which are different, those of its entries that are not the same in all."""
+    if not all(isinstance(value, Mapping) for value in values):
+        return [str(value) for value in values]
+    keys = list(dict.fromkeys(key for value in values for key in value))
+    differing = [key for key in keys if len({repr(value.get(key)) for value in values}) > 1]
+    return [", ".join(f"{key.replace('_', ' ')} {value.get(key)}" for key in differing) for value in values]
 
 
 def best_runs(
@@ -73,18 +110,20 @@ def best_runs(
 
 
 def _criteria(run: RunView, value: Any, rank_by: Mapping[str, str]) -> dict[str, Any]:
-    directory = RunDirectory(run.directory)
-    try:
-        metrics = directory.read_test_metrics() or {}
-    except ValueError:
-        metrics = {}  # a damaged file has no number to compare; the run itself stands among the completed
-    returned = directory.status_or_empty().get("return_value") if value is None else value
+    metrics = _metrics(run)
+    returned = RunDirectory(run.directory).status_or_empty().get("return_value") if value is None else value
     return {**{title: nested(metrics, key) for key, title in rank_by.items()}, RETURN_VALUE: returned}
 
 
-def _best_table(criterion: str, best: Sequence[tuple[float, RunView]], total: int) -> Table:
-    title = f"best {min(BEST_RUNS, len(best))} of {total} runs" if len(best) > 1 else f"best of {total} runs"
-    table = Table(box=None, padding=(0, 2, 0, 0), title=_heading(title), title_justify="left", header_style="dim")
+def _metrics(run: RunView) -> dict[str, Any]:
+    try:
+        return RunDirectory(run.directory).read_test_metrics() or {}
+    except ValueError:
+        return {}  # a damaged file has no number to compare; the run itself stands among the completed
+
+
+def _best_table(criterion: str, best: Sequence[tuple[float, RunView]]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column(criterion, justify="right", no_wrap=True)
     table.add_column("run", overflow="fold")
     for number, run in best[:BEST_RUNS]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gpu_holders import HoldGpu
 from supervised import Sweeps
+
+from ddrsa.sweep.verify.bench import until
 
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup")  # of version 1, of version 2
 
@@ -43,13 +47,20 @@ def test_a_run_that_was_killed_is_tried_again_on_another_gpu(sweeps: Sweeps) -> 
     assert sweeps.status("x1")["return_value"] == sweeps.status("x1")["gpu_index"] == 1
 
 
-def test_waiting_for_a_gpu_does_not_use_up_the_time_of_a_run(sweeps: Sweeps) -> None:
+def test_waiting_for_a_gpu_does_not_use_up_the_time_of_a_run(sweeps: Sweeps, hold_gpu: HoldGpu) -> None:
     sweeps.with_gpus("GPU-a=0", runs_per_gpu=1)
-    sweeps.do(dict.fromkeys((1, 2, 3), "gpu"))
-    options = ["seconds=2", "hydra.launcher.n_jobs=3", "hydra.launcher.timeout=0.07"]
-    exit_code, output = sweeps.run("x=1,2,3", *options)
+    held = hold_gpu(variables={"FAKE_GPUS": "GPU-a=0"})
+    held.read()
+    sweeps.do({1: "gpu"})
+    minutes = 0.08
+    process = sweeps.start("x=1", "seconds=0", f"hydra.launcher.timeout={minutes}")
+    until(lambda: list(sweeps.directory.glob("leases/*.waiting")), "the run waits for the GPU")
+    waits = time.monotonic()
+    until(lambda: time.monotonic() > waits + 60 * minutes + 0.5, "the timeout, and as long as one looks at the clock")
+    held.let_go()
+    exit_code, output = sweeps.finish(process)
     assert exit_code == 0, output
-    assert sweeps.states() == dict.fromkeys(("x1", "x2", "x3"), "completed")
+    assert sweeps.states() == {"x1": "completed"}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -30,6 +31,22 @@ def test_a_launcher_that_is_killed_while_its_server_imports(sweeps: Sweeps) -> N
     until((sweeps.directory / "imports").exists, "the server does not import")
     process.kill()
     until(lambda: not sweeps.processes(), "the server outlived its launcher", seconds=10)
+
+
+@both_ways
+def test_a_server_that_is_killed_while_it_imports_is_replaced(sweeps: Sweeps) -> None:
+    (sweeps.directory / "slow_once.py").write_text(
+        "import pathlib, time\nif not pathlib.Path('imports').exists():\n"
+        "    pathlib.Path('imports').touch()\n    time.sleep(120)\n"
+    )
+    process = sweeps.start("x=0", "hydra.launcher.preload=[slow_once]")
+    until((sweeps.directory / "imports").exists, "the server does not import")
+    for each in sweeps.processes():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+    exit_code, output = sweeps.finish(process)
+    assert exit_code == 0, output
+    assert sweeps.states() == {"x0": "completed"}
 
 
 @pytest.mark.parametrize("killed", ["server", "guardian", pytest.param("both", marks=pytest.mark.slow)])

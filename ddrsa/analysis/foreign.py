@@ -1,0 +1,97 @@
+"""Results of a Hydra task that is not the project's: what it returned, and the numbers of its JSON files."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.sweep_files import CONFIG
+
+RETURN_VALUE = "return_value"
+"""The metric that is what the task returned; of a list it is `return_value_0`, `return_value_1`, ..."""
+
+NO_STATUS = "it has no status.json"
+
+# Files of the launcher and of Hydra, and the largest that is read.
+_NO_RESULTS = frozenset({"status.json"})
+_LARGEST = 2**22
+
+# Keys of a file of results whose numbers went into the run, and did not come out of it.
+_NO_METRICS = frozenset({"schema_version", "config", "cfg", "args", "hparams", "params", "hyperparameters"})
+
+# The keys of a config that only the project's own tasks have.
+_OF_MODELS = frozenset({"lookback", "horizon", "lambda_param"})
+
+
+def is_foreign(keys: Collection[str]) -> bool:
+    """Whether a config with these keys, nested ones as dotted names, is of a task of somebody else's."""
+    return not (_OF_MODELS.issubset(keys) or any(key.startswith("scripts.") for key in keys))
+
+
+def foreign_metrics(run: RunDirectory, returned: Any) -> tuple[dict[str, float], list[str]]:
+    """The numbers of a run, and what is to be said of files that cannot be read.
+
+    returned: by the task, as status.json has it. Nested keys of a JSON file become dotted names; where two files have
+    the same name, that of the file goes before it.
+    """
+    metrics = dict(_numbers(returned, RETURN_VALUE, "_"))
+    found: dict[str, dict[str, float]] = {}
+    problems = []
+    for file in sorted(run.path.glob("*.json")):
+        if file.name in _NO_RESULTS or file.stat().st_size > _LARGEST:
+            continue
+        try:
+            content = json.loads(file.read_text())
+        except (OSError, ValueError) as error:
+            problems.append(f"{file.name} cannot be read: {' '.join(str(error).split())}")
+            continue
+        if isinstance(content, dict):
+            results = {key: value for key, value in content.items() if key not in _NO_METRICS}
+            found[file.stem] = dict(_numbers(results, ""))
+    count = Counter(name for numbers in found.values() for name in numbers)
+    for stem, numbers in found.items():
+        for name, value in numbers.items():
+            metrics[f"{stem}.{name}" if count[name] > 1 or name in metrics else name] = value
+    return metrics, problems
+
+
+def job_log(directory: Path) -> Path | None:
+    """The log of a job: Hydra calls it after the program."""
+    logs = sorted(directory.glob("*.log"), key=lambda file: (file.name == "output.log", file.name))
+    return logs[0] if logs else None
+
+
+def maximized(sweep_dir: Path) -> set[str]:
+    """The metrics that the search in `sweep_dir` maximizes; none where it is no search."""
+    try:
+        sweeper = yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]["sweeper"]
+        directions, objectives = sweeper.get("direction"), sweeper.get("objective")
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return set()
+    several = isinstance(directions, list)
+    names = objectives if isinstance(objectives, list) else [objectives]
+    if objectives is None:
+        names = [f"{RETURN_VALUE}_{place}" for place in range(len(directions))] if several else [RETURN_VALUE]
+    pairs = zip(names, directions if several else [directions], strict=False)
+    return {str(name) for name, direction in pairs if direction == "maximize"}
+
+
+def _numbers(value: Any, name: str, separator: str = ".") -> Iterator[tuple[str, float]]:
+    """The numbers in `value`; of lists only those of what a task returned."""
+    if isinstance(value, bool):
+        return
+    if isinstance(value, int | float):
+        yield name, float(value) if math.isfinite(value) else math.nan
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _numbers(item, f"{name}.{key}" if name else str(key), separator)
+    elif isinstance(value, list) and separator == "_":
+        for place, item in enumerate(value):
+            yield from _numbers(item, f"{name}_{place}", separator)

@@ -1,0 +1,40 @@
+"""Renewal of all_results.json by the runs themselves, where a launcher was killed before it could."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.states import State
+from ddrsa.rundir.sweep_files import RESULTS
+
+log = logging.getLogger(__name__)
+
+
+def renew_results(sweep_dir: Path) -> None:
+    """Give the runs that all_results.json shows as not done the end that their status.json has."""
+    try:
+        content = read_json(sweep_dir / RESULTS)
+        entries = [] if content is None else [_renewed(sweep_dir, entry) for entry in content["runs"]]
+        if content is None or entries == content["runs"]:
+            return
+        counts = dict(Counter(entry["state"] for entry in entries))
+        write_json(sweep_dir / RESULTS, {**content, "updated_at": now(), "counts": counts, "runs": entries})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.debug("%s is not renewed: %s", sweep_dir / RESULTS, error)
+
+
+def _renewed(sweep_dir: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    if State.of(entry).is_done:
+        return entry
+    run = RunDirectory(sweep_dir / entry["directory"])
+    status = run.status_or_empty(entry["identity"])
+    state = State.of(status)
+    if not (state.is_done or (state.has_ended and State.of(entry) is State.PENDING and status)):
+        return entry
+    known = {key: status.get(key) for key in ("state", "error", "return_value", "attempt", "started_at", "ended_at")}
+    return {**entry, **known, "metrics": run.read_test_metrics()}
