@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
@@ -18,6 +16,7 @@ from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_optio
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
 from ddrsa.models.options import OPTIONS, BaselineOptions, ModelOptions
+from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
 from ddrsa.scripts.check import check_job
@@ -172,9 +171,8 @@ def comparison(config: DictConfig) -> dict[str, Any] | None:
 
 
 def run_id(config: DictConfig) -> str:
-    """A short name of `identity`, the same in any sweep and any order of keys: 8 hexadecimal digits."""
-    canonical = json.dumps(identity(config), sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+    """A hash of `identity`, the same in any sweep and any order of keys: see `ddrsa.rundir.identity`."""
+    return identity_of(identity(config))
 
 
 def _check_keys(config: DictConfig) -> None:

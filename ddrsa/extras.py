@@ -14,7 +14,8 @@ USAGE_EXIT_CODE = 2
 _EXTRAS = {
     "analysis": ("jinja2", "matplotlib", "pandas", "scikit_posthocs", "scipy"),
     "excel": ("python_calamine",),
-    "models": ("charset_normalizer", "pooch", "questionary", "requests", "torch", "tqdm"),
+    "models": ("captum", "charset_normalizer", "pooch", "questionary", "requests", "torch", "tqdm"),
+    "export": ("onnx", "onnxruntime", "onnxscript"),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "slurm": ("submitit",),

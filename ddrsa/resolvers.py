@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from ddrsa.compat_hydra import register_resolver
 from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.identity import in_names
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.job import Job
@@ -46,13 +47,17 @@ def _gpu_index(*, _root_: DictConfig) -> int | None:
         # On the CPU a list of GPUs is leased as it stands, whatever the machine has: allocation can be tried anywhere.
         environ = {"CUDA_VISIBLE_DEVICES": ""} if _root_.device in DEVICES_WITHOUT_CUDA else None
         lease = lease_gpu(
-            gpus, _root_.runs_per_gpu, count=int(_root_.gpus_per_run), run=run_id(_root_), environ=environ
+            gpus,
+            _root_.runs_per_gpu,
+            count=int(_root_.gpus_per_run),
+            run=in_names(run_id(_root_)),
+            environ=environ,
         )
     return None if lease is None else lease.index
 
 
 def _run_id(*, _root_: DictConfig) -> str:
-    return run_id(_root_)
+    return in_names(run_id(_root_))
 
 
 def _concurrent_runs(*, _root_: DictConfig) -> int:

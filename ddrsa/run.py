@@ -26,8 +26,8 @@ from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
-from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
+from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
 from ddrsa.survival.promise import promise_sentence
@@ -46,6 +46,8 @@ from ddrsa.training.trainer import train
 log = logging.getLogger(__name__)
 # Goes to run.log alone: epochs of a sweep's many runs would drown each other on the terminal, and so would tracebacks.
 file_log = logging.getLogger(f"{__name__}.file")
+
+_METRICS = Fields({"run_id": str, "validation!": Fields({"nll!": float})})
 
 
 def run(config: DictConfig) -> float:
@@ -85,7 +87,6 @@ def _run(config: DictConfig) -> float:
         trial = trial_number()
         of_search = {} if trial is None else {"trial": trial}
         directory.begin(name, num_epochs=checked.training.num_epochs, **of_search)
-        directory.test_metrics.unlink(missing_ok=True)  # of a search that had pruned the run
         try:
             gpu_index: int | None = config.gpu_index
             device = choose_device(checked.device, gpu_index)
@@ -98,13 +99,13 @@ def _run(config: DictConfig) -> float:
         except BaseException as error:
             _record_failure(directory, error)
             raise
-        write_json(
-            directory.test_metrics,
-            {"run_id": name, "data_content": content, **metrics, **({"pruned": True} if pruned else {})},
-        )
+        pruned_too = {"pruned": True} if pruned else {}
+        directory.write_test_metrics({"run_id": name, "data_content": content, **metrics, **pruned_too})
         objective = float(metrics["validation"]["nll"])
         state = State.PRUNED if pruned else State.COMPLETED
         directory.end(state, return_value=objective)
+        if not pruned:
+            directory.checkpoint_previous.unlink(missing_ok=True)
         log.info("%s %s: %s", _shown(directory), state, _in_short(metrics))
         if config.visualize:
             _draw(directory, checked, device)
@@ -288,19 +289,23 @@ def seed_everything(seed: int) -> None:
 
 def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] | None:
     """The metrics of this run where it has completed. Raises ConfigError where another run lies in its directory."""
+    status = directory.status_or_empty(warn=True)
+    directory.check_owner(name, status)
     try:
-        status = directory.read_status()
         metrics = directory.read_test_metrics()
+        # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
+        if metrics is None or metrics.get("pruned"):
+            return None
+        check_structure(metrics, _METRICS, directory.test_metrics)
     except ValueError as error:
-        log.warning("%s; the run is done again", error)
+        log.warning("%s; the run is evaluated again, from its checkpoint", error)
         return None
-    other = (status or {}).get("run_id", name)
-    if other != name:
-        raise ConfigError(
-            f"{directory.path} holds run {other}, and this config is run {name}: choose another directory"
-        )
-    # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
-    return None if metrics is None or metrics.get("pruned") else metrics
+    directory.check_owner(name, metrics)
+    if not status:
+        # The result has outlived its status, which was damaged.
+        directory.begin(name)
+        directory.end(State.COMPLETED, return_value=float(metrics["validation"]["nll"]))
+    return metrics
 
 
 def _warn_of_other_data(directory: TrainingDirectory, checked: RunConfig, metrics: dict[str, Any]) -> None:
@@ -331,9 +336,10 @@ def _begin_anew_with_other_data(directory: TrainingDirectory, known: str | None,
 
 
 def _is_complete(directory: TrainingDirectory) -> bool:
+    """Whether there is nothing to do, and nothing to mend."""
     try:
         metrics = directory.read_test_metrics()
-        return metrics is not None and not metrics.get("pruned")
+        return bool(directory.status_or_empty()) and metrics is not None and not metrics.get("pruned")
     except ValueError:
         return False
 

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ddrsa.conf_dir import conf_dir
 from ddrsa.errors import UsageError
-from ddrsa.rundir.files import read_json
-from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.rundir.files import read_yaml
+from ddrsa.rundir.manifest import read_manifest
+from ddrsa.rundir.sweep_files import CONFIG
 
 COMMAND = "ddrsa"
 """The installed command. While it does `ddrsa train`, the first of `sys.argv` is "ddrsa train"."""
@@ -117,7 +116,7 @@ def hydras_options(sweep_dir: Path) -> dict[str, str]:
     A `--config-path` that was given cannot be told from that of the program: it is one where it is not the project's.
     """
     try:
-        hydra = yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]
+        hydra = read_yaml(sweep_dir / CONFIG)["hydra"]
         sources = {source["provider"]: source for source in hydra["runtime"]["config_sources"]}
         name = hydra["job"]["config_name"]
         options = {"--config-name": name} if name not in (None, "config") else {}
@@ -125,7 +124,7 @@ def hydras_options(sweep_dir: Path) -> dict[str, str]:
             source = sources.get(provider)
             if source is not None and source["schema"] == "file" and Path(source["path"]) != _own_conf_dir():
                 options[option] = _relative(source["path"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
     return options
 
@@ -151,8 +150,8 @@ def sweep_program(sweep_dir: Path) -> list[str]:
     if command:
         return typed(command[: 2 if command[0] in (COMMAND, "-m") else 1])
     try:
-        name = str(yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]["job"]["name"])
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+        name = str(read_yaml(sweep_dir / CONFIG)["hydra"]["job"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
         name = TRAIN_JOB
     return train_program() if name == TRAIN_JOB else ["python", f"{name}.py"]
 
@@ -162,8 +161,8 @@ def sweep_working_dir(sweep_dir: Path) -> Path:
     started_in = _manifest(sweep_dir).get("working_dir")
     if started_in is None:
         try:
-            started_in = yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]["runtime"]["cwd"]
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
+            started_in = read_yaml(sweep_dir / CONFIG)["hydra"]["runtime"]["cwd"]
+        except (OSError, ValueError, KeyError, TypeError):
             started_in = "."
     return Path(str(started_in))
 
@@ -176,8 +175,8 @@ def sweep_starter(sweep_dir: Path) -> list[str]:
 
 def _manifest(sweep_dir: Path) -> dict[str, Any]:
     try:
-        return read_json(sweep_dir / MANIFEST) or {}
-    except (ValueError, OSError) as error:
+        return read_manifest(sweep_dir) or {}
+    except ValueError as error:
         raise UsageError(str(error)) from error
 
 

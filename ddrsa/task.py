@@ -20,7 +20,7 @@ from ddrsa import config as run_config
 from ddrsa import resolvers
 from ddrsa.compat_hydra import trust_callback
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.rundir.files import make_directory
+from ddrsa.rundir.files import require_writable
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
@@ -67,7 +67,7 @@ class CheckConfig(Callback):
                 print_run(config)
                 raise SystemExit(0)
             check_data(config)
-            make_directory(Path(config.hydra.run.dir), "hydra.run.dir")
+            require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
 
 
 @contextmanager

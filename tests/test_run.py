@@ -77,7 +77,8 @@ def test_one_run(tmp_path: Path, environment: dict[str, str]) -> None:
     assert (status["state"], status["epoch"], status["num_epochs"], status["attempt"]) == ("completed", 3, 3, 1)
     assert status["device"] == "cpu"
     assert status["gpu_index"] is None
-    assert run.path.name.endswith(status["run_id"])
+    assert len(status["run_id"]) == 64
+    assert run.path.name.endswith(f"_{status['run_id'][:16]}")
 
     metrics = metrics_of(run)
     assert metrics is not None

@@ -12,9 +12,10 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.interpolations import called_resolvers
+from ddrsa.rundir.files import check_yaml, read_text
 from ddrsa.schema import NOT_IDENTITY
 
-_RESOLVER_CALL = re.compile(r"\$\{[^}]*:")
 _MISSING = "???"
 # A line that begins a new key at the top level. PyYAML writes the items of a top-level list without indentation.
 _TOP_LEVEL_KEY = re.compile(r"^(?=[A-Za-z_])", re.MULTILINE)
@@ -29,12 +30,13 @@ def read_run_config(path: Path) -> dict[str, Any]:
     Raises ValueError where the file cannot be read as a config.
     """
     try:
-        text = path.read_text()
+        text = read_text(path)
+        check_yaml(text, path)
         config = _load(text)
         for key in NOT_IDENTITY & config.keys():
             del config[key]
         return _flatten(config)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException, TypeError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError, OmegaConfBaseException, TypeError) as error:
         raise ValueError(f"{path} cannot be read as a config: {error}") from error
 
 
@@ -84,7 +86,7 @@ def _without_resolver_calls(node: Any) -> Any:
 def _calls_resolver(value: Any) -> bool:
     if isinstance(value, dict | list):
         return any(_calls_resolver(item) for item in (value.values() if isinstance(value, dict) else value))
-    return isinstance(value, str) and _RESOLVER_CALL.search(value) is not None
+    return isinstance(value, str) and bool(called_resolvers(value))
 
 
 def _flatten(config: dict[str, Any]) -> dict[str, Any]:

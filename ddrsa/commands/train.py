@@ -17,6 +17,9 @@ from ddrsa.started import absolute_config_path
 from ddrsa.sweep.resume import resumable
 from ddrsa.task import run_task
 
+# They say what is executed, and where: of a sweep that somebody else may have written they are not taken over.
+SCRIPT_KEYS = tuple(f"scripts.{key}" for key in ("root", "jobs", "python", "working_dir", "output_dir"))
+
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", **VERSION_BASE)
 def hydra_main(config: DictConfig) -> float | None:
@@ -27,4 +30,4 @@ def hydra_main(config: DictConfig) -> float | None:
 def main() -> NoReturn:
     """Do what `sys.argv` says and exit."""
     absolute_config_path()
-    run_cli(resumable(hydra_main))
+    run_cli(resumable(hydra_main, SCRIPT_KEYS))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ddrsa.menu.presets import Plan
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import read_json
+from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.sweep.show.run_view import run_seconds
 
@@ -107,8 +107,8 @@ class Speed:
 
 def _runs_of(manifest: Path) -> Iterator[Mapping[str, Any]]:
     try:
-        content = read_json(manifest) or {}
-    except (OSError, ValueError):
+        content = read_manifest(manifest.parent) or {}
+    except ValueError:
         return
     yield from content.get("runs", [])
     yield from content.get("earlier_runs", [])

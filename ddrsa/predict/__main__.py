@@ -25,6 +25,7 @@ from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
 from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.time_scale import CYCLES, TimeScale, time_scale, windows
+from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import read_units
 from ddrsa.started import subcommand
 from ddrsa.trained import load_trained
@@ -52,9 +53,12 @@ def main(arguments: Sequence[str]) -> int:
         units = read_units(run, dataset, options)
         rows = np.arange(units.num_rows) if options.rows == "all" else rows_before_failure(units, before)
         forecasts = forecast_units(run, units, rows, scale)
-        reasons = None
+        reasons, drawn = None, []
         if options.rows == "last":
-            reasons = Reasoner(run, decision, ahead, options.level).sentences(units, rows, forecasts)
+            reasoner = Reasoner(run, decision, ahead, level, options.explain)
+            reasons = reasoner.sentences(units, rows, forecasts)
+            if options.plots is not None:
+                drawn = draw_units(Path(options.plots), run, units, rows, forecasts, reasons, ahead, level)
         table = prediction_table(forecasts, decision, level, ahead, reasons)
         if options.output is not None:
             write_table(table, Path(options.output))
@@ -65,6 +69,8 @@ def main(arguments: Sequence[str]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED_EXIT_CODE
     _report(table, decision, scale, options)
+    if drawn:
+        print(f"{options.plots}: {len(drawn)} pictures")
     failed = last_rows(units)[units.event_observed[last_rows(units)] & (units.time_to_event[last_rows(units)] == 0)]
     if options.rows == "last" and before and len(failed):
         print(
@@ -98,8 +104,9 @@ def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: 
     print(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")
     if "reason" in table:
         urgent = table.sort_values("act_within", kind="stable", na_position="last")
-        for reason in urgent.loc[urgent["intervene"].fillna(False), "reason"].head(SHOWN_REASONS):
-            print(f"  {reason}")
+        urgent = urgent[urgent["intervene"].fillna(False)].head(SHOWN_REASONS)
+        for reason, drivers in zip(urgent["reason"], urgent["drivers"], strict=True):
+            print(f"  {reason}{'' if pd.isna(drivers) else f' (RUL driven by {drivers})'}")
 
 
 def _printable(table: pd.DataFrame) -> str:

@@ -20,6 +20,7 @@ from ddrsa.survival.rivals import MISS_RATES, POLICIES
 
 PARTS = ("all", "training", "validation", "test", "official")
 ROWS = ("last", "all")
+EXPLAIN = ("due", "all", "none")
 INTERVALS = ("model", "conformal")
 
 USAGE = """\
@@ -40,6 +41,8 @@ usage: {command} checkpoint=RUN_DIR_OR_FILE [dataset=NAME] [dataset.KEY=VALUE ..
   miss_rate     5% | 10%: the threshold tuned for it on the run's validation units. Without cost, threshold and
                 miss_rate the threshold is that of policy.guarantee or policy.costs of the run, or else 5%
   level         of the interval of the RUL, 0.8
+  explain       due (default) | all | none: of which units the sensors that drive the forecast are named
+  plots         a folder for a picture of each unit, with rows=last
   interval      model (default): the forecast's own interval | conformal: the one that was widened or narrowed to hold
                 the RUL of that share of the units that the run kept for it
   output        FILE.csv, FILE.csv.gz or FILE.parquet; without it a table is printed, without the hazards
@@ -64,6 +67,8 @@ class PredictOptions:
     window: Any = None
     miss_rate: str | None = None
     level: float = 0.8
+    explain: str = "due"
+    plots: str | None = None
     interval: str = "model"
     output: str | None = None
     device: str = "cpu"
@@ -74,7 +79,14 @@ class PredictOptions:
 
     def check(self) -> None:
         """Raise ConfigError where a value is not allowed."""
-        allowed = {"part": PARTS, "rows": ROWS, "policy": POLICIES, "device": ("cpu", "cuda"), "interval": INTERVALS}
+        allowed = {
+            "part": PARTS,
+            "rows": ROWS,
+            "policy": POLICIES,
+            "device": ("cpu", "cuda"),
+            "explain": EXPLAIN,
+            "interval": INTERVALS,
+        }
         for key, values in allowed.items():
             require(key, getattr(self, key), getattr(self, key) in values, ", ".join(values))
         for key, values in {"miss_rate": tuple(MISS_RATES), "time_unit": TIME_UNITS}.items():
@@ -92,6 +104,8 @@ class PredictOptions:
             raise ConfigError(f"{unused}={getattr(self, unused)}: policy={self.policy} has no {unused}")
         if self.window is not None and (self.policy != "failure_probability" or self.threshold is None):
             raise ConfigError(f"window={self.window}: it belongs to policy=failure_probability with a threshold")
+        if self.plots is not None and self.rows != "last":
+            raise ConfigError(f"plots={self.plots}: it belongs to rows=last")
         if self.before is not None and (self.rows != "last" or self.alive):
             raise ConfigError(f"before={self.before}: it belongs to rows=last of units that were seen to fail")
 

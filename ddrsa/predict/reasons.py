@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.predict.decision import Decision
+from ddrsa.predict.drivers import attributions, drivers_in_words
 from ddrsa.predict.forecasts import Forecasts, forecast_rows
 from ddrsa.predict.time_scale import TimeScale, Window
 from ddrsa.survival.intervals import central_interval
@@ -24,15 +25,21 @@ _ROWS_BACK = 512
 
 @dataclass(frozen=True, eq=False)
 class Reasoner:
-    """Sentences for forecasts of the units of `run`. level: of the interval whose lower end is the deadline."""
+    """Sentences for forecasts of the units of `run`.
+
+    level: of the interval whose lower end is the deadline. explain: of which forecasts the sensors that drive them are
+    named: due, those that call for an intervention; all; none.
+    """
 
     run: TrainedRun
     decision: Decision
     windows: list[Window]
     level: float
+    explain: str = "due"
 
     def sentences(self, units: Sequences, rows: NDArray[np.int64], forecasts: Forecasts) -> pd.DataFrame:
-        """`act_within`, the time by which an intervention has to be done, where one is due; `reason`, the sentence.
+        """`act_within`, the time by which an intervention has to be done, where one is due; `reason`, the sentence;
+        `drivers`, the sensors that move the predicted RUL most, and by how much, where they are named.
 
         Until then the unit fails with a probability of (1 - level) / 2, and the lead time of the policy is still left.
         """
@@ -43,6 +50,7 @@ class Reasoner:
         due = decided["intervene"].fillna(False).to_numpy(dtype=np.bool_)
         since = self._since(units, rows, due)
         costs = self._expected_costs(forecasts)
+        drivers = self._drivers(units, rows, forecasts, due)
         texts = []
         for number, (unit, _) in enumerate(forecasts.index):
             row = table.iloc[number]
@@ -59,7 +67,17 @@ class Reasoner:
             else:
                 texts.append(f"{unit} runs on: {risk}; {self._why(score, costs, number, forecasts.scale, False)}")
         act = np.where(due, forecasts.scale.told(left), np.nan)
-        return pd.DataFrame({"act_within": act, "reason": texts}, index=forecasts.index)
+        return pd.DataFrame({"act_within": act, "reason": texts, "drivers": drivers}, index=forecasts.index)
+
+    def _drivers(
+        self, units: Sequences, rows: NDArray[np.int64], forecasts: Forecasts, due: NDArray[np.bool_]
+    ) -> pd.Series:
+        named = {"due": due, "all": np.ones_like(due), "none": np.zeros_like(due)}[self.explain] & ~forecasts.no_number
+        found = pd.Series(None, index=range(len(rows)), dtype="str")
+        if named.any():
+            table = attributions(self.run, units, rows[named])
+            found[named] = [text or None for text in drivers_in_words(table, forecasts.scale)]
+        return found.set_axis(forecasts.index)
 
     def _risk(self, row: pd.Series) -> str:
         """The probability within the smallest window where it is at least one half, or else within the largest."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from ddrsa.trained import TrainedRun
 
 # The user's own files may hold units for any model that reads their columns.
 OWN_FILES = "table"
+# The parts of the run's own split.
+_SPLIT = ("training", "validation", "test")
 # What may be otherwise with new units without a word: where they are, and what says that they have failed.
 MAY_DIFFER = (
     *("event_column", "time_to_event_column", "all_units_fail", "failure_kinds", "reset_kinds", "has_events_path"),
@@ -53,6 +56,11 @@ def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOption
     keys = {**(asdict(trained) if name == trained.name else {}), **given}
     if options.alive and name == OWN_FILES and not isinstance(trained, TableOptions):
         keys = {"all_units_fail": True, **keys}
+    if options.part in _SPLIT and "path" in given and not _same_files(trained, str(given["path"])):
+        raise ConfigError(
+            f"part={options.part} is a part of the run's own data, and dataset.path={given['path']} is another file: "
+            "leave part out to predict for all of its units"
+        )
     chosen = check_dataset_options(keys)
     _warn_of_other_data(trained, chosen)
     if isinstance(trained, TableOptions) and isinstance(chosen, TableOptions) and "path" in given:
@@ -95,6 +103,12 @@ def _what_is_read(run: TrainedRun, options: TableOptions) -> dict[str, Any]:
         "exclude_columns": [],
         "group_column": None,
     }
+
+
+def _same_files(trained: DatasetOptions, path: str) -> bool:
+    if not isinstance(trained, TableOptions):
+        return False
+    return Path(trained.path).expanduser().resolve() == Path(path).expanduser().resolve()
 
 
 def _check_step(run: TrainedRun, units: Sequences) -> None:

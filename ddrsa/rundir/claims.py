@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.rundir.files import now, remove_leftovers
+from ddrsa.rundir.files import follow_modes, now, open_no_links, read_text, remove_leftovers
 from ddrsa.rundir.locked_files import LockedFile
 from ddrsa.rundir.states import SILENT_SECONDS, last_owner, owner_file
 
@@ -69,6 +69,7 @@ class Claim:
 
         Raises ConfigError where the file system has no locks, and OSError where it cannot be written.
         """
+        follow_modes(directory)
         content = {"since": now(), "machine": machine_id(), "hostname": socket.gethostname(), "pid": os.getpid()}
         try:
             lock = LockedFile.create(directory / LOCK, content)
@@ -128,7 +129,7 @@ class Claim:
         try:
             self.lost = owner_file(self.directory, self._number + 1).exists()
             if not self.lost:
-                os.utime(owner_file(self.directory, self._number))
+                _touch(owner_file(self.directory, self._number))
         except OSError as error:
             log.debug("%s cannot be touched: %s", self.directory, error)
         if self.lost and self._when_lost is not None:
@@ -203,7 +204,7 @@ def _become_owner(directory: Path, lock: LockedFile, content: dict[str, Any]) ->
 def _is_kept(path: Path, lock: LockedFile) -> bool:
     """Whether the owner of the file may still be at work."""
     # A network file system shows the true time of a file after it has been opened.
-    with path.open() as stream:
+    with open_no_links(path) as stream:
         touched = os.fstat(stream.fileno()).st_mtime
     if _content(path).get("machine") == machine_id():
         return False  # by the lock
@@ -213,15 +214,19 @@ def _is_kept(path: Path, lock: LockedFile) -> bool:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(read_text(path))
     except (OSError, ValueError):  # none, or its owner is about to write it
         return {}
     return content
 
 
+def _touch(path: Path, times: tuple[int, int] | None = None) -> None:
+    os.utime(path, times, follow_symlinks=os.utime not in os.supports_follow_symlinks)
+
+
 def _let_go(path: Path) -> None:
     try:
-        os.utime(path, (0, 0))
+        _touch(path, (0, 0))
     except OSError as error:
         log.debug("%s cannot be let go, it counts for another minute: %s", path, error)
 

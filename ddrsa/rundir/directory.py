@@ -18,11 +18,37 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import now, read_json, sync_directory, sync_file, write_json
+from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import file_hash, is_intact, now, read_json, sync_directory, sync_file, write_json
+from ddrsa.rundir.identity import in_names, is_of_earlier_version
 from ddrsa.rundir.process_identity import boot_id, seconds_since_boot, this_process
 from ddrsa.rundir.states import State
+from ddrsa.rundir.structure import Fields, check_structure
 
 log = logging.getLogger(__name__)
+
+_RESULT = "test_metrics"  # in status.json of a run that is done: a hash of the file
+
+_STATUS = Fields(
+    {
+        "run_id": str,
+        "state": str,
+        "attempt": int,
+        "epoch": (int, None),
+        "num_epochs": (int, None),
+        "trial": (int, None),
+        "pid": (int, None),
+        "hostname": (str, None),
+        "device": (str, None),
+        "gpu_index": (int, None),
+        "started_at": (str, None),
+        "ended_at": (str, None),
+        "updated_at": (str, None),
+        "error": (str, None),
+        "launcher": (str, None),
+        "job": (str, None),
+    }
+)
 
 
 class RunDirectory:
@@ -40,8 +66,14 @@ class RunDirectory:
         return f"RunDirectory({str(self.path)!r})"
 
     def read_status(self) -> dict[str, Any] | None:
-        """The content of status.json, or None before the run has started. Raises ValueError as `read_json`."""
-        return read_json(self.status)
+        """The content of status.json, or None before the run has started.
+
+        Raises ValueError, which names file and key, as `read_json`, and where a value is not of its type.
+        """
+        status = read_json(self.status)
+        if status is not None:
+            check_structure(status, _STATUS, self.status)
+        return status
 
     def status_or_empty(self, run_id: str | None = None, *, warn: bool = False) -> dict[str, Any]:
         """As `read_status`; empty before the run has started, and where the file is damaged or cannot be read.
@@ -60,13 +92,30 @@ class RunDirectory:
         """The content of test_metrics.json, or None before the run has ended well. Raises ValueError as `read_json`."""
         return read_json(self.test_metrics)
 
+    def write_test_metrics(self, metrics: dict[str, Any]) -> None:
+        """Replace test_metrics.json; `end` comes next."""
+        write_json(self.test_metrics, metrics, checksum=True)
+
+    def has_its_result(self, status: dict[str, Any]) -> bool:
+        """Whether test_metrics.json is as it was when the run was done, by `status`, its status.json.
+
+        A task need not write one: then there is nothing to miss.
+        """
+        expected = status.get(_RESULT)
+        if expected is None or file_hash(self.test_metrics) == expected:
+            return True
+        # Written anew since, by a command that looks at runs.
+        return is_intact(self.test_metrics)
+
     def begin(self, run_id: str, **fields: Any) -> None:
         """Start an attempt: state running, this process and host, one attempt more than before.
 
         Called again by the process that is at it already, it adds `fields` to the same attempt.
+        Raises ConfigError where another run lies here.
         """
         # A status file that an earlier process damaged must not keep the run from starting again.
         previous = self.status_or_empty()
+        self.check_owner(run_id, previous)
         process = this_process()
         if previous.get("state") == State.RUNNING and all(previous.get(key) == value for key, value in process.items()):
             self._write_status({**previous, "run_id": run_id, **fields})
@@ -84,6 +133,21 @@ class RunDirectory:
                 "error": None,
                 **fields,
             },
+        )
+
+    def check_owner(self, run_id: str, status: dict[str, Any] | None = None) -> None:
+        """Raise ConfigError where another run than `run_id` lies here. status: of this directory, if it is known."""
+        other = (self.status_or_empty() if status is None else status).get("run_id", run_id)
+        if other == run_id:
+            return
+        if is_of_earlier_version(other) and not is_of_earlier_version(run_id):
+            raise ConfigError(
+                f"{self.path} holds run {other} of an earlier version of ddrsa, which told runs apart by 32 bits: this "
+                "version does not go on with it, choose another directory"
+            )
+        raise ConfigError(
+            f"{self.path} holds run {in_names(other)}, and this config is run {in_names(run_id)}: choose another "
+            "directory"
         )
 
     def update(self, **fields: Any) -> None:
@@ -104,8 +168,10 @@ class RunDirectory:
             for path in (self.path / ".hydra").glob("*.yaml"):
                 sync_file(path)
             sync_directory(self.path / ".hydra")
+            status = {**status, _RESULT: file_hash(self.test_metrics)}
         # That a run is under way means nothing after the machine went down: until when is not worth the time.
-        write_json(self.status, {**status, "updated_at": now()}, durable=status.get("state") != State.RUNNING)
+        durable = status.get("state") != State.RUNNING
+        write_json(self.status, {**status, "updated_at": now()}, durable=durable, checksum=True)
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:

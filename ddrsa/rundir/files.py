@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
 import json
 import math
 import os
 import re
+import stat
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.process_identity import token, token_is_alive
 
 SCHEMA_VERSION = 1
+_CHECKSUM = "checksum"
+_DEEPEST = 100
+_MOST_NODES = 1_000_000
+_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# For `os.open`: of a link that somebody else has put there, no other file is read or written.
+NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
+# The manifest of a hundred thousand runs has less.
+MOST_BYTES = 1 << 30
+
+
+def temporary_beside(path: Path) -> Path:
+    """A name for a file of this process alone, beside `path`, which `remove_leftovers` finds when the process died."""
+    return path.with_name(f".{path.name}.{token()}-{uuid.uuid4().hex[:8]}.tmp")
 
 
 @contextmanager
@@ -29,7 +47,7 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
     is there if `durable`, and may be what it was before if not; in no case is it damaged.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{token()}-{uuid.uuid4().hex[:8]}.tmp")
+    temporary = temporary_beside(path)
     try:
         with temporary.open(mode) as stream:
             yield stream
@@ -47,7 +65,7 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
 _placed: set[Path] = set()
 
 
-def make_directory(path: Path, key: str) -> None:
+def require_writable(path: Path, key: str) -> None:
     """Make a directory that the user has named by `key`. Raises ConfigError where that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -102,11 +120,24 @@ def remove_leftovers(directory: Path, *, owned: bool) -> None:
                 path.unlink()
 
 
-def write_json(path: Path, content: dict[str, Any], *, durable: bool = True) -> None:
-    """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null."""
+def write_json(path: Path, content: dict[str, Any], *, durable: bool = True, checksum: bool = False) -> None:
+    """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null.
+
+    checksum: add one, by which `read_json` notices a change of any value.
+    """
+    whole = _without_nan({"schema_version": SCHEMA_VERSION, **content})
+    if checksum:
+        whole = {**json.loads(json.dumps(whole, allow_nan=False)), _CHECKSUM: None}
+        whole[_CHECKSUM] = _checksum(whole)
     with atomic_write(path, durable=durable) as stream:
-        json.dump(_without_nan({"schema_version": SCHEMA_VERSION, **content}), stream, indent=2, allow_nan=False)
+        json.dump(whole, stream, indent=2, allow_nan=False)
         stream.write("\n")
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object without its own checksum, whatever the order and the spelling."""
+    kept = {key: value for key, value in content.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _without_nan(value: Any) -> Any:
@@ -120,14 +151,17 @@ def _without_nan(value: Any) -> Any:
 def read_json(path: Path) -> dict[str, Any] | None:
     """The content of `path`, or None where there is no such file.
 
-    Raises ValueError where the file is no JSON object or comes from a newer version.
+    Raises ValueError, which names the file, where it cannot be read, is no JSON object or of another version.
     """
     try:
-        text = Path(path).read_text()
+        text = read_text(path)
+        content = json.loads(text)
     except FileNotFoundError:
         return None
-    try:
-        content = json.loads(text)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is not valid JSON: it is nested too deeply") from error
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(content, dict):
@@ -135,7 +169,157 @@ def read_json(path: Path) -> dict[str, Any] | None:
     version = content.get("schema_version")
     if version != SCHEMA_VERSION:
         raise ValueError(f"{path} has schema_version {version!r}, this version reads {SCHEMA_VERSION}")
+    if _CHECKSUM in content and content[_CHECKSUM] != _checksum(content):
+        raise ValueError(
+            f"{path} is damaged or was changed by hand: it does not hold what was written (the checksum differs)"
+        )
+    content.pop(_CHECKSUM, None)
     return content
+
+
+def open_no_links(path: Path | str, mode: str = "r", newline: str | None = None) -> IO[Any]:
+    """Open a file, or OSError where it is a link: in a directory that others may write it may lead anywhere."""
+    return open(path, mode, newline=newline, opener=_open_no_links)
+
+
+def _open_no_links(name: str, flags: int) -> int:
+    return os.open(name, flags | NO_LINKS, 0o666)
+
+
+def make_directory(path: Path, root: Path) -> None:
+    """Make `path` and what is missing between it and `root`, no part of which may be a link.
+
+    `root` itself, and where `path` is not beneath it the whole of it, are taken as they are: the user has named them.
+    Raises OSError where a part is a link, or no directory.
+    """
+    follow_modes(path)
+    if not path.is_relative_to(root) or ".." in path.relative_to(root).parts or not NO_LINKS:
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    root.mkdir(parents=True, exist_ok=True)
+    flags = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
+    descriptor = os.open(root, flags)
+    try:
+        for part in path.relative_to(root).parts:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=descriptor)
+            try:
+                inner = os.open(part, flags | NO_LINKS, dir_fd=descriptor)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    reason = f"{part} is a link, which is not followed, or no directory"
+                    raise OSError(error.errno, reason, str(path)) from error
+                raise
+            os.close(descriptor)
+            descriptor = inner
+    finally:
+        os.close(descriptor)
+
+
+def follow_modes(path: Path) -> None:
+    """Let what this process makes from now on be written by whoever may write the directory that `path` lies in.
+
+    Where the users of a group share a directory, each may go on with the runs of the others. Directories in which
+    everyone has files of their own, as /tmp, do not count.
+    """
+    there = path.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    with contextlib.suppress(OSError):
+        mode = there.stat().st_mode
+        if not mode & stat.S_ISVTX:
+            umask = os.umask(0o077)
+            os.umask(umask & ~(mode & 0o022))
+
+
+def refuse_links(directory: Path, names: Iterable[str]) -> None:
+    """Raise OSError where one of these in `directory` is a link: something else would be written through it."""
+    for name in names:
+        if (directory / name).is_symlink():
+            raise OSError(errno.ELOOP, "it is a link, which is not followed", str(directory / name))
+
+
+def read_yaml(path: Path | str) -> Any:
+    """The plain content of a YAML file of a sweep: interpolations stand as written, and no tag makes an object.
+
+    Raises OSError where the file cannot be read, FileNotFoundError where there is none, and ValueError, which names
+    it, where it is no YAML or refers to parts of itself: those can be made to fill the memory.
+    """
+    text = read_text(path)
+    try:
+        check_yaml(text, path)
+        return yaml.load(text, _YAML_LOADER)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+
+
+def check_yaml(text: str, path: Path | str) -> None:
+    """Raise ValueError where a YAML text could fill the memory or the stack of who reads it; yaml's where it is none.
+
+    path: for the message.
+    """
+    # Most files can be seen to be harmless without being parsed: each level is one of these, or more indentation.
+    levels = sum(map(text.count, ("[", "{", "- ", "? "))) + len(max(re.findall(r"^ *", text, re.MULTILINE)))
+    if "*" not in text and levels < _DEEPEST:
+        return
+    sizes: dict[str, int] = {}  # of what is referred to, each reference counted as what it stands for
+    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
+    for event in yaml.parse(text, _YAML_LOADER):
+        size = 1
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_nodes.append((event.anchor, 1))
+            size = 0
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_nodes.pop()
+            sizes |= {} if anchor is None else {anchor: size}
+        elif isinstance(event, yaml.AliasEvent):
+            size = sizes.get(str(event.anchor), _MOST_NODES)  # of none but itself: without an end
+        elif isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
+            sizes[event.anchor] = 1
+        anchor, before = open_nodes[-1]
+        open_nodes[-1] = anchor, before + size
+        if len(open_nodes) > _DEEPEST or before + size > _MOST_NODES:
+            raise ValueError(f"{path} is no file of a sweep: it is nested too deeply, or refers to itself too often")
+
+
+def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
+    """The text of a file of a sweep, which may not be one's own: a regular file, no link, of `most` bytes.
+
+    Raises OSError where it is none, and ValueError where it is too long or no UTF-8.
+    """
+    # Nobody may ever write into a named pipe that lies in the place of a file: do not wait for it.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | NO_LINKS | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a link, which is not followed", str(path)) from error
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"{path} has more than {most >> 20} MiB, which no file of its kind has")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+
+
+def file_hash(path: Path) -> str | None:
+    """SHA-256 of the bytes of a file; None where it cannot be read."""
+    try:
+        return hashlib.sha256(read_text(path).encode()).hexdigest()
+    except (OSError, ValueError):
+        return None
+
+
+def is_intact(path: Path) -> bool:
+    """Whether a JSON file has a checksum, and it is that of its content."""
+    try:
+        return read_json(path) is not None and _CHECKSUM in json.loads(read_text(path))
+    except (OSError, ValueError):
+        return False
 
 
 def now() -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from filelock import lock_descriptor
 
 from ddrsa.errors import ConfigError
+from ddrsa.rundir.files import NO_LINKS, read_text
 
 
 class LockedFile:
@@ -32,7 +33,8 @@ class LockedFile:
     def create(cls, path: Path, content: Mapping[str, Any]) -> LockedFile | None:
         """Lock `path` and replace its content; None where another process holds it."""
         # Descriptors that Python opens are closed by exec, so a subprocess never keeps the lock.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        # The next user of a shared directory must be able to lock it, and nobody to put a link to something else there.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | NO_LINKS, 0o666)
         # A cleaner of temporary files may have deleted the file before it was locked: that lock would guard no name.
         if not lock_descriptor(descriptor, blocking=False) or os.fstat(descriptor).st_nlink == 0:
             os.close(descriptor)
@@ -85,13 +87,13 @@ def read_held(path: Path) -> dict[str, Any] | None:
     It takes the lock for a moment to find out, so all who read or create must agree on a mutex.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR)
+        descriptor = os.open(path, os.O_RDWR | NO_LINKS | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return None
     try:
         if lock_descriptor(descriptor, blocking=False):
             return None
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: dict[str, Any] = json.loads(read_text(path))
         return content
     finally:
         os.close(descriptor)
@@ -116,6 +118,13 @@ def lock_directory(directory: Path | str | None = None) -> Path:
         status = path.stat() if given else path.lstat()
     except OSError as error:
         raise ConfigError(f"the directory of the GPU leases cannot be used ({error}): {advice}") from error
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & stat.S_IWOTH:
-        raise ConfigError(f"the directory of the GPU leases, {path}, is not yours alone: {advice}")
+    if (
+        not stat.S_ISDIR(status.st_mode)
+        or status.st_uid != os.getuid()
+        or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    ):
+        raise ConfigError(
+            f"the directory of the GPU leases, {path}, is not yours alone, others may write it: chmod go-w {path}, or "
+            f"{advice}"
+        )
     return path

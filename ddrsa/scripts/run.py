@@ -15,7 +15,6 @@ from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError, RunEnded, UsageError
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import write_json
 from ddrsa.rundir.reasons import kernel_memory_kills, memory_that_ran_out, reason_of_exit
 from ddrsa.rundir.states import State
 from ddrsa.scripts.arguments import given_value, interface_of_job
@@ -60,7 +59,7 @@ def run_script(config: DictConfig, name: str) -> float | None:
     assert options is not None
     directory = RunDirectory(HydraConfig.get().runtime.output_dir)
     status = directory.status_or_empty(warn=True)
-    if status.get("state") == State.COMPLETED and status.get("run_id") == name:
+    if status.get("state") == State.COMPLETED and status.get("run_id") == name and directory.has_its_result(status):
         log.info("%s is complete already", _shown(directory))
         return status.get("return_value")
     try:
@@ -79,7 +78,7 @@ def run_script(config: DictConfig, name: str) -> float | None:
         except BaseException as error:
             _record_failure(directory, error)
             raise
-        write_json(directory.test_metrics, {"run_id": name, **metrics})
+        directory.write_test_metrics({"run_id": name, **metrics})
         directory.end(State.COMPLETED, return_value=objective)
         log.info("%s completed in %.1f s", _shown(directory), metrics["training_time_seconds"])
         return objective

@@ -24,8 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
     command = commands.add_parser("best", help="print the best trial of a search, and the command that trains it again")
     command.add_argument("directory", help="the directory of the search (hydra.sweep.dir)")
+    command.add_argument("--storage", help="URL or path of the study, where the directory does not tell")
     command = commands.add_parser("resume", help="go on with a sweep, of whatever Hydra app it is")
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
+    command.add_argument("--trust", action="store_true", help="run the program that the directory names")
     command.add_argument("overrides", nargs="*", help="on top of those that it was started with")
     command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
     command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
@@ -34,13 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "best":
             from ddrsa.sweep.search.best import print_best  # imports Optuna
 
-            return print_best(options.directory)
+            return print_best(options.directory, options.storage)
         if options.command == "verify":
             from ddrsa.sweep.verify.command import verify
 
             return verify(options.launcher)
         if options.command == "resume":
-            return resume(options.directory, options.overrides)
+            return resume(options.directory, options.overrides, trusted=options.trust)
         return watch(options.directory)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)

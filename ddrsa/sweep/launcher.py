@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import make_directory, remove_leftovers
+from ddrsa.rundir.files import make_directory, remove_leftovers, require_writable
 from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -138,13 +138,14 @@ class SupervisedLauncher(Launcher):
     def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
         """See `SessionLauncher`."""
         outcomes: dict[int, Outcome] = {}
+        done_as = {run.number: run for run in runs}  # where another sweep was faster, in another directory
         with self.session(len(runs)) as session:
             session.submit(runs)
             for run, outcome in iter(session.wait, None):
-                outcomes[run.number] = outcome
+                outcomes[run.number], done_as[run.number] = outcome, run
         supervisor = session.supervisor
         ordered = [outcomes.get(run.number, supervisor.not_started) for run in runs]
-        returns = [RunReturn(run, outcome) for run, outcome in zip(runs, ordered, strict=True)]
+        returns = [RunReturn(done_as[run.number], outcome) for run, outcome in zip(runs, ordered, strict=True)]
         if supervisor.is_interrupted:
             raise SweepInterrupted(len(runs), sum(outcome.state is State.COMPLETED for outcome in ordered))
         if supervisor.has_too_many_failures:
@@ -168,7 +169,8 @@ class SupervisedLauncher(Launcher):
         self.warm_up(preload)
         assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
-        make_directory(sweep_dir, "hydra.sweep.dir")
+        require_writable(sweep_dir, "hydra.sweep.dir")
+        make_directory(sweep_dir, sweep_dir)
         remove_leftovers(sweep_dir, owned=False)
         if self.record is None or self.record.directory != sweep_dir:
             self.record = SweepRecord(sweep_dir, self.presentation, self.packages)
@@ -181,10 +183,16 @@ class SupervisedLauncher(Launcher):
             if self.runs_here:
                 _warn_of_too_many(n_jobs)
             log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
-            observers = Observers(self.observers)
+            observers = Observers([*self.observers, self.record])
             with received_signals() as signals:
                 supervisor = Supervisor(
-                    self.server, observers, n_jobs=n_jobs, signals=signals, search=search is not None, **self.options
+                    self.server,
+                    observers,
+                    n_jobs=n_jobs,
+                    signals=signals,
+                    search=search is not None,
+                    root=sweep_dir,
+                    **self.options,
                 )
                 session = SweepSession(supervisor, self.record, observers, most_runs, search)
                 try:

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ddrsa.checks import require
 from ddrsa.cli import telling_errors
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write, make_directory
+from ddrsa.rundir.files import atomic_write, make_directory, require_writable
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -110,7 +110,8 @@ class CheckedSweeper(Sweeper):
             print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
 
-        make_directory(sweep_dir, "hydra.sweep.dir")
+        require_writable(sweep_dir, "hydra.sweep.dir")
+        make_directory(sweep_dir, sweep_dir)
         with atomic_write(sweep_dir / CONFIG) as stream:
             OmegaConf.save(self.config, stream)
 
@@ -179,8 +180,8 @@ class CheckedSweeper(Sweeper):
 
 def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:
     """The first of each identity: the others would only wait for its result."""
-    unique = {run.directory: run for run in reversed(runs)}
-    kept = [run for run in runs if unique[run.directory] is run]
+    unique = {run.identity: run for run in reversed(runs)}
+    kept = [run for run in runs if unique[run.identity] is run]
     if len(kept) < len(runs):
         log.info("%d of %d jobs are the same as another, and left out", len(runs) - len(kept), len(runs))
     return kept

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from ddrsa.errors import UsageError
 from ddrsa.rundir.directory import find_runs
-from ddrsa.rundir.files import read_json
+from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.process_identity import is_alive
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
@@ -82,7 +83,11 @@ def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
         return None
     from ddrsa.sweep.search.best import summary_of  # imports Optuna
 
-    summary = summary_of(sweep_dir)
+    try:
+        summary = summary_of(sweep_dir)
+    except UsageError as error:
+        print(f"the best trials are not shown: {error}", file=sys.stderr)
+        return None
     return None if summary is None else summary.print
 
 
@@ -100,7 +105,7 @@ def _launcher_lives(sweep_dir: Path) -> bool | None:
 
 def _manifest(sweep_dir: Path) -> dict[str, Any] | None:
     try:
-        return read_json(sweep_dir / MANIFEST)
+        return read_manifest(sweep_dir)
     except (OSError, ValueError) as error:
         raise UsageError(f"{sweep_dir} cannot be watched: {error}") from error
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
+import logging
+import math
 import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from ddrsa.rundir.files import atomic_write
+from ddrsa.rundir.files import atomic_write, open_no_links
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class EpochLog:
     def __init__(self, path: Path, last_epoch: int) -> None:
         self.path = path
         kept = [row for row in self._read() if int(row["epoch"]) <= last_epoch] if last_epoch else []
+        missing = set(range(1, last_epoch + 1)) - {int(row["epoch"]) for row in kept}
+        if missing:
+            shown = ", ".join(map(str, sorted(missing)))
+            log.warning("%s: the row of epoch %s is damaged or missing, the curve has a gap there", path, shown)
         with atomic_write(path) as stream:
             writer = csv.DictWriter(stream, self.columns)
             writer.writeheader()
@@ -41,7 +50,7 @@ class EpochLog:
 
     def append(self, record: EpochRecord) -> None:
         """Add a row; it is on disk then, as the checkpoint of its epoch is soon."""
-        with self.path.open("a", newline="") as stream:
+        with open_no_links(self.path, "a", newline="") as stream:
             csv.DictWriter(stream, self.columns).writerow(asdict(record))
             stream.flush()
             os.fsync(stream.fileno())
@@ -49,6 +58,17 @@ class EpochLog:
     def _read(self) -> list[dict[str, str]]:
         if not self.path.exists():
             return []
-        with self.path.open(newline="") as stream:
-            # A process that was killed may have left half a row.
-            return [row for row in csv.DictReader(stream) if (row["epoch"] or "").isdigit() and row["seconds"]]
+        with self.path.open(newline="", errors="replace") as stream:
+            lines = [line for line in stream if "\0" not in line]
+        # A process that was killed may have left half a row; the same epoch twice, a repeated one.
+        rows = {row["epoch"]: row for row in csv.DictReader(lines) if _is_whole(row)}
+        return list(rows.values())
+
+
+def _is_whole(row: dict[Any, Any]) -> bool:
+    if set(row) != set(EpochLog.columns) or not str(row["epoch"]).isdecimal():
+        return False
+    try:
+        return all(math.isfinite(float(value)) for value in row.values())
+    except (TypeError, ValueError):
+        return False

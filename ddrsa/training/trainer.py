@@ -25,6 +25,7 @@ from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkp
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.optimizer import AdamW
 from ddrsa.training.options import TrainingOptions
+from ddrsa.training.resuming import last_checkpoint, save_last
 from ddrsa.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ def train(
 ) -> Progress:
     """Train `model` in place; afterwards it holds the weights with the lowest validation loss.
 
-    Goes on from `run.checkpoint_last` where there is one, and ends, on a CPU, with the same numbers bit for bit as a
-    training that was never interrupted.
+    Goes on from the last checkpoint in `run` that is whole, where there is one, and ends, on a CPU, with the same
+    numbers bit for bit as a training that was never interrupted.
 
     Args:
         model: freshly initialised, on the device of the windows.
@@ -75,14 +76,14 @@ def train(
     schedule = Schedule(optimizer, options.schedule, warmup_steps, total_steps, options.patience)
     progress = Progress()
 
-    if run.checkpoint_last.exists():
-        last = load_checkpoint(run.checkpoint_last)
+    last = last_checkpoint(run)
+    if last is not None:
         model.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
         set_random_state(last["random_state"])
         progress = Progress(**last["progress"])
-        log.info("goes on after epoch %d of %d, from %s", progress.epoch, options.num_epochs, run.checkpoint_last.name)
+        log.info("goes on after epoch %d of %d", progress.epoch, options.num_epochs)
 
     epoch_log = EpochLog(run.training_log, progress.epoch)
     while progress.epoch < options.num_epochs and not _out_of_patience(progress, options.patience):
@@ -120,10 +121,10 @@ def train(
         }
         if improved:
             save_checkpoint(run.checkpoint_best, weights)
-        save_checkpoint(
-            run.checkpoint_last,
+        save_last(
+            run,
+            weights,
             {
-                **weights,
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
                 "random_state": random_state(),

@@ -90,6 +90,66 @@ def test_interrupted_training_ends_with_the_same_bits(
     assert len(log_rows(tmp_path / "whole")) == OPTIONS.num_epochs
 
 
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        (["checkpoint_last.pt"], "goes on from checkpoint_previous.pt"),
+        (["checkpoint_last.pt", "checkpoint_previous.pt"], "the training begins anew"),
+        (["checkpoint_best.pt"], "it is written again"),
+        (["checkpoint_last.pt", "checkpoint_best.pt"], "goes on from checkpoint_previous.pt"),
+        (["checkpoint_last.pt", "checkpoint_previous.pt", "checkpoint_best.pt"], "the training begins anew"),
+    ],
+)
+def test_a_training_with_damaged_checkpoints_ends_with_the_same_bits(
+    fleet: Sequences, tmp_path: Path, caplog: pytest.LogCaptureFixture, damaged: list[str], said: str
+) -> None:
+    whole, _ = run(fleet, tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(fleet, tmp_path / "parts", kill_after=4)
+    for name in damaged:
+        flip(tmp_path / "parts" / name)
+    parts, _ = run(fleet, tmp_path / "parts")
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, parts.state_dict()[name]), name
+    assert log_rows(tmp_path / "parts") == log_rows(tmp_path / "whole")
+    assert said in caplog.text
+    assert f"{damaged[0]} is damaged" in caplog.text
+
+
+def test_the_weights_of_the_best_epoch_are_trained_again_where_their_file_is_damaged(
+    fleet: Sequences, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = dataclasses.replace(OPTIONS, learning_rate=1.0, schedule="constant")
+    whole, progress = run(fleet, tmp_path / "whole", options)
+    assert progress.best_epoch < options.num_epochs - 1
+    run(fleet, tmp_path / "parts", options)
+    flip(tmp_path / "parts" / "checkpoint_best.pt")
+    parts, _ = run(fleet, tmp_path / "parts", options)
+    assert "the training begins anew" in caplog.text
+    assert all(torch.equal(value, parts.state_dict()[name]) for name, value in whole.state_dict().items())
+
+
+@pytest.mark.parametrize("damage", ["2,0.3,x,0.1,0.1,0.01,0.1", "2,nan,1,0.1,0.1,0.01,0.1", "9", "\0" * 40, "\xff"])
+def test_a_damaged_row_of_the_log_is_said(
+    fleet: Sequences, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    with pytest.raises(Killed):
+        run(fleet, tmp_path, kill_after=4)
+    lines = (tmp_path / "training_log.csv").read_text().splitlines()
+    lines[2] = damage
+    (tmp_path / "training_log.csv").write_text("\n".join(lines) + "\n", encoding="latin-1")
+    run(fleet, tmp_path)
+    assert [row["epoch"] for row in log_rows(tmp_path)] == ["1", "3", "4", "5", "6"]
+    assert "training_log.csv: the row of epoch 2 is damaged or missing" in caplog.text
+
+
 def test_training_learns(fleet: Sequences, tmp_path: Path) -> None:
     run(fleet, tmp_path, dataclasses.replace(OPTIONS, num_epochs=25))
     losses = [float(row["validation_loss"]) for row in log_rows(tmp_path)]

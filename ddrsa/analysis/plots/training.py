@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from ddrsa.rundir.training import TrainingDirectory
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
+
+log = logging.getLogger(__name__)
 
 _STATES = (State.COMPLETED, State.PRUNED, State.RUNNING)
 # More lines than this in a panel are a surface: the completed ones become a band, of the others some are drawn.
@@ -82,19 +85,23 @@ def training_curves(analysis: Analysis) -> Drawing:
 def read_curve(path: Path) -> Curve | None:
     """The epochs and validation losses of a training_log.csv; None where there is no whole row."""
     epochs, losses = [], []
+    damaged = 0
     try:
         with path.open(newline="") as stream:
             for row in csv.DictReader(stream):
                 try:
                     epoch, loss = int(row["epoch"]), float(row["validation_loss"])
                 except (KeyError, TypeError, ValueError):
-                    # A process that was killed may have left half a row.
+                    damaged += 1
                     continue
                 if math.isfinite(loss):
                     epochs.append(epoch)
                     losses.append(loss)
     except (OSError, ValueError, csv.Error):
         return None
+    if damaged:
+        # A process that was killed may have left half a row, until the run goes on.
+        log.warning("%s has %d damaged rows, which are left out", path, damaged)
     return (np.array(epochs, float), np.array(losses)) if epochs else None
 
 

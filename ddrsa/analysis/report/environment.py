@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import read_json
+from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.started import typed
 
@@ -30,7 +30,7 @@ class SweepOrigin:
 def origin_of(name: str, path: Path) -> SweepOrigin:
     """The origin of the sweep in `path`, named `name` among several. A file that cannot be read is a `problem`."""
     try:
-        manifest = read_json(path / MANIFEST)
+        manifest = read_manifest(path)
         if manifest is None:
             return SweepOrigin(name, str(path), problem=f"there is no {MANIFEST}: another launcher may have run it")
         runs = [*manifest.get("runs", []), *manifest.get("earlier_runs", [])]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now
+from ddrsa.rundir.files import make_directory, now
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exit
 from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import AVOID_VARIABLE, GIVEN_VARIABLE, WHOLE_VARIABLE
@@ -49,13 +49,14 @@ def perform(shared: Shared, spec: AttemptSpec, name: str, environ: Mapping[str, 
     KeyboardInterrupt for one, ends the attempt.
     """
     run = RunDirectory(spec.directory)
-    run.path.mkdir(parents=True, exist_ok=True)
+    make_directory(run.path, run.path)
     server = _server(shared)
     if not server.claim(run.path, job=name):
         return Report(State.RUNNING, elsewhere=True)
     try:
         status = run.status_or_empty(warn=True)
-        if (status.get("state"), status.get("run_id")) == (State.COMPLETED, spec.identity):
+        is_done = (status.get("state"), status.get("run_id")) == (State.COMPLETED, spec.identity)
+        if is_done and run.has_its_result(status):
             return Report(State.COMPLETED, value=status.get("return_value"))
         spec = replace(spec, environ={**spec.environ, **environ}, notes={**spec.notes, "job": name})
         return _attempt(server, spec)

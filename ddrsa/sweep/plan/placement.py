@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ddrsa.errors import ConfigError
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import read_json
+from ddrsa.rundir.identity import in_names, is_of_earlier_version, is_whole
+from ddrsa.rundir.manifest import owners_by_manifest
 from ddrsa.rundir.states import State
-from ddrsa.rundir.sweep_files import MANIFEST
 
 
 def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path]:
@@ -17,8 +18,12 @@ def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path
 
     A run that lies somewhere in the sweep already stays there, whatever its number is now. Where the wanted directory
     belongs to another run, the identity is added to its name. Runs of one identity get one directory.
+
+    Raises ConfigError where the runs in `sweep_dir` are of an earlier version, whose ids cannot be trusted.
     """
     owners = directories_in(sweep_dir)
+    if any(is_whole(identity) for identity, _ in wanted):
+        _refuse_earlier_versions(sweep_dir, owners)
     places: dict[str, Path] = {}
     for path, owner in owners.items():
         # The same run may lie there twice, after a change of hydra.sweep.subdir: the completed one counts.
@@ -30,11 +35,18 @@ def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path
     result = []
     for identity, path in wanted:
         if identity not in places:
-            free = owners.get(path, identity) == identity
-            places[identity] = path if free else path.with_name(f"{path.name}_{identity}")
+            places[identity] = place_beside(path, identity, owners)
             owners[places[identity]] = identity
         result.append(places[identity])
     return result
+
+
+def place_beside(path: Path, identity: str, owners: Mapping[Path, str]) -> Path:
+    """`path`, or where that is another run's by `owners`, one beside it with the identity in its name."""
+    for name in (path.name, f"{path.name}_{in_names(identity)}", f"{path.name}_{identity}"):
+        if owners.get(path.with_name(name), identity) == identity:
+            break
+    return path.with_name(name)
 
 
 def directories_in(sweep_dir: Path) -> dict[Path, str]:
@@ -42,7 +54,7 @@ def directories_in(sweep_dir: Path) -> dict[Path, str]:
 
     Where that is damaged, the manifest of the sweep says whose directory it is.
     """
-    manifest = _manifest_owners(sweep_dir)
+    manifest = owners_by_manifest(sweep_dir)
     found: dict[Path, str] = {}
     for root, folders, files in os.walk(sweep_dir):
         path = Path(root)
@@ -50,20 +62,26 @@ def directories_in(sweep_dir: Path) -> dict[Path, str]:
             folders.sort()
             continue
         folders.clear()
-        status = RunDirectory(path).status_or_empty()
-        owner = status.get("run_id") or manifest.get(path)
+        owner = owner_of(path) or manifest.get(path)
         if owner is not None:
-            found[path] = str(owner)
+            found[path] = owner
     return found
 
 
-def _manifest_owners(sweep_dir: Path) -> dict[Path, str]:
-    try:
-        manifest = read_json(sweep_dir / MANIFEST) or {}
-    except ValueError:
-        return {}
-    runs = [*manifest.get("runs", []), *manifest.get("earlier_runs", [])]
-    return {sweep_dir / run["directory"]: run["identity"] for run in runs}
+def owner_of(path: Path) -> str | None:
+    """The identity of the run in the directory `path`, by its own files; None where they do not tell."""
+    owner = RunDirectory(path).status_or_empty().get("run_id")
+    return None if owner is None else str(owner)
+
+
+def _refuse_earlier_versions(sweep_dir: Path, owners: Mapping[Path, str]) -> None:
+    for path, owner in owners.items():
+        if is_of_earlier_version(owner):
+            raise ConfigError(
+                f"{sweep_dir} has runs of an earlier version of ddrsa ({os.path.relpath(path, sweep_dir)}), which told "
+                "runs apart by 32 bits: two of them could be taken for one. They can be analysed, and predict reads "
+                "them, but this version does not go on with them: choose another hydra.sweep.dir"
+            )
 
 
 def _is_completed(path: Path) -> bool:

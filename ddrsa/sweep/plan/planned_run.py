@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.compat_hydra import shown_by_hydra_config
 from ddrsa.overrides import override_parts
+from ddrsa.rundir.identity import identity_of
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.gpu.lease import without_leases
 from ddrsa.sweep.plan.composer import Composer
@@ -79,7 +78,11 @@ def plan_runs(
             if wanted is not None and not wanted(job, overrides):
                 continue
             plain = plain_config(job, not_identity)
-            name = identity(job) if identity is not None else hash_of(plain, not_identity)
+            name = (
+                identity(job)
+                if identity is not None
+                else identity_of({key: value for key, value in plain.items() if key not in not_identity})
+            )
             directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
             values = {key: value for key, value in map(override_parts, overrides) if key in swept}
             pickled = cloudpickle.dumps(whole)
@@ -125,19 +128,6 @@ def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> d
             # Such a value shows its error when the task asks for it; what the run is, its text says as well.
             continue
     return plain
-
-
-def hash_of(plain: Mapping[str, Any], leave_out: frozenset[str] = frozenset()) -> str:
-    """A short name of a plain config: 8 hexadecimal digits, whatever the order of its keys."""
-    kept = {key: value for key, value in plain.items() if key not in leave_out}
-    canonical = json.dumps(_with_text_keys(kept), sort_keys=True, default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
-
-
-def _with_text_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _with_text_keys(item) for key, item in value.items()}
-    return [_with_text_keys(item) for item in value] if isinstance(value, list) else value
 
 
 def _swept(jobs: Sequence[Sequence[str]]) -> set[str]:

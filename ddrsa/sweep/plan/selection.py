@@ -21,6 +21,8 @@ _ALLOWED = (
     *(ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.UAdd),
     *(ast.BinOp, ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Compare, ast.cmpop),
 )
+# Longer than any list of seeds; what is nested more deeply than that allows would fill the stack.
+_MOST_CHARACTERS = 10_000
 _ALLOWED_IN_WORDS = "comparisons, and, or, not, in, + - * / // %, constants and the keys of the config"
 
 
@@ -31,17 +33,22 @@ class Expression:
         """option: where the text stands, for the errors. Raises ConfigError where it is no expression of this kind."""
         self.shown = f'{option}="{text}"'
         self.keys: set[str] = set()
+        if len(text) > _MOST_CHARACTERS:
+            raise ConfigError(f"{option} has {len(text)} characters, allowed are {_MOST_CHARACTERS}")
         try:
             tree = ast.parse(text.strip(), mode="eval")
-        except (SyntaxError, ValueError) as error:
-            reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            reason = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
             raise ConfigError(f"{self.shown} cannot be read: {reason}") from error
         for node in ast.walk(tree):
             if not isinstance(node, _ALLOWED):
                 found = ast.get_source_segment(text.strip(), node) if isinstance(node, ast.expr) else None
                 found = found or type(node).__name__
                 raise ConfigError(f"{self.shown}: {found} is not allowed; allowed are {_ALLOWED_IN_WORDS}")
-        self._code = compile(ast.fix_missing_locations(_KeysToCalls(self).visit(tree)), self.shown, "eval")
+        try:
+            self._code = compile(ast.fix_missing_locations(_KeysToCalls(self).visit(tree)), self.shown, "eval")
+        except (MemoryError, RecursionError) as error:
+            raise ConfigError(f"{self.shown} cannot be read: it is nested too deeply") from error
 
     def holds(self, config: DictConfig, job: str) -> bool:
         """Whether it is true for `config`. job: how the job is called in errors.
@@ -53,8 +60,8 @@ class Expression:
             return _value(config, key, self.shown, job)
 
         try:
-            # Only what `_ALLOWED` lets through is evaluated, with no name but `value`.
-            result = eval(self._code, {"__builtins__": {}, "value": value})
+            # Only what `_ALLOWED` lets through is evaluated, with no name but these.
+            result = eval(self._code, {"__builtins__": {}, "value": value, "product": _product, "rest": _rest})
         except (ArithmeticError, TypeError, ValueError) as error:
             raise ConfigError(f"{self.shown} cannot be evaluated for {job}: {error}") from error
         if not isinstance(result, bool):
@@ -62,11 +69,37 @@ class Expression:
         return result
 
 
+def _product(left: Any, right: Any) -> Any:
+    """Of numbers: `'a' * 10**10` would take the machine's memory."""
+    return _number(left, "*") * _number(right, "*")
+
+
+def _rest(left: Any, right: Any) -> Any:
+    """Of numbers: `'%9999999999d' % 1` would take the machine's memory."""
+    return _number(left, "%") % _number(right, "%")
+
+
+def _number(value: Any, sign: str) -> Any:
+    if not isinstance(value, int | float):
+        raise TypeError(f"{sign} is for numbers, and {value!r} is none")
+    return value
+
+
 class _KeysToCalls(ast.NodeTransformer):
-    """Turns `model.name` into `value("model.name")`, so that a key is read only where it counts."""
+    """Turns `model.name` into `value("model.name")`, so that a key is read only where it counts.
+
+    Products and remainders become calls of functions that take numbers alone.
+    """
 
     def __init__(self, expression: Expression) -> None:
         self.expression = expression
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self.visit(node.left), self.visit(node.right)
+        name = {ast.Mult: "product", ast.Mod: "rest"}.get(type(node.op))
+        if name is None:
+            return ast.BinOp(left, node.op, right)
+        return ast.Call(ast.Name(name, ast.Load()), [left, right], [])
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id in _CONSTANTS:

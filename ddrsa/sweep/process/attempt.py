@@ -25,7 +25,7 @@ from ddrsa.compat_hydra import restore_singletons, returned
 from ddrsa.errors import RunEnded
 from ddrsa.rundir.claims import Claim, end_process
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now
+from ddrsa.rundir.files import follow_modes, now, open_no_links
 from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
 from ddrsa.rundir.room import says_full
 from ddrsa.rundir.states import State
@@ -136,8 +136,9 @@ class Attempt:
 
 def _do(spec: AttemptSpec, context: Context) -> Report:
     run = RunDirectory(spec.directory)
+    follow_modes(run.path)
     _redirect_output(run.path / OUTPUT_LOG)
-    with run.log.open("a") as log:
+    with open_no_links(run.log, "a") as log:
         faulthandler.enable(log)
         # Where a run that took too long has hung, its log tells.
         faulthandler.register(signal.SIGTERM, log, chain=True)
@@ -251,7 +252,7 @@ def _redirect_output(path: Path) -> None:
     # The launcher's terminal shows the sweep; the output of many runs would only disturb each other there.
     sys.stdout.flush()
     sys.stderr.flush()
-    with path.open("ab") as stream:
+    with open_no_links(path, "ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     for printed in (sys.stdout, sys.stderr):
@@ -261,7 +262,7 @@ def _redirect_output(path: Path) -> None:
 
 def say_in_log(path: Path, level: str, message: str) -> None:
     """Append a line, in the form of `hydra/job_logging: run`, whatever logging the task has set up."""
-    with path.open("a") as stream:
+    with open_no_links(path, "a") as stream:
         stream.write(f"{logging.Formatter().formatTime(logging.makeLogRecord({}))} {level} {message}\n")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from optuna.trial import Trial
 
@@ -36,7 +35,7 @@ def search_asynchronously(
     # `optuna`, so that a run that reports its epochs does not have to import it.
     most_runs = left * runs.repeats.count
     with launcher.session(most_runs, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
-        under_way: dict[Path, list[Trial]] = {}
+        under_way: dict[str, list[Trial]] = {}  # by the identity of their run
         while True:
             _fill(runs, session, under_way)
             summary.write()
@@ -44,7 +43,7 @@ def search_asynchronously(
             if ended is None:
                 break
             run, outcome = ended
-            ended_trials = under_way.pop(run.directory)
+            ended_trials = under_way.pop(run.identity)
             following = runs.tell(ended_trials, run, outcome)
             if following is not None:
                 _go_on(following, ended_trials, under_way, session)
@@ -54,7 +53,7 @@ def search_asynchronously(
     return session.supervisor.stopping
 
 
-def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Trial]]) -> None:
+def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[str, list[Trial]]) -> None:
     """Ask for trials until all slots are taken."""
     supervisor = session.supervisor
     while len(under_way) < supervisor.n_jobs and not supervisor.stopping:
@@ -67,19 +66,19 @@ def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[Path, list[Tri
         run = runs.plan(trial)
         if run is None:
             _stop_after_failures(runs, session)
-        elif run.directory in under_way:
-            log.info("trial %d has the same run as trial %d", trial.number, under_way[run.directory][0].number)
-            under_way[run.directory].append(trial)
+        elif run.identity in under_way:
+            log.info("trial %d has the same run as trial %d", trial.number, under_way[run.identity][0].number)
+            under_way[run.identity].append(trial)
         else:
-            under_way[run.directory] = [trial]
+            under_way[run.identity] = [trial]
             session.submit([run])
 
 
 def _go_on(
-    following: PlannedRun, trials: list[Trial], under_way: dict[Path, list[Trial]], session: SweepSession
+    following: PlannedRun, trials: list[Trial], under_way: dict[str, list[Trial]], session: SweepSession
 ) -> None:
     """Start the next repeat of trials."""
-    under_way[following.directory] = trials
+    under_way[following.identity] = trials
     session.submit([following])
 
 

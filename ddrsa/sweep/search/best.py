@@ -7,32 +7,30 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts
-from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.started import sweep_starter
 from ddrsa.sweep.search.repeats import shown_values
-from ddrsa.sweep.search.study import StudyAddress, find_study
+from ddrsa.sweep.search.saved import read_search
+from ddrsa.sweep.search.study import find_study
 from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_infeasible, shown_states
 from ddrsa.sweep.search.trials import job_of
 
 
-def print_best(sweep_dir: Path | str) -> int:
+def print_best(sweep_dir: Path | str, storage: str | None = None) -> int:
     """Print the best trial of the search in `sweep_dir`; of several objectives, each trial of the Pareto front.
 
+    storage: URL or path of the study, where the directory does not say it in a way that is taken from a directory.
     Returns the exit code: 0, or 1 where no trial has completed. Raises UsageError where there is no search.
     """
     sweep_dir = Path(sweep_dir).absolute()
-    hydra = _hydra_config(sweep_dir)
-    study = find_study(StudyAddress.of(hydra, sweep_dir))
+    search = read_search(sweep_dir, storage)
+    study = find_study(search.address)
     if study is None:
         raise UsageError(f"{sweep_dir}: the study of this search has not been started")
-    titles = objective_titles(hydra.sweeper.objective, len(study.directions))
+    titles = objective_titles(search.objective, len(study.directions))
     best = best_trials(study)
     if not best:
         print(shown_infeasible(study) or f"no trial has completed: {shown_states(study)}")
@@ -49,9 +47,9 @@ def print_best(sweep_dir: Path | str) -> int:
 
 def summary_of(sweep_dir: Path) -> SearchSummary | None:
     """The best trials of the search in `sweep_dir`; None where there is no study. Raises UsageError as `print_best`."""
-    hydra = _hydra_config(sweep_dir)
-    study = find_study(StudyAddress.of(hydra, sweep_dir))
-    return None if study is None else SearchSummary(study, sweep_dir, hydra.sweeper.objective)
+    search = read_search(sweep_dir)
+    study = find_study(search.address)
+    return None if study is None else SearchSummary(study, sweep_dir, search.objective)
 
 
 def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, command: Sequence[str]) -> None:
@@ -75,17 +73,3 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         overrides = ["-m", *overrides, *of_repeats]
     print("train it again, in full:")
     print(f"  {shlex.join([*command, *overrides])}")
-
-
-def _hydra_config(sweep_dir: Path) -> DictConfig:
-    """The config of Hydra that the sweep was started with."""
-    file = sweep_dir / CONFIG
-    try:
-        config = OmegaConf.load(file)
-        is_search = OmegaConf.select(config, "hydra.sweeper.n_trials") is not None
-    except (OSError, yaml.YAMLError, OmegaConfBaseException) as error:
-        raise UsageError(f"{sweep_dir} is no sweep: its multirun.yaml cannot be read") from error
-    if not is_search:
-        raise UsageError(f"{sweep_dir} is no search: its sweeper is not hydra/sweeper=optuna")
-    assert isinstance(config, DictConfig)
-    return config.hydra

@@ -15,8 +15,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write, make_directory, remove_leftovers
-from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remove_leftovers, require_writable
+from ddrsa.rundir.sweep_files import CONFIG, OWNERS
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
@@ -29,7 +29,7 @@ from ddrsa.sweep.search.config import OptunaSweeperConf
 from ddrsa.sweep.search.migrate import adapt, check_study_space, keep_order
 from ddrsa.sweep.search.repeats import Repeats, pruner_of_repeats, warn_of_searched_repeats
 from ddrsa.sweep.search.space import parse_search_space
-from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
+from ddrsa.sweep.search.study import JOURNAL, StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
 from ddrsa.sweep.search.summary import SearchSummary, print_search
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.search.trials import Trials, job_of
@@ -84,13 +84,15 @@ def run_search(
         return
 
     if address.file is not None:
-        make_directory(address.file.parent, "hydra.sweep.dir")
+        require_writable(address.file.parent, "hydra.sweep.dir")
     study = open_study(address, options.directions, sampler, pruner)
     keep_order(space, study)
     if not options.migrate:
         check_study_space(space, study, address)
-    make_directory(sweep_dir, "hydra.sweep.dir")
+    require_writable(sweep_dir, "hydra.sweep.dir")
+    make_directory(sweep_dir, sweep_dir)
     remove_leftovers(sweep_dir, owned=False)
+    refuse_links(sweep_dir, (JOURNAL, OWNERS))
     with atomic_write(sweep_dir / CONFIG) as stream:
         OmegaConf.save(config, stream)
     seeded = options.sampler.get("seed") is not None

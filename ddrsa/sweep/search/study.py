@@ -5,18 +5,21 @@ Opened by the sweeper, by each run to report its epochs, and by the commands tha
 
 from __future__ import annotations
 
+import errno
 import inspect
 import logging
 import random
 import re
+import stat
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 import yaml
@@ -29,6 +32,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from ddrsa.errors import ConfigError
+from ddrsa.started import subcommand
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.search.journal_lock import PatientJournal
 
@@ -84,7 +88,7 @@ class StudyAddress:
     def shown(self) -> str:
         """The storage in words, without a password."""
         if isinstance(self.storage, str) and "://" in self.storage:
-            return str(_url(self.storage))
+            return str(as_url(self.storage))
         described = isinstance(self.storage, DictConfig | Mapping)
         return str(self.storage["_target_"] if described else self.file or self.storage)
 
@@ -97,16 +101,28 @@ class StudyAddress:
             return None
         if "://" not in self.storage:
             return self.working_dir / self.storage
-        url = _url(self.storage)
+        url = as_url(self.storage)
         return self.working_dir / str(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
     def open(self) -> BaseStorage:
         """Open the storage, which is made where there is none. Raises ConfigError where it cannot be."""
+        return self._opened(self._open_at_last)
+
+    def open_to_read(self) -> BaseStorage:
+        """Open the storage to read it: nothing is written. Raises ConfigError where it cannot be."""
+        return self._opened(self._open_to_read)
+
+    def _opened(self, opener: Callable[[], BaseStorage]) -> BaseStorage:
         try:
-            return self._open_at_last()
-        except (OSError, ValueError, ImportError, SQLAlchemyError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)
-            raise ConfigError(f"hydra.sweeper.storage={self.shown} cannot be opened: {reason}") from error
+            return opener()
+        except ConfigError:
+            raise
+        except Exception as error:  # what is damaged makes Optuna raise whatever it likes
+            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+            advice = ""
+            if isinstance(self.file, Path) and self.file.name.endswith(JOURNAL) and not isinstance(error, OSError):
+                advice = f"; {subcommand('sweep')} mend {self.file} leaves out its damaged lines"
+            raise ConfigError(f"hydra.sweeper.storage={self.shown} cannot be opened: {reason}{advice}") from error
 
     def _open_at_last(self) -> BaseStorage:
         """As `_open`; where another process makes the tables of a new database at this moment, wait for it."""
@@ -126,22 +142,45 @@ class StudyAddress:
         if isinstance(self.storage, DictConfig | Mapping):
             made: BaseStorage = instantiate(self.storage)
             return made
+        return self._open_plain(to_read=False)
+
+    def _open_to_read(self) -> BaseStorage:
+        # What stands in a directory may be anybody's: no class is made that it names.
+        if self.file is not None and not stat.S_ISREG(self.file.stat().st_mode):
+            raise ValueError("it is no regular file")
+        return self._open_plain(to_read=True)
+
+    def _open_plain(self, *, to_read: bool) -> BaseStorage:
         if self.storage is not None and not isinstance(self.storage, str):
             raise ValueError("allowed are a URL, a path, and the config of a class of optuna.storages")
         file = self.file
         if isinstance(self.storage, str) and "://" in self.storage:
-            url = _url(self.storage)
+            url = as_url(self.storage)
             if url.get_backend_name() != "sqlite":
-                return RDBStorage(self.storage)
+                return RDBStorage(self.storage, skip_table_creation=to_read)
             if file is None or file.name == ":memory:":
                 raise ValueError("a database in memory is not seen by the processes of the runs")
             options = {"connect_args": {"timeout": SQLITE_TIMEOUT}}
-            return RDBStorage(url.set(database=str(file)).render_as_string(hide_password=False), engine_kwargs=options)
+            if to_read:
+                url = url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", "uri": "true"})
+            else:
+                url = url.set(database=str(file))
+            text = url.render_as_string(hide_password=False)
+            return RDBStorage(text, engine_kwargs=options, skip_table_creation=to_read)
         assert file is not None
-        return JournalStorage(PatientJournal(file))
+        return JournalStorage(ReadOnlyJournal(file) if to_read else PatientJournal(file))
 
 
-def _url(text: str) -> Any:
+class ReadOnlyJournal(PatientJournal):
+    """A journal that is there already, and is only read."""
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:  # noqa: ARG002
+        """Raises OSError."""
+        raise OSError(errno.EROFS, "the study was opened to be read")
+
+
+def as_url(text: str) -> Any:
+    """The URL of a database. Raises ConfigError where it is none."""
     try:
         return make_url(text)
     except SQLAlchemyError as error:
@@ -170,11 +209,15 @@ def open_study(
 
 
 def find_study(address: StudyAddress) -> optuna.Study | None:
-    """The study, None where there is none; makes nothing."""
+    """The study, None where there is none; makes and writes nothing.
+
+    Raises ConfigError where it cannot be read: its file is damaged, or no study.
+    """
     if address.file is not None and not address.file.exists():
         return None
+    storage = address.open_to_read()
     try:
-        return optuna.load_study(study_name=address.name, storage=address.open())
+        return optuna.load_study(study_name=address.name, storage=storage)
     except KeyError:
         return None
 

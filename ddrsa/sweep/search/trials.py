@@ -90,11 +90,16 @@ class Trials:
             if self.left == 0:
                 return None
             if self.sampler is not None:
-                self.study.sampler = self.sampler(len(self._all()))
+                self.study.sampler = self.sampler(self._next_number())
             trial = self.study.ask()
             trial.set_user_attr(OWNER, self._owner)
         self._mine[trial.number] = trial
         return trial
+
+    def _next_number(self) -> int:
+        """The number of the trial that is asked for next: one that waits, which was drawn for or not, or a new one."""
+        trials = self._all()
+        return next((each.number for each in trials if each.state == TrialState.WAITING), len(trials))
 
     def note(
         self,

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hydra.utils import to_absolute_path
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
@@ -32,7 +33,7 @@ def print_sweep(
     # Two jobs with one config are one run.
     unique = {view.directory: view for view in views}
     to_start = [view for view in unique.values() if _would_start(view)]
-    done = sum(is_done_for(view.status, search=False) for view in unique.values())
+    done = sum(_is_done(view) for view in unique.values())
     others = len(unique) - len(to_start) - done
     widths = [max(len(_shown_state(view)) for view in views), max(len(view.name) for view in views)]
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
@@ -74,7 +75,12 @@ def _looked_at(view: RunView) -> RunView:
 
 def _would_start(view: RunView) -> bool:
     # As the launchers see it: a run that another process is at is left to it.
-    return not is_done_for(view.status, search=False) and view.state is not State.RUNNING
+    return not _is_done(view) and view.state is not State.RUNNING
+
+
+def _is_done(view: RunView) -> bool:
+    whole = RunDirectory(view.directory).has_its_result(view.status)
+    return is_done_for(view.status, search=False) and whole
 
 
 def _shown_state(view: RunView) -> str:
@@ -86,10 +92,17 @@ def _done_runs(sweep_dir: Path, planned: Sequence[RunView], shown: Presentation)
     views = {view.directory: view for view in planned}
     for run in find_runs(sweep_dir):
         if run.path not in views:
-            config = OmegaConf.to_container(OmegaConf.load(run.config))
+            config = _config_of(run)
             kind = shown.kind_of(config if isinstance(config, dict) else {})
             views[run.path] = _looked_at(RunView(run.path.name, run.path, kind))
     return [view for view in views.values() if view.state.is_done]
+
+
+def _config_of(run: RunDirectory) -> object:
+    try:
+        return read_yaml(run.config)
+    except (OSError, ValueError):
+        return None
 
 
 def _estimate(to_start: Sequence[RunView], durations: Durations, n_jobs: int) -> str:

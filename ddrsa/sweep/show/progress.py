@@ -53,6 +53,9 @@ class TerminalProgress(SweepObserver):
             self._display = open_display()
         return self._display
 
+    def moved(self, run: PlannedRun) -> None:
+        self._runs[run.number].directory = run.directory
+
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         self._runs[run.number].start(attempt)
 

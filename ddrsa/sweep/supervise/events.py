@@ -62,6 +62,9 @@ class SweepObserver:
     def added(self, run: PlannedRun) -> None:
         """A search has planned another run."""
 
+    def moved(self, run: PlannedRun) -> None:
+        """Before its first attempt the run got another directory, because another sweep took its own meanwhile."""
+
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         """A process for this run has started. attempt: 1, 2, ... of this launcher."""
 
@@ -95,6 +98,9 @@ class Observers(SweepObserver):
 
     def added(self, run: PlannedRun) -> None:
         self._call(lambda observer: observer.added(run))
+
+    def moved(self, run: PlannedRun) -> None:
+        self._call(lambda observer: observer.moved(run))
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         self._call(lambda observer: observer.attempt_started(run, attempt))

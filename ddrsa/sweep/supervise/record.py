@@ -10,30 +10,44 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.files import now, open_no_links, write_json
+from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
 from ddrsa.started import command_line
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
-from ddrsa.sweep.supervise.events import Outcome
+from ddrsa.sweep.supervise.events import Outcome, SweepObserver
 
 log = logging.getLogger(__name__)
+
+Reader = Callable[[Path], dict[str, Any] | None]
 
 PACKAGES = ("ddrsa", "hydra-core", "omegaconf", "joblib", "optuna")
 
 
-class SweepRecord:
-    """The two JSON files of the sweep in `directory`. A result that cannot be written now is written later."""
+# Beside the two files: several launchers may write them in turn.
+LOCK = ".record.lock"
+# One that has been stopped (SIGSTOP) while it wrote shall not stop the others.
+LOCK_SECONDS = 10.0
+
+
+class SweepRecord(SweepObserver):
+    """The two JSON files of the sweep in `directory`. A result that cannot be written now is written later.
+
+    Other launchers may write them too: each takes over what the others have written, and adds its own.
+    """
 
     def __init__(self, directory: Path, presentation: Presentation | None = None, packages: Sequence[str] = ()) -> None:
         """packages: whose versions the manifest has, besides `PACKAGES`."""
@@ -47,6 +61,8 @@ class SweepRecord:
         self._next_write = 0.0
         self._last_error = ""
         self._since = now()
+        self._seen: tuple[int, int, int] | None = None  # the results file as it was when its entries were taken over
+        self._lock = FileLock(directory / LOCK, mode=0o666)
 
     @cached_property
     def _code(self) -> dict[str, Any]:
@@ -58,6 +74,20 @@ class SweepRecord:
         self._runs.update((run.directory, run) for run in runs)
         for run in runs:
             self._results.setdefault(run.directory, {**self._described(run), "state": State.PENDING})
+        with self._alone():
+            self._write_manifest()
+        self._changed = True
+        self.write(now_or_never=True)
+
+    def moved(self, run: PlannedRun) -> None:
+        """The run was planned in another directory."""
+        for directory in [key for key, planned in self._runs.items() if planned.number == run.number]:
+            del self._runs[directory]
+            self._results.pop(directory, None)
+        self._seen = None
+        self.plan([run])
+
+    def _write_manifest(self) -> None:
         write_json(
             self.directory / MANIFEST,
             {
@@ -69,11 +99,9 @@ class SweepRecord:
                 **self.presentation.as_entry(),
                 **({} if self.search is None else {"search": self.search}),
                 "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
-                "earlier_runs": self._others(MANIFEST, "runs", "earlier_runs"),
+                "earlier_runs": self._others(read_manifest, "runs", "earlier_runs"),
             },
         )
-        self._changed = True
-        self.write(now_or_never=True)
 
     def result(self, run: PlannedRun, outcome: Outcome) -> None:
         """Take note of how a run ended; `write` puts it on disk."""
@@ -81,7 +109,7 @@ class SweepRecord:
         try:
             status = directory.read_status() or {}
             metrics = directory.read_test_metrics()
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             log.warning("%s", error)
             status, metrics = {}, None
         self._results[run.directory] = {
@@ -103,10 +131,12 @@ class SweepRecord:
         if not self._changed or (start < self._next_write and not now_or_never):
             return
         try:
-            self._take_over_others(now_or_never)
-            results = list(self._results.values())
-            counts = Counter(result["state"] for result in results)
-            write_json(self.directory / RESULTS, {"updated_at": now(), "counts": dict(counts), "runs": results})
+            with self._alone():
+                self._take_over_others()
+                results = list(self._results.values())
+                counts = Counter(result["state"] for result in results)
+                write_json(self.directory / RESULTS, {"updated_at": now(), "counts": dict(counts), "runs": results})
+                self._seen = self._fingerprint()
             self._changed, self._last_error = False, ""
         except OSError as error:
             if str(error) != self._last_error:
@@ -125,24 +155,48 @@ class SweepRecord:
             "optional": run.optional,
         }
 
-    def _take_over_others(self, at_start_or_end: bool) -> None:
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """In this block no other launcher writes the files, as far as locks work here."""
+        try:
+            self._lock.acquire(timeout=LOCK_SECONDS)
+        except (Timeout, NotImplementedError, OSError) as error:
+            log.debug("%s is not locked: %s", self._lock.lock_file, error)
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _take_over_others(self) -> None:
         """Another launcher may work in this directory, or have done so before: what it has written stays."""
-        if at_start_or_end:
-            others = self._others(RESULTS, "runs")
-            self._results.update({self.directory / entry["directory"]: entry for entry in others})
-        for entry in self._entries(RESULTS, "runs"):
+        if self._seen is not None and self._seen == self._fingerprint():
+            return
+        for entry in self._others(read_results, "runs"):
+            self._results[self.directory / entry["directory"]] = entry
+        for entry in self._entries(read_results, "runs"):
             ours = self._results.get(self.directory / entry["directory"])
             if ours is not None and ours["state"] == State.PENDING and (entry.get("ended_at") or "") >= self._since:
                 ours.update({**entry, "number": ours["number"]})
 
-    def _others(self, name: str, *keys: str) -> list[dict[str, Any]]:
-        """The entries of the file `name`, as it is on disk, of runs that are not in this plan."""
-        entries = self._entries(name, *keys)
-        return [entry for entry in entries if self.directory / entry["directory"] not in self._runs]
-
-    def _entries(self, name: str, *keys: str) -> list[dict[str, Any]]:
+    def _fingerprint(self) -> tuple[int, int, int] | None:
         try:
-            content = read_json(self.directory / name) or {}
+            found = (self.directory / RESULTS).stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns
+
+    def _others(self, read: Reader, *keys: str) -> list[dict[str, Any]]:
+        """The entries of a file, as it is on disk, of runs that are not in this plan, wherever they lie."""
+        identities = {run.identity for run in self._runs.values()}
+        return [
+            entry
+            for entry in self._entries(read, *keys)
+            if self.directory / entry["directory"] not in self._runs and entry.get("identity") not in identities
+        ]
+
+    def _entries(self, read: Reader, *keys: str) -> list[dict[str, Any]]:
+        try:
+            content = read(self.directory) or {}
         except ValueError as error:
             log.warning("%s; it is written anew", error)
             return []
@@ -169,6 +223,9 @@ def sweep_log(directory: Path) -> Iterator[None]:
 
 class _SweepLog(logging.FileHandler):
     """What cannot be written, on a full disk say, stays in its buffer and is written with a later line."""
+
+    def _open(self) -> Any:
+        return open_no_links(self.baseFilename, self.mode)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Print no traceback where the disk is to blame."""

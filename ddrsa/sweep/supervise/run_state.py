@@ -94,7 +94,8 @@ class UnwrittenStates:
             never_began = status.get("attempt") == active.before
             try:
                 if never_began or status.get("state") == State.RUNNING or self._server.wrote(status):
-                    write_json(RunDirectory(directory).status, {**status, "run_id": run.identity, **fields})
+                    whole = {**status, "run_id": run.identity, **fields}
+                    write_json(RunDirectory(directory).status, whole, checksum=True)
                 else:
                     self._texts.pop(directory, None)
             except OSError as error:

@@ -46,7 +46,7 @@ class SweepSession:
         self._observers = observers
         self._search = search
         self._began = time.monotonic()
-        self._runs: list[PlannedRun] = []
+        self._runs: dict[int, PlannedRun] = {}
         self._outcomes: dict[int, Outcome] = {}
         if search is not None:
             observers.started([], supervisor.n_jobs)
@@ -58,7 +58,7 @@ class SweepSession:
         In a search it is called for each run; otherwise once. Raises OSError: what is not recorded cannot start.
         """
         with_room(lambda: self._record.plan(runs), self._record.directory, lambda: not self.supervisor.is_interrupted)
-        self._runs.extend(runs)
+        self._runs.update((run.number, run) for run in runs)
         if self._search is None:
             self._observers.started(runs, self.supervisor.n_jobs)
         else:
@@ -73,12 +73,13 @@ class SweepSession:
         if ended is not None:
             run, outcome = ended
             self._outcomes[run.number] = outcome
+            self._runs[run.number] = run  # it may have moved
             self._record.result(run, outcome)
         return ended
 
     def end(self) -> None:
         """Show the summary; called when nothing more will be submitted."""
-        results = [(run, self._outcomes.get(run.number, self.supervisor.not_started)) for run in self._runs]
+        results = [(run, self._outcomes.get(run.number, self.supervisor.not_started)) for run in self._runs.values()]
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
         self._observers.ended(SweepOutcome(directory, results, self.supervisor.is_interrupted, seconds, print_best))

@@ -7,13 +7,16 @@ import signal
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.files import remove_leftovers
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import make_directory, refuse_links, remove_leftovers
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exception, reason_of_exit
 from ddrsa.rundir.room import has_room, says_full
 from ddrsa.rundir.states import State, is_done_for
+from ddrsa.sweep.plan.placement import owner_of, place_beside
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import AttemptSpec
 from ddrsa.sweep.process.attempt_server import AttemptServer, Ended
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.25
 # Between SIGTERM, which a task may use to tidy up, and SIGKILL.
 GRACE_SECONDS = 3.0
+# Files of a run that are opened by name in the course of it.
+_WRITTEN = ("run.log", "output.log", ".hydra", *(f".hydra/{name}.yaml" for name in ("config", "hydra", "overrides")))
 
 
 class Supervisor:
@@ -42,6 +47,7 @@ class Supervisor:
         children are killed.
     max_failures: no new run starts when so many have failed; None for no limit.
     signals: those that this process gets, appended as they come. One SIGINT is `stop`; any other, or two, `end_all`.
+    root: the directory of the sweep, beneath which no link is followed.
     search: the runs are trials of a search, for which one that a search has pruned is done.
     """
 
@@ -56,6 +62,7 @@ class Supervisor:
         max_failures: int | None = None,
         signals: Sequence[int] = (),
         search: bool = False,
+        root: Path | None = None,
     ) -> None:
         self.n_jobs = n_jobs
         self.peak_memory = 0
@@ -63,6 +70,7 @@ class Supervisor:
         self._observer = observer
         self._signals = signals
         self._search = search
+        self._root = root
         self._queue = RunQueue(server.look_seconds)
         self._deadlines = Deadlines(timeout, server.waiting)
         self._retries = RetryPolicy(retries, max_failures)
@@ -212,7 +220,6 @@ class Supervisor:
 
     def _start(self, supervised: SupervisedRun) -> bool:
         """Start an attempt, if the run needs one; False where the server cannot do any yet."""
-        run = supervised.run
         try:
             if not self._claim(supervised):
                 return True
@@ -224,6 +231,7 @@ class Supervisor:
         if not self._server.is_ready(TICK_SECONDS):  # it imports; signals are obeyed meanwhile
             self._queue.put_back(supervised)
             return False
+        run = supervised.run
         supervised.attempts += 1
         self._unwritten.another_attempt(run)
         attempts, environ = self._retries.attempts_of(supervised), self._retries.environment_of(supervised)
@@ -250,15 +258,39 @@ class Supervisor:
         """Claim the run for an attempt; False where it needs none, or not now."""
         if supervised.is_claimed:
             return True
+        self._move_from_others(supervised)
         if self._settled(supervised):
             return False
-        supervised.run.directory.mkdir(parents=True, exist_ok=True)
+        make_directory(supervised.run.directory, self._root or supervised.run.directory)
+        refuse_links(supervised.run.directory, _WRITTEN)
         if not self._server.claim(supervised.run.directory):
             self._leave_alone(supervised)
             return False
         supervised.is_claimed = True
+        if self._is_of_another(supervised.run):  # taken and let go by another sweep between the two looks
+            self._release(supervised)
+            return self._claim(supervised)
         # Another launcher may have ended the run after the first look; under Hydra's own, a task may claim none.
         return not self._settled(supervised)
+
+    def _is_of_another(self, run: PlannedRun) -> bool:
+        return owner_of(run.directory) not in (None, run.identity)
+
+    def _move_from_others(self, supervised: SupervisedRun) -> None:
+        """Where another sweep in the same place has taken the directory since the plan, the run gets one beside it."""
+        run = supervised.run
+        owners = {}
+        while self._is_of_another(supervised.run):
+            owners[supervised.run.directory] = str(owner_of(supervised.run.directory))
+            place = place_beside(run.directory, run.identity, owners)
+            if place in owners:
+                raise FileExistsError(f"{run.directory} and those beside it hold other runs")
+            supervised.run = replace(run, directory=place)
+        if supervised.run is not run:
+            log.warning(
+                "%s holds another run by now: run %d goes to %s", run.directory, run.number, supervised.run.directory
+            )
+            self._observer.moved(supervised.run)
 
     def _release(self, supervised: SupervisedRun) -> None:
         if supervised.is_claimed:
@@ -277,7 +309,15 @@ class Supervisor:
         status = read_status(supervised.run)
         failed = supervised.attempts == 0 and status.get("state") in (State.FAILED, State.TIMED_OUT)
         by_another = failed and status.get("attempt") != supervised.before
-        if not is_done_for(status, self._search) and not by_another:
+        is_done = is_done_for(status, self._search)
+        if is_done and not RunDirectory(supervised.run.directory).has_its_result(status):
+            message = (
+                "%s: test_metrics.json is damaged or missing, the run starts again to write it from its checkpoint"
+            )
+            if supervised.is_claimed:  # this is looked at twice, and said once
+                log.warning(message, supervised.run.directory)
+            is_done = False
+        if not is_done and not by_another:
             return False
         remove_leftovers(supervised.run.directory, owned=False)  # nobody will claim it again
         self._finish(supervised, Outcome(State.of(status), status.get("error"), status.get("return_value")))

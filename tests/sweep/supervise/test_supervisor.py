@@ -8,10 +8,13 @@ from pathlib import Path
 from attempts_in_memory import AttemptsInMemory, planned
 
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import Report
-from ddrsa.sweep.supervise.events import SweepObserver
+from ddrsa.sweep.supervise.events import Observers, SweepObserver
+from ddrsa.sweep.supervise.record import SweepRecord
+from ddrsa.sweep.supervise.session import SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
 
 
@@ -84,6 +87,67 @@ def test_the_time_in_which_a_run_waits_for_its_next_attempt_is_not_its_own(tmp_p
     server.reports |= {3: Report(State.COMPLETED)}
     outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
     assert (outcomes[0].state, server.killed) == (State.COMPLETED, [])
+
+
+class Moves(SweepObserver):
+    """Notes the runs that got another directory."""
+
+    def __init__(self) -> None:
+        self.moved_to: list[tuple[int, str]] = []
+
+    def moved(self, run: PlannedRun) -> None:
+        self.moved_to.append((run.number, run.directory.name))
+
+
+def taken(path: Path, identity: str, value: float) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+    write_json(RunDirectory(path).status, {"run_id": identity, "state": State.COMPLETED, "return_value": value})
+
+
+def test_a_directory_that_another_sweep_has_taken_meanwhile_is_left_to_it(tmp_path: Path) -> None:
+    server, observer, run = AttemptsInMemory(), Moves(), planned(tmp_path)
+    supervisor = Supervisor(server, observer, n_jobs=1)
+    taken(run.directory, "of another sweep", 1.5)
+    supervisor.submit([run])
+    server.reports = {1: Report(State.COMPLETED, value=7)}
+    ended = supervisor.wait()
+    assert ended is not None
+    assert (ended[0].directory.name, ended[1].value) == ("x0_run0", 7)
+    assert server.specs[1].directory == tmp_path / "x0_run0"
+    assert observer.moved_to == [(0, "x0_run0")]
+    assert RunDirectory(run.directory).status_or_empty()["return_value"] == 1.5
+
+
+def test_another_sweep_may_take_and_leave_a_directory_between_two_looks(tmp_path: Path) -> None:
+    class Race(AttemptsInMemory):
+        def claim(self, directory: Path) -> bool:
+            if directory == run.directory:
+                taken(directory, "of another sweep", 1.5)
+            return super().claim(directory)
+
+    server, run = Race(), planned(tmp_path)
+    supervisor = Supervisor(server, SweepObserver(), n_jobs=1)
+    supervisor.submit([run])
+    assert server.claimed == [tmp_path / "x0_run0"]
+    assert RunDirectory(run.directory).status_or_empty()["return_value"] == 1.5
+
+
+def test_a_directory_whose_status_cannot_be_written_costs_that_run_only(tmp_path: Path) -> None:
+    server = AttemptsInMemory()
+    supervisor = Supervisor(server, SweepObserver(), n_jobs=1)
+    runs = [planned(tmp_path, 0), planned(tmp_path / ("y" * 300), 1), planned(tmp_path, 2)]
+    record = SweepRecord(tmp_path)
+    session = SweepSession(supervisor, record, Observers([record]), 3, None)
+    session.submit(runs)
+    outcomes = {}
+    while True:
+        server.reports = {number: Report(State.COMPLETED) for number in server.specs if number not in outcomes}
+        ended = session.wait()
+        if ended is None:
+            break
+        outcomes[ended[0].number] = ended[1]
+    assert [outcomes[number].state for number in range(3)] == [State.COMPLETED, State.FAILED, State.COMPLETED]
+    assert "File name too long" in str(outcomes[1].reason)
 
 
 def test_a_retry_that_takes_too_long_keeps_the_reason_for_which_there_was_one(tmp_path: Path) -> None:
