@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ddrsa.config import RunConfig, identity, parse_config, run_id
+from ddrsa.config import RunConfig, identity, located, parse_config, run_id
 from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
@@ -30,7 +30,6 @@ from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
-from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
@@ -72,7 +71,7 @@ def run(config: DictConfig) -> float:
 
 
 def _run(config: DictConfig) -> float:
-    checked = parse_config(config)
+    checked = located(parse_config(config), str(HydraConfig.get().runtime.cwd))
     name = run_id(config)
     directory = TrainingDirectory(HydraConfig.get().runtime.output_dir)
     metrics = _earlier_result(directory, name)
@@ -259,8 +258,7 @@ def _train_and_evaluate(
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
-        promised = promise_sentence("oti", metrics["policies"]["oti"]["promise"], checked.policy.guarantee)
-        log.info("%s: %s", _shown(directory), promised)
+        log.info("%s: %s", _shown(directory), metrics["policies"]["oti"]["promise"]["sentence"])
     if dataset.official is not None:
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {
