@@ -1,6 +1,6 @@
 """Predicted against true survival on a simulated fleet, where the truth is known.
 
-python benchmarks/true_survival.py [--units 100] [--epochs 12] [--test-units 20] [--particles 2000]
+python benchmarks/true_survival.py [--units 100] [--epochs 12] [--test-units 20] [--particles 2000] [--passes 2]
 
 The life of a simulated engine is decided by six numbers that no sensor shows: the wear rate and exponent, how the rates
 of efficiency and flow differ, and what both have lost when new. Given the sensors up to a cycle, and that the engine
@@ -25,7 +25,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from policy_regret import Lives, report_regret
 from scipy.special import logsumexp, ndtr
+from torch import Tensor
 
 from ddrsa.data.cmapss import simulated
 from ddrsa.data.cmapss.sensors import SENSORS
@@ -35,13 +37,13 @@ from ddrsa.data.load import Dataset, load_dataset
 from ddrsa.data.options import SimulatedOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
+from ddrsa.evaluation import forecast_rows
 from ddrsa.models.build import build_model
-from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.models.options import RecurrentOptions
-from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import Calibration, exact_correction
 from ddrsa.survival.calibration.measures import d_calibration
 from ddrsa.survival.hazard import survival
-from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.options import TrainingOptions
 from ddrsa.training.trainer import train
 
@@ -180,8 +182,8 @@ def kaplan_meier_survival(lifetimes: Floats, ages: NDArray[np.int64], horizon: i
     return np.divide(later, now, out=np.zeros_like(later), where=now > 0)
 
 
-def model_survival(data: Dataset, test: Sequences, epochs: int, lambda_param: float) -> Floats:
-    """(N, HORIZON) of a trained LSTM on every row of `test`."""
+def model_logits(data: Dataset, parts: list[Sequences], epochs: int, lambda_param: float) -> list[Tensor]:
+    """(N, HORIZON) of a trained LSTM on every row of each of `parts`, as it gives them."""
     torch.manual_seed(0)
     model = build_model(
         RecurrentOptions("lstm", 16, 1),
@@ -193,10 +195,8 @@ def model_survival(data: Dataset, test: Sequences, epochs: int, lambda_param: fl
     options = TrainingOptions(128, 0.01, lambda_param, 0.0, epochs, 0, 1e-4, 1.0, "cosine", 1.0, seed=0)
     training, validation = Windows(data.training, LOOKBACK), Windows(data.validation, LOOKBACK)
     with tempfile.TemporaryDirectory() as directory:
-        train(model, training, validation, options, RunDirectory(Path(directory)), {}, list[EpochRecord]().append)
-    windows = Windows(test, LOOKBACK)
-    size = forecast_batch_size(model, LOOKBACK, torch.device("cpu"))
-    return survival(forecast(model, (batch.windows for batch in windows.batches(size)))).double().numpy()
+        train(model, training, validation, options, TrainingDirectory(Path(directory)), {}, lambda _: False)
+    return [forecast_rows(model, part, LOOKBACK, torch.device("cpu")) for part in parts]
 
 
 def main() -> None:
@@ -205,6 +205,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--test-units", type=int, default=20)
     parser.add_argument("--particles", type=int, default=2000)
+    parser.add_argument("--passes", type=int, default=2, choices=[1, 2], help="2: the truth twice, to compare")
     parser.add_argument("--lambda-param", type=float, nargs="+", default=[0.75, 0.5])
     arguments = parser.parse_args()
     logging.disable()
@@ -221,20 +222,40 @@ def main() -> None:
     start = time.perf_counter()
     sensors = raw.features[:, len(SETTINGS) :].astype(np.float64)
     methods = {}
-    for name, seed in (("the truth", 0), ("the truth, other particles", 1)):
+    lives: dict[str, tuple[Lives, Lives]] = {}
+    for name, seed in (("the truth", 0), ("the truth, other particles", 1))[: arguments.passes]:
         units = [
             true_survival(observe(sensors[raw.unit == unit]), HORIZON, arguments.particles, np.random.default_rng(seed))
             for unit in chosen
         ]
         methods[name] = np.concatenate(units)
-    print(f"true survival, twice by {arguments.particles} particles: {time.perf_counter() - start:.0f} s")
+    print(f"true survival by {arguments.particles} particles: {time.perf_counter() - start:.0f} s")
     for value in arguments.lambda_param:
         start = time.perf_counter()
-        methods[f"LSTM, lambda {value:g}"] = model_survival(data, test, arguments.epochs, value)
+        logits = model_logits(data, [data.validation, test], arguments.epochs, value)
+        corrections = {f"LSTM, lambda {value:g}": Calibration(), f"  calibrated ({value:g})": exact_correction(value)}
+        for named, correction in corrections.items():
+            survivals = [survival(correction(part)).double().numpy() for part in logits]
+            methods[named] = survivals[1]
+            lives[named] = (
+                Lives(survivals[0], data.validation.time_to_event.astype(np.float64), data.validation.unit),
+                Lives(survivals[1], tau, raw.unit),
+            )
         print(f"LSTM with lambda_param={value:g}: {time.perf_counter() - start:.0f} s")
     lifetimes = data.training.lifetimes.astype(np.float64)
     methods["Kaplan-Meier at that age"] = kaplan_meier_survival(lifetimes, age, HORIZON)
+    validation = data.validation
+    validation_age = np.arange(validation.num_rows) - validation.unit_start_of_row + 1
+    lives["Kaplan-Meier at that age"] = (
+        Lives(
+            kaplan_meier_survival(lifetimes, validation_age, HORIZON),
+            validation.time_to_event.astype(np.float64),
+            validation.unit,
+        ),
+        Lives(methods["Kaplan-Meier at that age"], tau, raw.unit),
+    )
     report(methods, tau, raw.unit)
+    report_regret(Lives(methods["the truth"], tau, raw.unit), lives)
 
 
 def report(methods: dict[str, Floats], tau: Floats, unit: NDArray[np.int64]) -> None:

@@ -30,7 +30,6 @@ from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
-from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
@@ -253,8 +252,7 @@ def _train_and_evaluate(
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
-        promised = promise_sentence("oti", metrics["policies"]["oti"]["promise"], checked.policy.guarantee)
-        log.info("%s: %s", _shown(directory), promised)
+        log.info("%s: %s", _shown(directory), metrics["policies"]["oti"]["promise"]["sentence"])
     if dataset.official is not None:
         metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
     metrics |= {

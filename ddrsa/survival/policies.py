@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ddrsa.survival.costs import money
 from ddrsa.survival.policy_options import PolicyOptions
-from ddrsa.survival.promise import promise
+from ddrsa.survival.promise import promise, promise_sentence
 from ddrsa.survival.rivals import best_window, compare_policies, policy_trade_offs
 from ddrsa.survival.trade_off import TradeOff
 
@@ -67,7 +67,9 @@ def evaluate_policies(
             promised = promise(curve, options.guarantee)
             known = played and promised.threshold is not None
             test = trade_offs[name].at(promised.threshold) if known and promised.threshold is not None else None
-            policies[name]["promise"] = {**promised.to_dict(), "test": test and asdict(test)}
+            found = promised.to_dict()
+            sentence = promise_sentence(name, found, options.guarantee)
+            policies[name]["promise"] = {**found, "sentence": sentence, "test": test and asdict(test)}
     points = [trade_offs["oti"].at(cost) for cost in OTI_COSTS] if played else []
     result: dict[str, Any] = {
         "oti": [
