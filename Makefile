@@ -3,8 +3,8 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 DEMO_DIR ?= multirun/demo
-# The files of tests go at once, so many at a time; most of them wait for processes of their own.
-TEST_PROCESSES ?= 2
+# So many tests go at once: most of them wait for processes of their own, so that two for each core keep all busy.
+TEST_PROCESSES ?= 4
 
 .PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-wheel lint format bench clean
 
@@ -23,7 +23,7 @@ demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (mi
 	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
 
 test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm and not wheel'
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not slow and not ray and not slurm and not wheel'
 
 test-all: install  ## the slow tests too
 	$(BIN)/python -m pytest
@@ -50,7 +50,7 @@ test-hydra-next: install  ## the plugins, a grid, a search and the analysis with
 	$(HYDRA_NEXT)/bin/python -m pip install --quiet --disable-pip-version-check hydra-core==1.4.0rc3 omegaconf==2.4.1rc1
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > "$$(echo $(HYDRA_NEXT)/lib/python*/site-packages)/other_packages.pth"
 	echo "$(CURDIR)" > "$$(echo $(HYDRA_NEXT)/lib/python*/site-packages)/ddrsa.pth"
-	$(HYDRA_NEXT)/bin/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m 'not slow and not ray and not slurm and not wheel' \
+	$(HYDRA_NEXT)/bin/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not slow and not ray and not slurm and not wheel' \
 		tests/test_compat_hydra.py tests/hydra_plugins tests/sweep/test_hydra_suite.py tests/sweep/test_sweeper.py \
 		tests/sweep/plan tests/sweep/show/test_dry_run.py tests/sweep/supervise/test_resume.py tests/analysis/test_analyze.py \
 		tests/sweep/search/test_search.py::test_look_first_and_the_best_at_the_end \

@@ -36,6 +36,7 @@ SUBCOMMANDS = {
     ),
     "predict": Subcommand("forecasts and decisions by a trained run", "ddrsa.predict.__main__", extra="models"),
     "visualize": Subcommand("the pictures of trained runs", "ddrsa.visualize", extra="models"),
+    "drift": Subcommand("compare a file's sensors with the training", "ddrsa.predict.drift", extra="models"),
     "export": Subcommand("a trained run as one ONNX file", "ddrsa.export.__main__", extra="export"),
     "describe": Subcommand("a report on a data set", "ddrsa.data.describe", True, extra="models"),
     "download": Subcommand("fetch a public data set", "ddrsa.data.download", extra="models"),

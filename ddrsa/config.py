@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -104,6 +106,21 @@ def parse_config(config: DictConfig) -> RunConfig:
         data_dir=values["data_dir"],
         cache_dir=values["cache_dir"],
     )
+
+
+def located(checked: RunConfig, working_dir: str) -> RunConfig:
+    """The config with its paths in `working_dir`, where the command was given: a job of Hydra may work elsewhere."""
+
+    if Path(working_dir) == Path.cwd():
+        return checked
+
+    def there(path: str) -> str:
+        return os.path.join(working_dir, path)  # noqa: PTH118 - an absolute path stays as it is
+
+    dataset = checked.dataset
+    if isinstance(dataset, TableOptions):
+        dataset = replace(dataset, path=there(dataset.path))
+    return replace(checked, dataset=dataset, data_dir=there(checked.data_dir), cache_dir=there(checked.cache_dir))
 
 
 def check_config(config: DictConfig) -> None:

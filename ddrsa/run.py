@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ddrsa.config import RunConfig, identity, parse_config, run_id
+from ddrsa.config import RunConfig, identity, located, parse_config, run_id
 from ddrsa.data.load import data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
@@ -71,7 +71,7 @@ def run(config: DictConfig) -> float:
 
 
 def _run(config: DictConfig) -> float:
-    checked = parse_config(config)
+    checked = located(parse_config(config), str(HydraConfig.get().runtime.cwd))
     name = run_id(config)
     directory = TrainingDirectory(HydraConfig.get().runtime.output_dir)
     metrics = _earlier_result(directory, name)

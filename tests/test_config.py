@@ -10,7 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 
 import ddrsa.task  # noqa: F401  (registers resolvers, schema and plugins)
 from ddrsa.compat_hydra import VERSION_BASE
-from ddrsa.config import check_config, identity, parse_config, run_id
+from ddrsa.config import check_config, identity, located, parse_config, run_id
+from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.gpu.lease import current_lease
 
@@ -223,3 +224,16 @@ def test_scripts_have_no_policy(tmp_path: Path) -> None:
     scripts = ["experiment=scripts", f"scripts.root='{tmp_path}'", "scripts.job=x"]
     with pytest.raises(ConfigError, match="policy: experiment=scripts"):
         check_config(config(*scripts, "policy.lead_time=3"))
+
+
+def test_relative_paths_are_of_the_directory_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = parse_config(
+        config("dataset=table", "dataset.path=units.csv", "dataset.all_units_fail=true", "data_dir=d")
+    )
+    assert located(checked, str(Path.cwd())) is checked
+    before = Path.cwd()
+    monkeypatch.chdir(tmp_path)  # as a job with hydra.job.chdir=true
+    there = located(checked, str(before))
+    assert isinstance(there.dataset, TableOptions)
+    assert (there.dataset.path, there.data_dir) == (str(before / "units.csv"), str(before / "d"))
+    assert located(there, "/elsewhere") == there

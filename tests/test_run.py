@@ -16,6 +16,7 @@ from typing import Any
 import joblib
 import pytest
 import torch
+from programs import TRAINING, run_program
 
 from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.training import TrainingDirectory, find_trainings
@@ -48,10 +49,8 @@ def train(
     # -m has to stand before the overrides: Hydra's parser does not take it between them.
     flags = [override for override in overrides if override == "-m"]
     others = [override for override in overrides if override != "-m"]
-    arguments = [sys.executable, str(ROOT / "train.py"), *flags, *tiny, f"hydra.sweep.dir={sweep}", *others]
-    return subprocess.run(
-        arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
-    )
+    arguments = [*flags, *tiny, f"hydra.sweep.dir={sweep}", *others]
+    return run_program(ROOT / "train.py", *arguments, imports=TRAINING, cwd=tmp_path, env=environment)
 
 
 def only_run(sweep: Path) -> TrainingDirectory:
@@ -167,7 +166,7 @@ def test_interrupt_is_recorded(tmp_path: Path, environment: dict[str, str]) -> N
     assert only_run(tmp_path / "sweep").status_or_empty()["state"] == "interrupted"
 
 
-@pytest.mark.parametrize("launcher", ["supervised", "joblib"])
+@pytest.mark.parametrize("launcher", ["supervised", pytest.param("joblib", marks=pytest.mark.slow)])
 def test_sweep_leases_each_run_another_gpu(tmp_path: Path, environment: dict[str, str], launcher: str) -> None:
     choice = [f"hydra/launcher={launcher}", "hydra.launcher.n_jobs=2"]
     done = train(tmp_path, environment, "-m", "model=lstm,gru", "seed=0,1", "gpus=[0,1]", *choice)

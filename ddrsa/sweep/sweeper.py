@@ -25,7 +25,7 @@ from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.grid import grid
-from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
+from ddrsa.sweep.plan.planned_run import PlannedRun, adopt_sweep_dir, plan_runs
 from ddrsa.sweep.plan.selection import Selection
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.cores import concurrent_runs
@@ -158,7 +158,11 @@ class CheckedSweeper(Sweeper):
                 check(config)
             return True
 
-        runs = plan_runs(Composer(self.config, self.hydra_context.config_loader), jobs, wanted=wanted)
+        composer = Composer(self.config, self.hydra_context.config_loader)
+        takes_runs = isinstance(self.launcher, SessionLauncher)
+        if takes_runs:
+            adopt_sweep_dir(composer, [override for override in jobs[0] if override in shared] if jobs else [])
+        runs = plan_runs(composer, jobs, wanted=wanted)
         selection.check_keys()
         if not runs:
             raise ConfigError(f"{selection} leaves none of {len(jobs)} runs" if jobs else "a list of values is empty")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.survival.calibration.correction import METHODS as CALIBRATIONS
+from ddrsa.survival.calibration import METHODS as CALIBRATIONS
 
 LOSSES = ("ddrsa", "likelihood")
 SCHEDULES = ("constant", "cosine", "plateau")

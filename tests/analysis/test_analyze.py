@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from analysis_runs import MakeRun, metrics
 from generated_sweep import grid, write_sweep
+from programs import ANALYSIS, run_program
 
 # What a sweep over the learning rate, cut off half-way, suffices for.
 PLOTTED = (
@@ -22,15 +23,7 @@ ANALYZE = Path(__file__).parents[2] / "analyze.py"
 
 def analyze(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "HYDRA_FULL_ERROR")}
-    return subprocess.run(
-        [sys.executable, str(ANALYZE), *arguments],
-        cwd=cwd,
-        env=environment | {"CI": "true"},
-        text=True,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
+    return run_program(ANALYZE, *arguments, imports=ANALYSIS, cwd=cwd, env=environment | {"CI": "true"})
 
 
 def files(path: Path) -> set[str]:
@@ -161,6 +154,7 @@ def test_multirun_does_not_touch_the_sweep(tmp_path: Path, sweep_dir: Path, make
     assert (files(sweep_dir), (sweep_dir / "multirun.yaml").read_text()) == (before, "of the sweep")
 
 
+@pytest.mark.slow  # the contracts of import-linter say the same of our own modules
 def test_torch_is_not_imported(tmp_path: Path, make_run: MakeRun) -> None:
     make_run()
     code = (

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 from analysis_runs import MakeRun, metrics
+from programs import ANALYSIS, run_program
 
 ANALYZE = Path(__file__).parents[2] / "analyze.py"
 
 
 def analyze(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ANALYZE), *arguments]
-    return subprocess.run(command, cwd=cwd, text=True, capture_output=True, check=False, timeout=120)
+    return run_program(ANALYZE, *arguments, imports=ANALYSIS, cwd=cwd)
 
 
 def test_the_answer_for_machines(tmp_path: Path, sweep_dir: Path, make_run: MakeRun) -> None:

@@ -104,11 +104,6 @@ def test_result_stands_where_the_plots_cannot_be_written(trained_run: TrainingDi
     assert "Traceback" in copy.log.read_text()
 
 
-def test_matplotlib_is_not_imported_for_a_run_without_plots() -> None:
-    code = "import sys, ddrsa.task, ddrsa.run; print('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout == "False\n"
-
-
 def test_sample_units_are_a_short_a_usual_and_a_long_life(fleet: Sequences, lives: list[Life]) -> None:
     lifetimes = np.sort(fleet.lifetimes[fleet.unit_event_observed])
     assert [life.failure for life in lives] == [lifetimes[1], lifetimes[round(4.5)], lifetimes[8]]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from programs import TRAINING, run_program
 
 from ddrsa.config import check_config
 from ddrsa.errors import ConfigError
@@ -28,8 +29,7 @@ NAMES = [
 
 
 def dry_run(*overrides: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "train.py"), *overrides, "dry_run=true"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return run_program(ROOT / "train.py", *overrides, "dry_run=true", imports=TRAINING, cwd=folder)
 
 
 def test_all_are_there_and_each_has_a_question() -> None:

@@ -27,8 +27,13 @@ hydra: {sweep: {dir: sweep, subdir: "x${x}"}, launcher: {n_jobs: 2}}
 """
 
 # A test of `sweeps` so marked is done where the kernel binds the runs to the launcher, and as where it cannot.
-both_ways = pytest.mark.parametrize(
-    "sweeps", [pytest.param({}, id="kernel"), pytest.param({PORTABLE_VARIABLE: "1"}, id="portable")], indirect=True
+_WAYS = {"kernel": {}, "portable": {PORTABLE_VARIABLE: "1"}}
+both_ways = pytest.mark.parametrize("sweeps", _WAYS.values(), ids=_WAYS.keys(), indirect=True)
+# The same, the second only with the slow tests: others show quickly that it works there.
+both_ways_slowly = pytest.mark.parametrize(
+    "sweeps",
+    [pytest.param({}, id="kernel"), pytest.param(_WAYS["portable"], id="portable", marks=pytest.mark.slow)],
+    indirect=True,
 )
 
 

@@ -89,10 +89,9 @@ def app(tmp_path: Path) -> RunApp:
     return run
 
 
+JOBLIB, BASIC = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], ["hydra/launcher=basic"]
 LAUNCHERS = pytest.mark.parametrize(
-    "launcher",
-    [["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], ["hydra/launcher=basic"]],
-    ids=["joblib", "basic"],
+    "launcher", [pytest.param(JOBLIB, id="joblib", marks=pytest.mark.slow), pytest.param(BASIC, id="basic")]
 )
 
 
@@ -114,8 +113,13 @@ def test_each_job_is_checked_once_with_the_config_of_its_task(app: RunApp, tmp_p
     assert saved["hydra"]["overrides"]["task"] == ["batch_size=32,64"]
 
 
-@LAUNCHERS
-@pytest.mark.parametrize("batches", [[], ["hydra.sweeper.max_batch_size=1"]], ids=["one batch", "batches of one"])
+@pytest.mark.parametrize(
+    ("launcher", "batches"),
+    [
+        pytest.param(JOBLIB, [], id="joblib, one batch"),
+        pytest.param(BASIC, ["hydra.sweeper.max_batch_size=1"], id="basic, batches of one"),
+    ],
+)
 def test_all_failures_are_named_and_the_other_results_stand(
     app: RunApp, tmp_path: Path, launcher: list[str], batches: list[str]
 ) -> None:

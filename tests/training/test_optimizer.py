@@ -18,7 +18,7 @@ import runpy, sys
 try:
     runpy.run_path("train.py", run_name="__main__")
 except SystemExit as end:
-    print(end.code, "torch" in sys.modules, "torch._dynamo" in sys.modules)
+    print(end.code, sorted({"torch", "torch._dynamo", "matplotlib"} & set(sys.modules)))
 """
 
 
@@ -54,10 +54,10 @@ def test_it_is_pytorchs_also_after_its_state_was_saved() -> None:
         assert not torch.equal(parameter, parameters()[0 if parameter.ndim == 2 else 1])
 
 
-def test_a_run_does_not_load_the_compiler(tmp_path: Path) -> None:
+def test_a_run_loads_neither_the_compiler_nor_what_draws(tmp_path: Path) -> None:
     overrides = ["model=transformer", "model.d_model=4", "model.num_heads=1", "dataset.num_units=8", "lookback=4"]
     overrides += ["horizon=8", "num_epochs=1", "device=cpu", f"cache_dir={tmp_path}", f"hydra.sweep.dir={tmp_path}/run"]
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, *overrides], cwd=ROOT, capture_output=True, text=True, check=False, timeout=200
     )
-    assert done.stdout.splitlines()[-1:] == ["0 True False"], done.stderr
+    assert done.stdout.splitlines()[-1:] == ["0 ['torch']"], done.stderr

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from ddrsa.survival.calibration import METHODS
 from ddrsa.survival.hazard import log_event_probability, log_survival
-
-METHODS = ("none", "odds", "fitted")
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -9,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.compat_hydra import shown_by_hydra_config
+from ddrsa.errors import ConfigError
 from ddrsa.overrides import override_parts
 from ddrsa.rundir.identity import identity_of
 from ddrsa.sweep.dotted_path import find_object
@@ -70,6 +73,7 @@ def plan_runs(
     path = OmegaConf.select(launcher, "identity")
     identity = find_object("hydra.launcher.identity", path) if path else None
     swept = _swept(jobs)
+    sweep_dir = Path(str(composer.config.hydra.sweep.dir)).absolute()
     runs: list[PlannedRun] = []
     for overrides in jobs:
         whole = composer.compose(overrides)
@@ -83,7 +87,14 @@ def plan_runs(
                 if identity is not None
                 else identity_of({key: value for key, value in plain.items() if key not in not_identity})
             )
-            directory = Path(str(whole.hydra.sweep.dir)).absolute() / str(whole.hydra.sweep.subdir)
+            root = Path(str(whole.hydra.sweep.dir)).absolute()
+            if "identity" in launcher and root != sweep_dir:
+                raise ConfigError(
+                    f"hydra.sweep.dir is {os.path.relpath(root)} for the job {' '.join(overrides)}, and "
+                    f"{os.path.relpath(sweep_dir)} for the sweep: it holds all runs of a sweep, so no swept key can "
+                    "stand in it; hydra.sweep.subdir may differ from run to run"
+                )
+            directory = root / str(whole.hydra.sweep.subdir)
             values = {key: value for key, value in map(override_parts, overrides) if key in swept}
             pickled = cloudpickle.dumps(whole)
             timeout = OmegaConf.select(whole, "hydra.launcher.timeout")
@@ -93,12 +104,26 @@ def plan_runs(
     if "identity" not in launcher:
         # Hydra's other launchers know no identities: theirs is the directory that the config names.
         return runs
-    sweep_dir = Path(str(composer.config.hydra.sweep.dir)).absolute()
     places = place_runs(sweep_dir, [(run.identity, run.directory) for run in runs])
     return [
         run if run.directory == directory else replace(run, directory=directory)
         for run, directory in zip(runs, places, strict=True)
     ]
+
+
+def adopt_sweep_dir(composer: Composer, overrides: Sequence[str]) -> None:
+    """Let the sweep's directory be that of its jobs, where a key of theirs stands in it: `${model.name}`.
+
+    Hydra composes the config of the sweep without the overrides of its task. overrides: those that all jobs share.
+    """
+    config = composer.config
+    try:
+        found = str(composer.compose(overrides).hydra.sweep.dir)
+    except (HydraException, OmegaConfBaseException):
+        return  # each job says so itself
+    if found != str(config.hydra.sweep.dir):
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = found
 
 
 @contextmanager

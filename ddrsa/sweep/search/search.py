@@ -19,7 +19,7 @@ from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remov
 from ddrsa.rundir.sweep_files import CONFIG, OWNERS
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
-from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
+from ddrsa.sweep.plan.planned_run import PlannedRun, adopt_sweep_dir, plan_runs
 from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.search.asynchronous import search_asynchronously
 from ddrsa.sweep.search.batches import search_in_batches
@@ -45,9 +45,6 @@ def run_search(
     """See `ddrsa.sweep.search.sweeper.OptunaSweeper.sweep`. config: of the sweep, with `hydra`."""
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    address = StudyAddress.of(config.hydra)
-    sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
-    plan_job = _planner(Composer(config, context.config_loader), options.check, options.comparable)
     space = parse_search_space(
         arguments,
         OverridesParser.create(config_loader=context.config_loader),
@@ -55,6 +52,12 @@ def run_search(
         search_space=options.search_space,
         custom_search_space=options.custom_search_space,
     )
+    composer = Composer(config, context.config_loader)
+    if isinstance(launcher, SessionLauncher):
+        adopt_sweep_dir(composer, space.overrides({}))
+    address = StudyAddress.of(config.hydra)
+    sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
+    plan_job = _planner(composer, options.check, options.comparable)
     enqueued = [space.enqueued(number, values) for number, values in enumerate(options.enqueue)]
     grid = space.grid() if is_grid(options.sampler) else None
     n_trials = options.n_trials if grid is None else min(options.n_trials, math.prod(map(len, grid.values())))

@@ -112,6 +112,8 @@ class SweepRecord(SweepObserver):
         except (OSError, ValueError) as error:
             log.warning("%s", error)
             status, metrics = {}, None
+        if status.get("run_id", run.identity) != run.identity:
+            status, metrics = {}, None  # of another run, which was there first
         self._results[run.directory] = {
             **self._described(run),
             "state": outcome.state,

@@ -71,8 +71,15 @@ def hydra_config(overrides: list[str]) -> HydraConf:
         return HydraConfig.get()
 
 
-@pytest.mark.parametrize("given", [None, "77"])
-@pytest.mark.parametrize("sweep", [[], ["-m"]], ids=["one run", "sweep"])
+@pytest.mark.parametrize(
+    ("given", "sweep"),
+    [
+        pytest.param(None, [], id="one run", marks=pytest.mark.slow),
+        pytest.param("77", [], id="one run, given"),
+        pytest.param(None, ["-m"], id="sweep"),
+        pytest.param("77", ["-m"], id="sweep, given", marks=pytest.mark.slow),
+    ],
+)
 def test_openmp_is_told_to_wait_briefly_before_it_starts(tmp_path: Path, given: str | None, sweep: list[str]) -> None:
     environ = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE", **({} if given is None else {"GOMP_SPINCOUNT": given})}
     # It ends as soon as it looks for the data, with torch imported.

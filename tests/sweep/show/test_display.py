@@ -152,7 +152,14 @@ def test_ctrl_c_leaves_the_terminal_clean(folder: Path) -> None:
     terminal.assert_clean()
 
 
-@pytest.mark.parametrize("changes", [{}, {"CI": "true"}, {"FORCE_COLOR": "1"}], ids=["pipe", "CI", "FORCE_COLOR"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="pipe"),
+        pytest.param({"CI": "true"}, id="CI", marks=pytest.mark.slow),
+        pytest.param({"FORCE_COLOR": "1"}, id="FORCE_COLOR"),
+    ],
+)
 def test_plain_lines_where_there_is_no_terminal(folder: Path, changes: dict[str, str]) -> None:
     done = sweep(folder, "size=2,3", **changes)
     assert done.returncode == 1, done.stderr

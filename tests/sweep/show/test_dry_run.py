@@ -38,7 +38,9 @@ def content(folder: Path) -> dict[str, int]:
     return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("launcher", ["supervised", "joblib", "basic"])
+@pytest.mark.parametrize(
+    "launcher", ["supervised", *(pytest.param(name, marks=pytest.mark.slow) for name in ("joblib", "basic"))]
+)
 def test_it_prints_all_and_writes_nothing(tmp_path: Path, launcher: str) -> None:
     done = train(tmp_path, "-m", "model=lstm,gru", "seed=0,1", "dry_run=true", f"hydra/launcher={launcher}")
     assert (done.returncode, done.stderr) == (0, "")

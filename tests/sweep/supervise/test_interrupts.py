@@ -7,7 +7,7 @@ import signal
 
 import psutil
 import pytest
-from supervised import Sweeps, both_ways
+from supervised import Sweeps, both_ways, both_ways_slowly
 
 from ddrsa.sweep.verify.bench import until
 
@@ -16,7 +16,7 @@ def running(sweeps: Sweeps) -> list[str]:
     return [name for name, state in sweeps.states().items() if state == "running"]
 
 
-@both_ways
+@both_ways_slowly
 def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
     sweeps.do(dict.fromkeys(range(6), "epochs"))
     process = sweeps.start("x=range(6)")
@@ -35,7 +35,9 @@ def test_first_interrupt_lets_the_runs_under_way_finish(sweeps: Sweeps) -> None:
 
 
 @both_ways
-@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], [signal.SIGHUP]])
+@pytest.mark.parametrize(
+    "signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM], pytest.param([signal.SIGHUP], marks=pytest.mark.slow)]
+)
 def test_second_interrupt_and_sigterm_end_everything(sweeps: Sweeps, signals: list[signal.Signals]) -> None:
     sweeps.do({0: "sleep", 1: "hang"})
     process = sweeps.start("x=range(4)")
@@ -53,7 +55,7 @@ def test_second_interrupt_and_sigterm_end_everything(sweeps: Sweeps, signals: li
     assert [sweeps.status(f"x{number}")["attempt"] for number in range(4)] == [2, 2, 1, 1]
 
 
-@both_ways
+@both_ways_slowly
 def test_ctrl_c_at_the_terminal_does_not_reach_the_runs(sweeps: Sweeps) -> None:
     sweeps.do({0: "epochs", 1: "epochs"})
     process = sweeps.start("x=0,1")
@@ -84,7 +86,7 @@ def test_a_killed_launcher_leaves_no_orphans_and_loses_no_epoch(sweeps: Sweeps) 
     assert sweeps.status("x0")["attempt"] == 2
 
 
-@both_ways
+@both_ways_slowly
 def test_a_killed_worker_goes_on_from_its_checkpoint(sweeps: Sweeps) -> None:
     sweeps.do({0: "epochs", 1: "epochs"})
     process = sweeps.start("x=0,1", "hydra.launcher.retries=1")

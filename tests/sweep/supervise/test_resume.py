@@ -44,18 +44,18 @@ def test_the_same_value_twice_is_one_run(sweeps: Sweeps) -> None:
     assert sorted(start["x"] for start in sweeps.starts()) == [1, 2]
 
 
-@pytest.mark.parametrize("damage", ["half", "empty", "not an object"])
-def test_a_damaged_status_file(sweeps: Sweeps, damage: str) -> None:
-    assert sweeps.run("x=1,2", "hydra.sweep.subdir='${hydra:job.num}'")[0] == 0
-    file = sweeps.path("0").status
-    text = file.read_text()
-    file.write_text({"half": text[: len(text) // 2], "empty": "", "not an object": "[]"}[damage])
-    exit_code, output = sweeps.run("x=2,1", "hydra.sweep.subdir='${hydra:job.num}'")
+def test_damaged_status_files(sweeps: Sweeps) -> None:
+    subdir = "hydra.sweep.subdir='${hydra:job.num}'"
+    assert sweeps.run("x=1,2,3,4", subdir)[0] == 0
+    whole = sweeps.path("0").status.read_text()
+    for name, damaged in {"0": whole[: len(whole) // 2], "1": "", "2": "[]"}.items():
+        sweeps.path(name).status.write_text(damaged)
+    exit_code, output = sweeps.run("x=4,3,2,1", subdir)
     assert exit_code == 0, output
-    assert sorted(start["x"] for start in sweeps.starts()) == [1, 1, 2]
-    assert sweeps.states() == {"0": "completed", "1": "completed"}
-    assert sweeps.status("0")["return_value"] == 10
-    assert "status.json" in output
+    assert sorted(start["x"] for start in sweeps.starts()) == [1, 1, 2, 2, 3, 3, 4]
+    assert sweeps.states() == dict.fromkeys("0123", "completed")
+    assert [sweeps.status(name)["return_value"] for name in "0123"] == [10, 20, 30, 40]
+    assert output.count("status.json") >= 3
 
 
 def test_a_damaged_manifest_and_results_are_written_anew(sweeps: Sweeps) -> None:

@@ -7,7 +7,7 @@ import os
 import time
 
 import pytest
-from supervised import Sweeps, both_ways
+from supervised import Sweeps, both_ways, both_ways_slowly
 
 from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
 
@@ -64,7 +64,7 @@ def test_what_goes_wrong_in_one_run_leaves_the_others_alone(sweeps: Sweeps) -> N
     assert "run 3, attempt 1: killed by SIGKILL" in (sweeps.directory / "sweep" / "sweep.log").read_text()
 
 
-@both_ways
+@both_ways_slowly
 def test_retries(sweeps: Sweeps) -> None:
     sweeps.do({1: "raise once", 2: "kill once", 3: "raise"})
     exit_code, output = sweeps.run("x=1,2,3", "hydra.launcher.retries=2")
@@ -110,7 +110,7 @@ def test_a_bad_value_is_refused_before_anything_is_written(sweeps: Sweeps, key: 
     assert not (sweeps.directory / "sweep").exists()
 
 
-@both_ways
+@both_ways_slowly
 def test_a_module_that_cannot_be_preloaded(sweeps: Sweeps) -> None:
     exit_code, output = sweeps.run("x=1,2", "hydra.launcher.preload=[no_such_module]")
     assert exit_code == 2, output

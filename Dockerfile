@@ -1,0 +1,18 @@
+# Forecasts of a trained run in a container, on a CPU: docs/deploy.md.
+FROM python:3.11-slim
+
+# Where the CPU build of torch is to come from: pip reads these. The usual build for Linux brings several GB of CUDA.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+
+COPY constraints.txt /src/
+RUN pip install --no-cache-dir -c /src/constraints.txt torch
+
+COPY . /src
+RUN pip install --no-cache-dir -c /src/constraints.txt '/src[models,parquet,excel]' && rm -rf /src
+
+RUN useradd --create-home ddrsa
+USER ddrsa
+WORKDIR /plant
+ENV DDRSA_CACHE_DIR=/tmp/ddrsa
+ENTRYPOINT ["ddrsa"]
