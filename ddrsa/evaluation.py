@@ -15,6 +15,13 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.survival import metrics
+from ddrsa.survival.age_alone import (
+    constant_hazard,
+    constant_hazard_nll,
+    landmark_concordance,
+    landmarks,
+    survival_by_age,
+)
 from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, observed_failures, reliability
 from ddrsa.survival.conformal import Conformal, fit_conformal
 from ddrsa.survival.hazard import restricted_mean, survival
@@ -23,6 +30,7 @@ from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.survival.policies import Lives, evaluate_policies
 from ddrsa.survival.policy_options import PolicyOptions
 from ddrsa.survival.precision import to_float64, where_float64_is
+from ddrsa.survival.unit_bootstrap import LEVEL, RESAMPLES, UnitSums, concordance_interval, draws, interval
 
 # The official C-MAPSS protocol caps both the true and the predicted remaining useful life (Heimes, PHM 2008).
 OFFICIAL_CAP = 125
@@ -62,8 +70,9 @@ def evaluate(
 
     Errors are in cycles and over the windows whose event is inside the horizon, as is `nasa_score`, their mean penalty;
     but `restricted_rmse`, that of E[min(tau, L)], is over all windows whose min(tau, L) is known; concordance and Brier
-    score over all windows, with the censoring distribution of the `training` windows; the policy over whole units whose
-    failure was seen. NaN (null in the file) where a metric has nothing to count.
+    score over all windows, weighed by the censoring of the `training` units; the policy over whole units whose failure
+    was seen. Beside them stand the age alone and one constant hazard, fitted to the training units. NaN (null in the
+    file) where a metric has nothing to count.
     """
     windows = Windows(test, lookback, device)
     raw = forecast_rows(model, test, lookback, device)
@@ -72,19 +81,39 @@ def evaluate(
     time_to_event, event_observed = map(where_float64_is, (windows.time_to_event, windows.event_observed))
     predicted = restricted_mean(logits).double().cpu().numpy()
     time, event = observed_times(test, horizon)
-    censoring = metrics.CensoringDistribution.fit(*observed_times(training, horizon))
+    known_training = observed_times(training, horizon)
+    censoring = metrics.CensoringDistribution.fit(*known_training)
     nll = negative_log_likelihood(logits, time_to_event, event_observed)
     known = event | (time >= horizon)
     survivals = survival(logits).double().cpu().numpy()
+    age = _ages(test)
+    lives = ends_of_lives(training)
+    of_units = metrics.CensoringDistribution.fit(*lives)
+    scores, counts = metrics.brier_scores(time, event, survivals, of_units, age)
+    by_age = survival_by_age(*lives, age, horizon)
+    hazard = constant_hazard(*known_training, horizon)
+    concordance = metrics.concordance_index(time, event, predicted)
+    of_age = metrics.concordance_index(time, event, by_age.sum(1))
+    mean_nll, nll_of_constant = float(nll.double().mean()), constant_hazard_nll(hazard, time, event, horizon)
+    number = np.searchsorted(test.starts, np.arange(test.num_rows), side="right") - 1
+    errors = {"error": predicted - time, "nll": nll.double().cpu().numpy(), "event": event, "known": known}
     return {
         "rul_mae": metrics.mean_absolute_error(predicted[event], time[event]),
         "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
         "restricted_rmse": metrics.root_mean_squared_error(predicted[known], time[known]),
         "nasa_score": metrics.mean_nasa_penalty(predicted[event], time[event]),
-        "concordance_index": metrics.concordance_index(time, event, predicted),
+        "concordance_index": concordance,
         "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, censoring),
-        "integrated_brier_score": metrics.integrated_brier_score(time, event, survivals, censoring),
-        "nll": float(nll.double().mean()),
+        "integrated_brier_score": float(metrics.integrated(metrics.ratio(scores.sum(0), counts.sum(0)))),
+        "nll": mean_nll,
+        "age_concordance_index": of_age,
+        "age_integrated_brier_score": metrics.integrated_brier_score(time, event, by_age, of_units, age),
+        "constant_hazard_nll": nll_of_constant,
+        "concordance_above_age": concordance - of_age,
+        "nll_below_constant_hazard": nll_of_constant - mean_nll,
+        "landmark_concordance_index": landmark_concordance(time, event, predicted, age),
+        "landmarks": landmarks(time, event, predicted, survivals, by_age, age, of_units),
+        **_of_units(number, test.unit_ids, errors, (scores, counts), (time, event, predicted)),
         **evaluate_policies(whole_lives(whole, test), policy, tuned_on, held_out),
         "calibration": {
             "event_share": observed_failures(time, event, horizon) if len(time) else float("nan"),
@@ -99,6 +128,61 @@ def evaluate(
         "num_censored_units": int((~test.unit_event_observed).sum()),
         "num_windows": len(windows),
         "num_event_windows": int(event.sum()),
+    }
+
+
+def shortcomings(metrics: Mapping[str, Any]) -> list[str]:
+    """What a forecast does not better than without any sensor, in words, from the metrics of `evaluate`."""
+    said = {
+        "concordance_above_age": "its concordance does not beat the age of the units alone",
+        "nll_below_constant_hazard": "its likelihood does not beat one constant hazard",
+    }
+    return [f"on the test units {words}" for name, words in said.items() if metrics[name] <= 0]
+
+
+def ends_of_lives(sequences: Sequences) -> tuple[metrics.Floats, metrics.Bools]:
+    """The age of each unit, in rows from 0, at its failure or else at its last row, and whether it failed; (U,)."""
+    last = np.append(sequences.starts[1:], sequences.num_rows) - 1
+    failed = sequences.event_observed[last]
+    beyond = np.where(failed, sequences.time_to_event[last], 0).astype(np.float64)
+    return last - sequences.starts + beyond, failed
+
+
+def _ages(sequences: Sequences) -> metrics.Floats:
+    """The age of the unit at each row, in rows from 0, (N,)."""
+    return (np.arange(sequences.num_rows) - sequences.unit_start_of_row).astype(np.float64)
+
+
+def _of_units(
+    number: NDArray[np.int64],
+    unit_ids: NDArray[np.int64],
+    values: Mapping[str, Any],
+    brier: tuple[metrics.Floats, metrics.Bools],
+    ranked: tuple[metrics.Floats, metrics.Bools, metrics.Floats],
+) -> dict[str, Any]:
+    """`by_unit`, the sums that metrics are made of, and `confidence_intervals` by the bootstrap over units."""
+    num_units = len(unit_ids)
+    error, event, known = values["error"], values["event"], values["known"]
+    penalty = np.expm1(np.where(error < 0, -error / 13, error / 10))
+    everything = np.ones(len(number), dtype=np.bool_)
+    sums = {
+        "rul_mae": UnitSums.of(np.abs(error), event, number, num_units),
+        "rul_rmse": UnitSums.of(error**2, event, number, num_units, root=True),
+        "restricted_rmse": UnitSums.of(error**2, known, number, num_units, root=True),
+        "nasa_score": UnitSums.of(penalty, event, number, num_units),
+        "nll": UnitSums.of(values["nll"], everything, number, num_units),
+    }
+    weights = draws(num_units)
+    intervals = {name: interval(each.resampled(weights)) for name, each in sums.items()}
+    of_steps = [np.zeros((num_units, brier[0].shape[1])) for _ in brier]
+    for total, part in zip(of_steps, brier, strict=True):
+        np.add.at(total, number, part)
+    curves = metrics.ratio(weights @ of_steps[0], weights @ of_steps[1])
+    intervals["integrated_brier_score"] = interval(metrics.integrated(curves))
+    intervals["concordance_index"] = concordance_interval(*ranked, number)
+    return {
+        "by_unit": {"unit": unit_ids.tolist(), **{name: each.to_dict() for name, each in sums.items()}},
+        "confidence_intervals": {"level": LEVEL, "resamples": RESAMPLES, **intervals},
     }
 
 
@@ -152,7 +236,7 @@ def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device
     return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
 
 
-def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, float]:
+def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, Any]:
     """The official C-MAPSS protocol: the last window of each test engine against the RUL file, both capped at 125.
 
     The forecast is E[min(tau, 125)]. It cannot exceed the horizon, so a horizon below 125 makes these worse than the
@@ -164,7 +248,12 @@ def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, dev
     logits = forecast(model, batch.windows.split(forecast_batch_size(model, lookback, device)))
     predicted = to_float64(restricted_mean(logits[:, :OFFICIAL_CAP])).cpu().numpy()
     true = np.minimum(np.asarray(official.time_to_event[last_rows], np.float64), OFFICIAL_CAP)
+    engine = np.arange(len(true))
+    everyone = np.ones(len(true), dtype=np.bool_)
+    error = UnitSums.of((predicted - true) ** 2, everyone, engine, len(true), root=True)
+    weights = draws(len(true))
     return {
         "official_rmse": metrics.root_mean_squared_error(predicted, true),
         "official_score": metrics.nasa_score(predicted, true),
+        "official_rmse_interval": interval(error.resampled(weights)),
     }

@@ -21,7 +21,7 @@ from ddrsa.config import RunConfig, identity, located, parse_config, run_id
 from ddrsa.data.load import data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives
+from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives, shortcomings
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.options import BaselineOptions
@@ -254,7 +254,9 @@ def _train_and_evaluate(
     if checked.policy.guarantee is not None:
         log.info("%s: %s", _shown(directory), metrics["policies"]["oti"]["promise"]["sentence"])
     if dataset.official is not None:
-        metrics |= evaluate_official(calibrated, dataset.official, checked.lookback, device)
+        official = evaluate_official(calibrated, dataset.official, checked.lookback, device)
+        metrics["confidence_intervals"]["official_rmse"] = official.pop("official_rmse_interval")
+        metrics |= official
     metrics |= {
         "comparison": {
             "horizon": checked.evaluation_horizon,
@@ -268,6 +270,8 @@ def _train_and_evaluate(
         "best_validation_loss": progress.best_validation_loss,
         "n_parameters": model.num_parameters,
     }
+    for shortcoming in shortcomings(metrics):
+        log.warning("%s: %s", _shown(directory), shortcoming)
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
     return metrics, pruning.pruned
 

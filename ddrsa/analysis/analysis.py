@@ -23,6 +23,7 @@ from ddrsa.analysis.tables import (
     failures_table,
     runs_table,
     summary_statistics,
+    test_intervals,
     write_tables,
 )
 from ddrsa.rundir.files import atomic_write
@@ -58,6 +59,9 @@ def analyze(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis
         "runs": runs_table(sweep),
         "failures": failures_table(sweep),
     }
+    intervals = test_intervals(sweep)
+    if not intervals.empty:  # runs of other tasks have none
+        tables["test_intervals"] = intervals
     if sweep.is_comparison:
         tables["sweep_comparison"] = sweep_comparison(sweep)
     return Analysis(sweep, criterion, configurations, answers(sweep, criterion, configurations), tables)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.edges import Edge
+from ddrsa.analysis.paired_units import OnUnits
 from ddrsa.analysis.statistics import Difference, Estimate
 
 # What the margin between the best and the next configuration is worth.
@@ -29,6 +30,9 @@ class Answer:
 
     best, runner_up: the two best configurations by the mean of `metric` on the units of `select_by`; None where no
     completed run has that metric, and where there is one configuration only. test: what the best has on the test units.
+    test_interval: of `test`, at 95 % by the bootstrap over test units, where there is one run of the best.
+    on_units: the next minus the best on the test units that both have. baselines: a sentence on each baseline that the
+    best network is compared with. policy: sentences on the promise and the cost of the policy of the best.
     margin: how much worse the next is (positive: worse, whichever direction is better), with its interval at 95 %.
     verdict: `clear` (the interval leaves out zero), `noise` (it does not), `unknown` (too few repeats for an interval),
     `only` (there is nothing to compare with). tied: how many other configurations cannot be told apart from the best;
@@ -45,7 +49,11 @@ class Answer:
     best: Candidate | None = None
     runner_up: Candidate | None = None
     test: Estimate | None = None
+    test_interval: tuple[float, float] | None = None
     margin: Difference | None = None
+    on_units: OnUnits | None = None
+    baselines: list[str] = field(default_factory=list)
+    policy: list[str] = field(default_factory=list)
     verdict: str = ONLY
     tied: int = 0
     untested: int = 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from ddrsa.analysis.against_baselines import against_baselines, compared_on_units
 from ddrsa.analysis.answer import CLEAR, NOISE, ONLY, UNKNOWN, Answer
 from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
 from ddrsa.analysis.collect import Sweep
@@ -15,8 +16,10 @@ from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.edges import Edge, find_edge
 from ddrsa.analysis.foreign import NO_STATUS
-from ddrsa.analysis.metrics import SELECT_BY, column
+from ddrsa.analysis.metrics import BASELINES, SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
+from ddrsa.analysis.paired_units import test_interval
+from ddrsa.analysis.policy_sentences import policy_sentences
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import Difference, Noise, Repeats, difference, pooled_noise
 
@@ -71,7 +74,13 @@ def _answer(
         best=best,
         runner_up=candidate(configurations, ranked[1], criterion.column) if margins else None,
         test=best.metrics.get(criterion.metric),
+        test_interval=test_interval(sweep.path / best.directories[0], criterion.metric)
+        if len(best.directories) == 1
+        else None,
         margin=margin,
+        on_units=compared_on_units(configurations, ranked[0], ranked[1], criterion, sweep) if margins else None,
+        baselines=against_baselines(configurations, ranked, criterion, sweep),
+        policy=policy_sentences(sweep.path / best.directories[0]),
         verdict=_verdict(margin),
         tied=sum(other.is_clear is False for other in margins),
         untested=sum(other.is_clear is None for other in margins),
@@ -81,7 +90,11 @@ def _answer(
         ],
         edges=edges,
         command=train_again(again, {**best.values, "model": best.model}, first.get("num_epochs")),
-        notes=[*_apart(sweep, dataset), *_notes(configurations, ranked, best)],
+        notes=[
+            *_apart(sweep, dataset),
+            *_no_better(configurations, ranked, best, criterion),
+            *_notes(configurations, ranked, best),
+        ],
     )
     return replace(partial, next_steps=next_steps(sweep, partial))
 
@@ -130,6 +143,22 @@ def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
 
 def _apart(sweep: Sweep, dataset: str) -> list[str]:
     return [sweep.apart[dataset]] if dataset in sweep.apart else []
+
+
+def _no_better(
+    configurations: Configurations, ranked: Sequence[int], best: Candidate, criterion: Criterion
+) -> list[str]:
+    """What the best, and how many others, do no better than a forecast without any sensor."""
+    notes = []
+    for name, words in BASELINES.items():
+        by = column(name, criterion.select_by)
+        if by in best.metrics and best.metrics[by].mean <= 0:
+            notes.append(f"its {words}, {criterion.units}")
+        known = by in configurations.means
+        failing = int((configurations.means.loc[list(ranked[1:]), by] <= 0).sum()) if known else 0
+        if failing:
+            notes.append(f"of {failing} of the other {len(ranked) - 1} configurations the {words}")
+    return notes
 
 
 def _notes(configurations: Configurations, ranked: Sequence[int], best: Candidate) -> list[str]:

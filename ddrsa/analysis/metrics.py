@@ -46,6 +46,10 @@ METRICS = {
     "nasa_score": Metric("NASA score", "points per window"),
     "integrated_brier_score": Metric("Integrated Brier score", lowest=0.0, highest=1.0),
     "nll": Metric("Negative log-likelihood", "nats per window"),
+    "landmark_concordance_index": Metric("Concordance index at equal age", **_CONCORDANCE),  # type: ignore[arg-type]
+    "age_concordance_index": Metric("Concordance index of the age alone", **_CONCORDANCE),  # type: ignore[arg-type]
+    "concordance_above_age": Metric("Concordance index above that of the age alone", higher_is_better=True),
+    "nll_below_constant_hazard": Metric("Likelihood above that of one hazard", "nats per window", True),
     "oti_at_5_percent": Metric("OTI: time to event at 5 % missed", "cycles"),
     "oti_at_10_percent": Metric("OTI: time to event at 10 % missed", "cycles"),
     "official_rmse": Metric("RMSE, official C-MAPSS protocol", "cycles"),
@@ -71,6 +75,12 @@ NO_QUALITY = frozenset(
     {"training_time_seconds", "epochs_run", "best_epoch", "n_parameters", "best_validation_loss"}
     | {"num_units", "num_censored_units", "num_windows", "num_event_windows"}
 )
+
+# What a model has to beat: numbers that are 0 or less where it does not, and how that is said.
+BASELINES = {
+    "concordance_above_age": "concordance does not beat the age of the units alone",
+    "nll_below_constant_hazard": "likelihood does not beat one constant hazard",
+}
 
 _HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
 _HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim"})  # as a part between . / _

@@ -9,6 +9,7 @@ from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.commands import settings
 from ddrsa.analysis.edges import Edge
 from ddrsa.analysis.metrics import METRICS, UNITS, metric
+from ddrsa.analysis.paired_units import OnUnits
 from ddrsa.analysis.statistics import Difference, Estimate
 
 
@@ -26,15 +27,21 @@ def sentences(answer: Answer) -> list[str]:
         f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
         f"{UNITS[answer.select_by]}{_direction(answer)} ({_repeats(best)})."
     ]
+    said += answer.baselines
     if answer.select_by == "test":
         said.append(
             "It was chosen by the test units themselves, so on new units it will be worse than that; "
             "select_by=validation chooses without them."
         )
     elif answer.select_by == "validation" and answer.test is not None:
-        said.append(f"On the test units, which had no say, it has {number(answer.test, unit)}.")
+        within = ""
+        if answer.test_interval is not None:
+            low, high = answer.test_interval
+            within = f" (95 % interval {low:.3g} to {high:.3g}, by the bootstrap over units)"
+        said.append(f"On the test units, which had no say, it has {number(answer.test, unit)}{within}.")
     if answer.margin is not None and answer.runner_up is not None:
         said += _margin(answer, answer.margin, answer.runner_up, unit)
+    said += answer.policy
     said += [edge_sentence(edge) for edge in answer.edges]
     return said + [f"{note[0].upper()}{note[1:]}." for note in answer.notes]
 
@@ -84,10 +91,21 @@ def _margin(answer: Answer, margin: Difference, runner_up: Candidate, unit: str)
     if margin.low is not None and margin.high is not None:
         text += f" (95 % interval {margin.low:.2g} to {margin.high:.2g}, {margin.method}, n = {margin.n})"
     said = [f"{text}. {_worth(answer)}"]
+    if answer.on_units is not None:
+        said.append(_on_units(answer.on_units, unit))
     others = answer.configurations - 1
     if answer.tied and others > 1:
         said.append(f"{answer.tied} of the {others} other configurations cannot be told apart from the best.")
     return said
+
+
+def _on_units(found: OnUnits, unit: str) -> str:
+    more = f"{_amount(abs(found.mean), unit)} {'higher' if found.mean >= 0 else 'lower'}"
+    certain = "" if found.low > 0 or found.high < 0 else "; these units do not tell the two apart"
+    return (
+        f"On the same {found.units} test units the next is {more} (95 % interval {found.low:.2g} to {found.high:.2g}, "
+        f"paired bootstrap over units{certain})."
+    )
 
 
 def _worth(answer: Answer) -> str:

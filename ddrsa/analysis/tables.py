@@ -12,12 +12,14 @@ from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations, is_absent
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, VALIDATION, column, metric
+from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.read_run import COLUMNS
 from ddrsa.analysis.statistics import bootstrap_means
 from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.states import State
 from ddrsa.texts import as_cell
 
+_OF_A_RUN = ("directory", "dataset", "model")
 _STATISTICS = ["count", "mean", "std", "min", "max"]
 
 
@@ -39,6 +41,17 @@ def failures_table(sweep: Sweep) -> pd.DataFrame:
     columns = ["directory", "dataset", "model", "state", "reason", "log", "attempt", "epoch", *sweep.hyperparameters]
     failures = sweep.runs[[State(each).needs_a_look for each in sweep.runs["state"]]]
     return as_written(failures[[*columns, *sweep.repeats]])
+
+
+def test_intervals(sweep: Sweep) -> pd.DataFrame:
+    """For each completed run and metric of its test units: the value, and its 95 % interval over the units."""
+    rows = [
+        [*(run[key] for key in _OF_A_RUN), name, run[name], *found]
+        for run in sweep.completed.to_dict("records")
+        for name in sweep.quality_metrics
+        if (found := test_interval(sweep.path / run["directory"], name)) is not None
+    ]
+    return pd.DataFrame(rows, columns=[*_OF_A_RUN, "metric", "value", "ci_low", "ci_high"])
 
 
 def summary_statistics(sweep: Sweep) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 Times are whole cycles, so the pairs of the concordance indices are counted per distinct time, in
 O(distinct times * n log n) and without an n by n matrix. The results are those of scikit-survival (the tests compare
-them), which is not imported here because it would bind this package to the GPL.
+them; a Brier score where no two times are equal), which is not imported here because it would bind this package to the
+GPL.
 
 Common arguments: `time` (n,) observed time in cycles, min(tau, L); `event` (n,) bool, tau < L and seen.
 """
@@ -37,6 +38,11 @@ class CensoringDistribution:
     def __call__(self, time: Floats) -> Floats:
         """G at each of `time`, same shape; 1 before the first time it was fitted on."""
         position = np.searchsorted(self.times, time, side="right")
+        return np.concatenate([[1.0], self.probabilities])[position]
+
+    def at_least(self, time: Floats) -> Floats:
+        """P(C >= t) at each of `time`, same shape: the probability that an event at t is seen."""
+        position = np.searchsorted(self.times, time, side="left")
         return np.concatenate([[1.0], self.probabilities])[position]
 
 
@@ -76,33 +82,65 @@ def concordance_index(
     return concordant / comparable if comparable else float("nan")
 
 
-def brier_score(time: Floats, event: Bools, survival: Floats, censoring: CensoringDistribution) -> Floats:
-    """The Brier score at the steps k = 0 .. L-1 with inverse-probability-of-censoring weights, (L,).
+def brier_scores(
+    time: Floats, event: Bools, survival: Floats, censoring: CensoringDistribution, age: Floats | None = None
+) -> tuple[Floats, Bools]:
+    """The weighted squared error of each window at the steps k = 0 .. L-1, (n, L), and whether it counts there, (n, L).
+
+    A window is weighed by how probable it was to be seen as far as is needed: up to its failure, or up to step k. It
+    does not count where that is 0 for a survivor of k: beyond the follow-up nothing is known of the score.
 
     Args:
         survival: (n, L) forecast S[k] = P(tau > k).
-        censoring: G, fitted on the training subjects. Subjects with weight 1 / 0 count as 0, as in scikit-survival.
+        censoring: of the training units from their first row on, for windows at the `age` (n,); None: they are subjects
+            that all begin at 0, and it is the distribution of such.
 
-    Source: Graf et al., Statistics in Medicine 18 (1999).
+    Source: Graf et al., Statistics in Medicine 18 (1999). With P(C >= a + k | C >= a), since a unit that is seen at age
+    a has a censoring time of at least a: pooled windows would not tell the ages apart.
     """
     steps = np.arange(survival.shape[1], dtype=np.float64)
-    weight_of_event = np.where(event, _inverse(censoring(time)), 0.0)
-    weight_of_survivor = _inverse(censoring(steps))
-    failed = time[:, None] <= steps
-    scores = np.where(
-        failed,
-        weight_of_event[:, None] * survival**2,
-        weight_of_survivor * (1 - survival) ** 2,
+    age = np.zeros(len(time)) if age is None else age
+    here = censoring.at_least(age)
+    seen_event = np.divide(censoring.at_least(age + time), here, out=np.zeros(len(time)), where=here > 0)
+    up_to = np.divide(
+        censoring.at_least(age[:, None] + steps), here[:, None], out=np.zeros(survival.shape), where=here[:, None] > 0
     )
-    return np.asarray(scores.mean(axis=0))
+    failed = event[:, None] & (time[:, None] <= steps)
+    # A censored window is known to outlive the step at which it was seen last.
+    survived = np.where(event[:, None], time[:, None] > steps, time[:, None] >= steps)
+    scores = np.where(failed, survival**2 * _inverse(seen_event)[:, None], 0.0)
+    scores += np.where(survived, (1 - survival) ** 2 * _inverse(up_to), 0.0)
+    counts = up_to > 0
+    return np.where(counts, scores, 0.0), counts
 
 
-def integrated_brier_score(time: Floats, event: Bools, survival: Floats, censoring: CensoringDistribution) -> float:
-    """The mean of `brier_score` over the horizon (trapezoidal rule); a horizon of one step has one score."""
-    scores = brier_score(time, event, survival, censoring)
-    if len(scores) == 1:
-        return float(scores[0])
-    return float(np.trapezoid(scores) / (len(scores) - 1))
+def brier_score(
+    time: Floats, event: Bools, survival: Floats, censoring: CensoringDistribution, age: Floats | None = None
+) -> Floats:
+    """The mean of `brier_scores` at the steps k = 0 .. L-1 over the windows that count there, (L,); NaN without any."""
+    scores, counts = brier_scores(time, event, survival, censoring, age)
+    return ratio(scores.sum(axis=0), counts.sum(axis=0))
+
+
+def ratio(total: Floats, count: Floats | NDArray[np.int64]) -> Floats:
+    """total / count, same shape, NaN where the count is 0."""
+    return np.divide(total, count, out=np.full(np.shape(total), np.nan), where=np.asarray(count) > 0)
+
+
+def integrated_brier_score(
+    time: Floats, event: Bools, survival: Floats, censoring: CensoringDistribution, age: Floats | None = None
+) -> float:
+    """`integrated` over the horizon of `brier_score`."""
+    return float(integrated(brier_score(time, event, survival, censoring, age)))
+
+
+def integrated(scores: Floats) -> Floats:
+    """The mean of scores (..., L) over the steps at which there is one (trapezoidal rule), (...); NaN without any."""
+    known = np.isfinite(scores)
+    both = known[..., 1:] & known[..., :-1]
+    filled = np.where(known, scores, 0.0)
+    areas = np.where(both, (filled[..., 1:] + filled[..., :-1]) / 2, 0.0).sum(-1)
+    return np.where(both.any(-1), ratio(areas, both.sum(-1)), scores[..., 0])
 
 
 def _inverse(probability: Floats) -> Floats:

@@ -92,8 +92,8 @@ def _disturb(bench: ChaosBench, trial: Trial, random: Random) -> None:
         completed = bench.completed()
         if random.random() < 0.6:
             name = random.choice(sorted(AT_REST))
-            if trial.kind == "search" and name == "deleted run":
-                continue  # a trial that has its value needs its run no more
+            if trial.kind == "search" and name in ("deleted run", "temporary file"):
+                continue  # a trial that has its value needs its run no more, and nobody looks there
             trial.faults.append(name)
             trial.notes.append(AT_REST[name](bench.sweep, random) if bench.sweep.exists() else "nothing there")
         else:

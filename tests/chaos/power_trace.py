@@ -12,15 +12,16 @@ _CALLS = "openat,open,creat,write,pwrite64,writev,rename,renameat,renameat2,fsyn
 _CALLS += ",mkdirat,ftruncate,truncate,link,linkat,symlink,symlinkat,copy_file_range,sendfile"
 
 _FILE = r"\d+<([^>]*)>"  # a descriptor, with -y
-_AT = r"(?:AT_FDCWD<[^>]*>|\d+<[^>]*>)"
+_AT = r"(?:AT_FDCWD|\d+)<[^>]*>"  # the directory that a path is relative to
+_IN = r"(?:(?:AT_FDCWD|\d+)<([^>]*)>, )?"
 _TEXT = r'"([^"]*)"'
 _PATTERNS = {
     "open": re.compile(rf"openat\({_AT}, {_TEXT}, ([A-Z_|]+)[^)]*\) += {_FILE}"),
     "write": re.compile(rf"write\({_FILE}, {_TEXT}, \d+\) += \d+"),
     "sync": re.compile(rf"f(?:data)?sync\({_FILE}\) += 0"),
-    "rename": re.compile(rf"rename(?:at2?)?\((?:{_AT}, )?{_TEXT}, (?:{_AT}, )?{_TEXT}(?:, \w+)?\) += 0"),
-    "unlink": re.compile(rf"(?:unlink|rmdir)(?:at)?\((?:{_AT}, )?{_TEXT}[^)]*\) += 0"),
-    "mkdir": re.compile(rf"mkdir(?:at)?\((?:{_AT}, )?{_TEXT}, \d+\) += 0"),
+    "rename": re.compile(rf"rename(?:at2?)?\({_IN}{_TEXT}, {_IN}{_TEXT}(?:, \w+)?\) += 0"),
+    "unlink": re.compile(rf"(?:unlink|rmdir)(?:at)?\({_IN}{_TEXT}[^)]*\) += 0"),
+    "mkdir": re.compile(rf"mkdir(?:at)?\({_IN}{_TEXT}, \d+\) += 0"),
     "truncate": re.compile(rf"ftruncate\({_FILE}, (\d+)\) += 0"),
 }
 
@@ -75,7 +76,6 @@ def _operation(call: str, working_dir: Path) -> Operation | None:
     for what, pattern in _PATTERNS.items():
         if (match := pattern.match(call)) is None:
             continue
-        first = _bytes(match[1])
         if what == "open":
             path, flags = _bytes(match[3]).decode(errors="replace"), match[2].split("|")
             if "O_TMPFILE" in flags or path.endswith(" (deleted)"):
@@ -83,17 +83,22 @@ def _operation(call: str, working_dir: Path) -> Operation | None:
             if "O_TRUNC" in flags:
                 return Operation("clear", path)
             return Operation("create", path) if "O_CREAT" in flags else None
-        path = str(working_dir / first.decode(errors="replace"))
         if what == "rename":
-            return Operation(what, path, str(working_dir / _bytes(match[2]).decode()).encode())
+            other = _path(working_dir, match[3], match[4])
+            return Operation(what, _path(working_dir, match[1], match[2]), other.encode())
+        if what in ("unlink", "mkdir"):
+            return Operation(what, _path(working_dir, match[1], match[2]))
+        path = _bytes(match[1]).decode(errors="replace")
         if what == "write":
             return Operation(what, path, _bytes(match[2]))
-        if what == "truncate":
-            return Operation(what, path, match[2].encode())
-        return Operation(what, path)
+        return Operation(what, path, match[2].encode() if what == "truncate" else b"")
     if call.startswith(("pwrite", "writev", "link", "symlink", "copy_file_range", "sendfile", "truncate")):
         return Operation("unknown", call)
     return None
+
+
+def _path(working_dir: Path, relative_to: str | None, text: str) -> str:
+    return str(working_dir / _bytes(relative_to or "").decode() / _bytes(text).decode(errors="replace"))
 
 
 def _bytes(text: str) -> bytes:

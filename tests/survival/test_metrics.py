@@ -66,19 +66,63 @@ def test_censoring_distribution_as_in_scikit_survival(censored: float) -> None:
     )
 
 
+def without_ties(seed: int, n: int, censored: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    tau = rng.uniform(0, 1.5 * HORIZON, n)
+    leaves = np.where(rng.random(n) < censored, rng.uniform(0, HORIZON, n), np.inf)
+    time = np.minimum(np.minimum(tau, leaves), HORIZON)
+    return time, (tau <= leaves) & (tau < HORIZON), tau + rng.normal(0, 5, n)
+
+
 @pytest.mark.parametrize("censored", [0.0, 0.4])
 def test_brier_score_as_in_scikit_survival(censored: float) -> None:
-    time, event, predicted = subjects(4, 800, censored)
-    train_time, train_event, _ = subjects(5, 900, censored)
+    time, event, predicted = without_ties(4, 800, censored)
+    train_time, train_event, _ = without_ties(5, 900, censored)
     steps = np.arange(HORIZON, dtype=float)
     survival = 1 / (1 + np.exp((steps - predicted[:, None]) / 3))
     _, expected = sksurv_brier_score(
-        Surv.from_arrays(train_event, train_time), Surv.from_arrays(event, time), survival, steps
+        Surv.from_arrays(train_event, train_time), Surv.from_arrays(event, time), survival[:, 1:], steps[1:]
     )
     censoring = metrics.CensoringDistribution.fit(train_time, train_event)
-    np.testing.assert_allclose(metrics.brier_score(time, event, survival, censoring), expected, atol=1e-12)
+    scores = metrics.brier_score(time, event, survival, censoring)
+    np.testing.assert_allclose(scores[1:], expected, atol=1e-12)
     integrated = metrics.integrated_brier_score(time, event, survival, censoring)
-    assert integrated == pytest.approx(np.trapezoid(expected, steps) / (HORIZON - 1))
+    assert integrated == pytest.approx(np.trapezoid(scores, steps) / (HORIZON - 1))
+
+
+def test_nothing_is_counted_beyond_the_follow_up() -> None:
+    time, event = np.array([4.0, 8, 12, 15, 20, 20]), np.array([1, 1, 0, 1, 0, 0], bool)
+    half = np.full((6, 64), 0.5)  # a Brier score of 0.25, whatever becomes of the subjects
+    scores = metrics.brier_score(time, event, half, metrics.CensoringDistribution.fit(time, event))
+    np.testing.assert_allclose(scores[:21], 0.25)
+    assert np.isnan(scores[21:]).all()
+    censoring = metrics.CensoringDistribution.fit(time, event)
+    assert metrics.integrated_brier_score(time, event, half, censoring) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("censored", [0.3, 0.66])
+def test_windows_are_weighed_by_the_censoring_of_their_units(censored: float) -> None:
+    rng = np.random.default_rng(7)
+    ratios = []
+    for _ in range(6):
+        life = np.ceil(60 * rng.weibull(3, 400)).astype(int)
+        leaves = np.where(rng.random(400) < censored, rng.integers(0, 90, 400), 10_000)
+        failed = life <= leaves
+        end = np.minimum(life, leaves)
+        censoring = metrics.CensoringDistribution.fit(end.astype(float), failed)
+        age = np.concatenate([np.arange(n + 1) for n in end]).astype(float)
+        unit = np.repeat(np.arange(400), end + 1)
+        true = np.minimum(life[unit] - age, HORIZON)
+        known = np.minimum(end[unit] - age, HORIZON)
+        outlived = known >= np.where(failed[unit], HORIZON, HORIZON - 1)
+        time, event = np.where(outlived, HORIZON, known), failed[unit] & ~outlived
+        alive = np.exp(
+            -(((age[:, None] + np.arange(HORIZON)) / 60) ** 3) + ((np.maximum(age[:, None] - 1, 0)) / 60) ** 3
+        )
+        everything_seen = metrics.CensoringDistribution(np.zeros(1), np.ones(1))
+        oracle = metrics.integrated_brier_score(true, true < HORIZON, alive, everything_seen)
+        ratios.append(metrics.integrated_brier_score(time, event, alive, censoring, age) / oracle)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.02)
 
 
 def test_perfect_forecasts() -> None:

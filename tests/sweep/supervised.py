@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,14 @@ class Sweeps(Launches):
     def start(self, *overrides: str, multirun: bool = True, on: Sequence[str] = ()) -> subprocess.Popen[str]:
         """on: a command that runs the one after it, as on another machine."""
         return self.launch(*on, sys.executable, f"{self.app}.py", *(["-m"] if multirun else []), *overrides)
+
+    def printed_by(self, process: subprocess.Popen[str]) -> list[str]:
+        """The lines that a sweep prints, as it prints them."""
+        lines: list[str] = []
+        stream = process.stdout
+        assert stream is not None
+        threading.Thread(target=lambda: lines.extend(stream), daemon=True).start()
+        return lines
 
     def run(self, *overrides: str) -> tuple[int, str]:
         """Returns the exit code and what was printed."""

@@ -57,7 +57,12 @@ class SweepSession:
 
         In a search it is called for each run; otherwise once. Raises OSError: what is not recorded cannot start.
         """
-        with_room(lambda: self._record.plan(runs), self._record.directory, lambda: not self.supervisor.is_interrupted)
+        try:
+            with_room(lambda: self._record.plan(runs), self._record.directory, self._is_wanted)
+        except OSError:
+            if self._is_wanted():
+                raise
+            return  # what is not recorded does not start
         self._runs.update((run.number, run) for run in runs)
         if self._search is None:
             self._observers.started(runs, self.supervisor.n_jobs)
@@ -65,6 +70,9 @@ class SweepSession:
             for run in runs:
                 self._observers.added(run)
         self.supervisor.submit(runs)
+
+    def _is_wanted(self) -> bool:
+        return not self.supervisor.is_interrupted
 
     def wait(self) -> tuple[PlannedRun, Outcome] | None:
         """The next run to end, and how; None when nothing more will end."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import threading
 from pathlib import Path
 
 import pytest
@@ -47,11 +46,7 @@ def test_a_sweep_waits_while_its_disk_is_full_and_no_reason_is_lost(sweeps: Swee
     sweeps.do({0: "epochs", 1: "raise when told", 2: "epochs", 3: "epochs"})
     process = sweeps.start("x=range(4)", "count=10", on=ON_A_SMALL_DISK)
     there = Path(f"/proc/{process.pid}/root{sweeps.directory}/sweep")
-    lines: list[str] = []
-    printed = process.stdout
-    assert printed is not None
-    reader = threading.Thread(target=lambda: lines.extend(printed))
-    reader.start()
+    lines = sweeps.printed_by(process)
     until(lambda: len(sweeps.epochs("x0")) >= 3 and len(sweeps.starts()) == 2, "no run is half done")
     filler = fill(there)
     (sweeps.directory / "told").touch()
@@ -62,9 +57,8 @@ def test_a_sweep_waits_while_its_disk_is_full_and_no_reason_is_lost(sweeps: Swee
     until(lambda: "ValueError: the first reason" in status.read_text(), "the reason is lost")
     until(lambda: "ValueError: the first reason" in log.read_text(), "the traceback is lost")
     assert process.wait(60) == 1
-    reader.join()
+    until(lambda: any("1 of 4 runs failed" in line for line in lines), "there is no summary")
     output = "".join(lines)
-    assert "1 of 4 runs failed" in output
     assert "failed: x=1: ValueError: the first reason" in output
     assert "Traceback" not in output
     assert all(sweeps.epochs(name) == list(range(1, 11)) for name in ("x0", "x2", "x3"))

@@ -1,0 +1,108 @@
+"""Forecasts that no sensor is needed for: from the age of a unit alone, and from one constant hazard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddrsa.survival.metrics import CensoringDistribution, brier_score, concordance_index
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+# The landmarks: quantiles of the ages of the windows that are judged.
+LANDMARKS = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def survival_by_age(end: Floats, failed: Bools, age: Floats, horizon: int) -> Floats:
+    """S[k] = P(tau > k | alive at the age), (n, L), by the Kaplan-Meier estimate of the lives of U units.
+
+    Beyond the oldest age, of which the lives tell nothing, as many fail as in the mean at any age.
+
+    Args:
+        end: (U,) the age of the last row of each unit, from 0. failed: (U,) whether it failed there.
+        age: (n,) of the windows, from 0.
+    """
+    oldest = int(end.max())
+    failures = np.bincount(end[failed].astype(np.int64), minlength=oldest + 1).astype(np.float64)
+    at_risk = np.bincount(end.astype(np.int64), minlength=oldest + 1)[::-1].cumsum()[::-1].astype(np.float64)
+    hazard = np.append(failures / at_risk, failures.sum() / at_risk.sum())
+    # At the oldest age all that are left fail, by the estimate; a unit that grows as old need not.
+    hazard = np.minimum(hazard, 0.5)
+    at = np.minimum(age.astype(np.int64)[:, None] + np.arange(horizon), oldest + 1)
+    return np.asarray(np.cumprod(1 - hazard[at], axis=1))
+
+
+def constant_hazard(time: Floats, event: Bools, horizon: int) -> float:
+    """The hazard that fits n windows best by their likelihood: events per step at risk. Arguments as of the metrics."""
+    at_risk = np.where(event, time + 1, np.minimum(time + 1, horizon)).sum()
+    return float(event.sum() / at_risk)
+
+
+def constant_hazard_nll(hazard: float, time: Floats, event: Bools, horizon: int) -> float:
+    """The mean negative log-likelihood of n windows by one hazard for all steps; NaN where it says impossible."""
+    survived = np.where(event, time, np.minimum(time + 1, horizon))
+    if not 0 < hazard < 1:
+        return float("nan")
+    return float(-(event * np.log(hazard) + survived * np.log1p(-hazard)).mean())
+
+
+def landmark_concordance(time: Floats, event: Bools, predicted: Floats, age: Floats) -> float:
+    """Harrell's index of windows of the same age: over all ages, the share of comparable pairs that are concordant.
+
+    What the age alone forecasts is then 0.5. NaN where no pair is comparable.
+    """
+    concordant = comparable = 0.0
+    for at in np.unique(age):
+        same = age == at
+        pairs = _comparable_pairs(time[same], event[same])
+        if pairs:
+            concordant += pairs * concordance_index(time[same], event[same], predicted[same])
+            comparable += pairs
+    return concordant / comparable if comparable else float("nan")
+
+
+def _comparable_pairs(time: Floats, event: Bools) -> int:
+    if not event.any() or len(time) < 2:
+        return 0
+    longer = np.sort(time)
+    beyond = len(time) - np.searchsorted(longer, time[event], side="right")
+    ties = np.array([int(((time == t) & ~event).sum()) for t in time[event]])
+    return int(beyond.sum() + ties.sum())
+
+
+def landmarks(
+    time: Floats,
+    event: Bools,
+    predicted: Floats,
+    survival: Floats,
+    by_age: Floats,
+    age: Floats,
+    censoring: CensoringDistribution,
+) -> list[dict[str, Any]]:
+    """At each of LANDMARKS the concordance and Brier score of the windows of that age, beside those of the age alone.
+
+    survival, by_age: (n, L) of the forecasts and of `survival_by_age`. The Brier score is that of failing within w
+    cycles, w a quarter, half and all of the horizon.
+    """
+    horizon = survival.shape[1]
+    windows = sorted({max(1, horizon // 4), max(1, horizon // 2), horizon})
+    result = []
+    for at in dict.fromkeys(np.quantile(age, LANDMARKS, method="nearest").tolist()):
+        same = age == at
+        here = (time[same], event[same])
+        scores = [brier_score(*here, s[same], censoring, age[same]) for s in (survival, by_age)]
+        result.append(
+            {
+                "age": int(at),
+                "num_units": int(same.sum()),
+                "concordance_index": concordance_index(*here, predicted[same]),
+                "brier_score": [
+                    {"window": w, "forecast": float(scores[0][w - 1]), "age_alone": float(scores[1][w - 1])}
+                    for w in windows
+                ],
+            }
+        )
+    return result
