@@ -28,8 +28,11 @@ from ddrsa.texts import printable
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 
-# Keys whose values are expressions, which Hydra reads only in quotes.
-_EXPRESSIONS = ("only", "exclude", "hydra.sweeper.only", "hydra.sweeper.exclude")
+# Keys whose values are expressions or marks such as ; and the comma, which Hydra reads only in quotes.
+_EXPRESSIONS = (
+    *("only", "exclude", "hydra.sweeper.only", "hydra.sweeper.exclude"),
+    *("dataset.separator", "dataset.decimal", "dataset.thousands", "dataset.date_format"),
+)
 
 # Lines of Hydra and OmegaConf messages that tell the user nothing about what was mistyped.
 _NOISE = (

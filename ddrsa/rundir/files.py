@@ -10,6 +10,7 @@ import math
 import os
 import re
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import IO, Any
 
 import yaml
 
+from ddrsa.errors import ConfigError
 from ddrsa.rundir.process_identity import token, token_is_alive
 
 SCHEMA_VERSION = 1
@@ -61,6 +63,16 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
 
 # Those whose place in their parent, and so on, this process has put on disk.
 _placed: set[Path] = set()
+
+
+def require_writable(path: Path, key: str) -> None:
+    """Make a directory that the user has named by `key`. Raises ConfigError where that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{key}={path} cannot be written: {error.strerror or error}") from error
 
 
 def sync_directory(directory: Path) -> None:
