@@ -23,12 +23,16 @@ from ddrsa.compat_hydra import raise_without_a_word, reports_errors_itself
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
+from ddrsa.texts import printable
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 
-# Keys whose values are expressions, which Hydra reads only in quotes.
-_EXPRESSIONS = ("only", "exclude", "hydra.sweeper.only", "hydra.sweeper.exclude")
+# Keys whose values are expressions or marks such as ; and the comma, which Hydra reads only in quotes.
+_EXPRESSIONS = (
+    *("only", "exclude", "hydra.sweeper.only", "hydra.sweeper.exclude"),
+    *("dataset.separator", "dataset.decimal", "dataset.thousands", "dataset.date_format"),
+)
 
 # Lines of Hydra and OmegaConf messages that tell the user nothing about what was mistyped.
 _NOISE = (
@@ -72,7 +76,7 @@ def tell(error: Exception) -> int:
     if _is_verbose(sys.argv[1:]):
         traceback.print_exc()
     shown = _reported(error)
-    print(f"error: {_message(shown)}", file=sys.stderr)
+    print(printable(f"error: {_message(shown)}"), file=sys.stderr)
     return _exit_code(shown)
 
 

@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ddrsa.config import RunConfig, identity, located, parse_config, run_id
-from ddrsa.data.load import data_hash, load_dataset
+from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives, shortcomings
@@ -77,23 +77,29 @@ def _run(config: DictConfig) -> float:
     metrics = _earlier_result(directory, name)
     if metrics is not None:
         log.info("%s is complete already: %s", _shown(directory), _in_short(metrics))
+        _warn_of_other_data(directory, checked, metrics)
         if config.visualize:
             _draw(directory, checked, torch.device("cpu"))
         return float(metrics["validation"]["nll"])
+    known = directory.status_or_empty(name).get("data_content")
     try:
         trial = trial_number()
-        directory.begin(name, num_epochs=checked.training.num_epochs, **({} if trial is None else {"trial": trial}))
+        of_search = {} if trial is None else {"trial": trial}
+        directory.begin(name, num_epochs=checked.training.num_epochs, **of_search)
         try:
             gpu_index: int | None = config.gpu_index
             device = choose_device(checked.device, gpu_index)
             threads = threads_per_run(concurrent_runs(HydraConfig.get()))
             torch.set_num_threads(threads)
-            directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads)
+            content = data_content(checked.dataset, checked.data_dir)
+            _begin_anew_with_other_data(directory, known, content)
+            directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads, data_content=content)
             metrics, pruned = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
             _record_failure(directory, error)
             raise
-        directory.write_test_metrics({"run_id": name, **metrics, **({"pruned": True} if pruned else {})})
+        pruned_too = {"pruned": True} if pruned else {}
+        directory.write_test_metrics({"run_id": name, "data_content": content, **metrics, **pruned_too})
         objective = float(metrics["validation"]["nll"])
         state = State.PRUNED if pruned else State.COMPLETED
         directory.end(state, return_value=objective)
@@ -302,6 +308,33 @@ def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] |
         directory.begin(name)
         directory.end(State.COMPLETED, return_value=float(metrics["validation"]["nll"]))
     return metrics
+
+
+def _warn_of_other_data(directory: TrainingDirectory, checked: RunConfig, metrics: dict[str, Any]) -> None:
+    """Say that the files of the data are not those that a completed run was trained on."""
+    known = metrics.get("data_content")
+    try:
+        content = data_content(checked.dataset, checked.data_dir)
+    except UsageError as error:
+        log.warning("%s: its data cannot be compared with those that are there now: %s", _shown(directory), error)
+        return
+    if known is not None and content != known:
+        log.warning(
+            "%s was trained on other data: content %s, and that of %s is now %s; with another hydra.sweep.dir, or when "
+            "that directory is gone, the model is trained anew", _shown(directory), known, _files(checked), content,
+        )  # fmt: skip
+
+
+def _files(checked: RunConfig) -> str:
+    return str(getattr(checked.dataset, "path", f"{checked.data_dir}/{checked.dataset.name}"))
+
+
+def _begin_anew_with_other_data(directory: TrainingDirectory, known: str | None, content: str | None) -> None:
+    """A run that was interrupted does not go on with other data than those, `known`, that it began with."""
+    if known not in (None, content) and directory.checkpoint_last.exists():
+        log.warning("%s began with other data: content %s, now %s; it begins anew", _shown(directory), known, content)
+        for path in (directory.checkpoint_last, directory.checkpoint_best, directory.training_log):
+            path.unlink(missing_ok=True)
 
 
 def _is_complete(directory: TrainingDirectory) -> bool:

@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
@@ -17,7 +19,9 @@ from omegaconf import DictConfig
 from ddrsa import config as run_config
 from ddrsa import resolvers
 from ddrsa.compat_hydra import trust_callback
-from ddrsa.errors import ConfigError
+from ddrsa.errors import ConfigError, UsageError
+from ddrsa.rundir.files import require_writable
+from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
 from ddrsa.sweep.config import SWEEPER_TARGET
@@ -62,6 +66,8 @@ class CheckConfig(Callback):
             if config.dry_run:
                 print_run(config)
                 raise SystemExit(0)
+            check_data(config)
+            require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
 
 
 @contextmanager
@@ -74,9 +80,30 @@ def _ending_the_command() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except Exception as error:
-        usage = isinstance(error, ConfigError)
+        usage = isinstance(error, UsageError)
         print(f"error: {error}" if usage else f"error: {type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(2 if usage else 1) from error
+
+
+def check_data(config: DictConfig) -> None:
+    """Raise DataError or ConfigError where the data of a single run cannot be used, before it has a directory.
+
+    What is read is in the cache then, and with it what the readers said, which stands in run.log as well.
+    """
+    if config.scripts is not None or TrainingDirectory(config.hydra.run.dir).test_metrics.exists():
+        return
+    # Here, because a sweep checks many configs and reads no data.
+    from ddrsa.data.load import load_dataset
+
+    checked = run_config.parse_config(config)
+    load_dataset(
+        asdict(checked.dataset),
+        data_dir=checked.data_dir,
+        cache_dir=checked.cache_dir,
+        seed=checked.training.seed,
+        num_folds=checked.num_folds,
+        fold=checked.fold,
+    )
 
 
 def check_single_run(config: DictConfig) -> None:

@@ -14,15 +14,17 @@ from typing import Any
 
 from filelock import FileLock
 
+from ddrsa.data.notes import Note, collected_notes, tell
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """To be raised when a reader, the simulator or the form of an entry changes: older entries are then left alone."""
 
 PARTS = "parts.json"
+NOTES = "notes.json"
 
 
 def content_key(options: Mapping[str, Any], files: Iterable[Path]) -> str:
@@ -65,6 +67,7 @@ def cached(cache_dir: Path, key: str, build: Callable[[], dict[str, Sequences]])
     """The named sequences of the entry `key`, memory-mapped; built, and stored, by the first that asks for them.
 
     Any number of processes may call this at once: one builds, the others wait. An entry appears at once and whole.
+    What the readers said when an entry was built is said again when it is found.
     A damaged entry is logged and built anew. Raises DataError where `cache_dir` cannot be written.
     """
     entry = cache_dir / "datasets" / key
@@ -73,17 +76,22 @@ def cached(cache_dir: Path, key: str, build: Callable[[], dict[str, Sequences]])
         with FileLock(entry.with_suffix(".lock")):
             if entry.exists():
                 try:
-                    return _load(entry)
+                    parts, notes = _load(entry)
                 except DataError as error:
                     log.warning("the cache entry is damaged and is built anew: %s", error)
                     shutil.rmtree(entry)
-            _store(entry, build())
-            return _load(entry)
+                else:
+                    tell(notes)
+                    return parts
+            with collected_notes() as said:
+                built = build()
+            _store(entry, built, said)
+            return _load(entry)[0]
     except OSError as error:
         raise DataError(f"cache_dir {cache_dir} cannot be used: {error}") from error
 
 
-def _store(entry: Path, parts: dict[str, Sequences]) -> None:
+def _store(entry: Path, parts: dict[str, Sequences], notes: list[Note]) -> None:
     prefix = f".{entry.name}-"
     for left in entry.parent.glob(f"{prefix}*"):  # under the lock: what a killed process did not finish
         shutil.rmtree(left)
@@ -91,6 +99,7 @@ def _store(entry: Path, parts: dict[str, Sequences]) -> None:
     try:
         for name, sequences in parts.items():
             sequences.save(temporary / name)
+        (temporary / NOTES).write_text(json.dumps(notes))
         (temporary / PARTS).write_text(json.dumps(list(parts)))
         temporary.chmod(0o755)  # mkdtemp lets no other user read; a cache may be shared
         temporary.rename(entry)
@@ -98,9 +107,10 @@ def _store(entry: Path, parts: dict[str, Sequences]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _load(entry: Path) -> dict[str, Sequences]:
+def _load(entry: Path) -> tuple[dict[str, Sequences], list[Note]]:
     try:
         names = json.loads((entry / PARTS).read_text())
-    except (OSError, ValueError) as error:
+        notes = [Note(*note) for note in json.loads((entry / NOTES).read_text())]
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{entry / PARTS} cannot be read: {error}") from error
-    return {name: Sequences.load(entry / name) for name in names}
+    return {name: Sequences.load(entry / name) for name in names}, notes

@@ -15,8 +15,7 @@ if __name__ == "__main__":
 
 import json
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shlex
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,19 +26,27 @@ from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.data.load import read_parts
+from ddrsa.data.notes import collected_notes, silent_readers
 from ddrsa.data.options import DatasetOptions, check_dataset_options
+from ddrsa.data.proposal.dataset_file import as_text as as_guesses
+from ddrsa.data.proposal.dataset_file import dataset_name, write_dataset_file
+from ddrsa.data.proposal.propose import propose, try_out
 from ddrsa.data.report.numbers import as_text, describe_part
 from ddrsa.data.report.plots import lifetimes_figure, save, trends_figure
 from ddrsa.data.scaling import fit_scaler
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError, DataError
-from ddrsa.started import absolute_config_path
+from ddrsa.overrides import override_text
+from ddrsa.started import absolute_config_path, subcommand, train_program
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="describe", **VERSION_BASE)
 def hydra_main(config: DictConfig) -> None:
     """Print and draw the report. Raises ConfigError and DataError as the training would."""
     values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    if values["propose"] is not None:
+        _propose(values)
+        return
     if not isinstance(values["dataset"], dict):
         raise ConfigError(f"dataset={values['dataset']!r}: allowed is one of the files in conf/dataset/")
     options = check_dataset_options(values["dataset"])
@@ -48,12 +55,32 @@ def hydra_main(config: DictConfig) -> None:
     print(json.dumps(report, indent=2) if values["json"] else as_text(report))
 
 
+def _propose(values: dict[str, Any]) -> None:
+    """Print the guesses about the user's files, and write them as a dataset file."""
+    path = str(values["propose"])
+    name = dataset_name(path, values["as"])
+    with silent_readers():
+        guesses = propose(path, events=values["events"], attributes=values["attributes"])
+        with collected_notes() as notes:
+            error = try_out(guesses)
+    written = write_dataset_file(guesses, name, Path(values["my_conf"]))
+    print(as_guesses(guesses))
+    print("".join(f"\n  {note.message}" for note in notes if note.level >= logging.WARNING))
+    print(f"wrote {written}")
+    options = f"--config-dir {shlex.quote(str(values['my_conf']))} dataset={name}"
+    if error is None:
+        print(f"the files can be read so: {subcommand('describe')} {options}")
+        print(f"then train: {' '.join(train_program())} {options}")
+    else:
+        print(f"to be corrected there, for the files cannot be read so: {error}")
+
+
 def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[str, Any]:
     """Read the data set anew, write the plots `lifetimes.png` and `trends.png` to `output_dir`, return the report.
 
     Raises DataError where the data cannot be read or the plots cannot be written.
     """
-    with _notes() as notes:
+    with collected_notes() as notes, silent_readers():
         parts = read_parts(options, data_dir=data_dir, cache_dir=None)
     name = _name(options)
     try:
@@ -64,7 +91,7 @@ def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[
         "dataset": name,
         "time_unit": options.time_unit,
         "parts": {part: describe_part(sequences) for part, sequences in parts.items()},
-        "notes": notes,
+        "notes": [note.message for note in notes],
         "plots": [str(path) for path in plots],
     }
 
@@ -90,24 +117,16 @@ def _name(options: DatasetOptions) -> str:
     return options.name if subset is None else f"{options.name}/{subset}"
 
 
-@contextmanager
-def _notes() -> Iterator[list[str]]:
-    """Collect the messages of the readers: what is missing, and how it is repaired."""
-    notes: list[str] = []
-    handler = logging.Handler()
-    handler.emit = lambda record: notes.append(record.getMessage())  # type: ignore[method-assign]
-    readers = logging.getLogger("ddrsa.data")
-    level = readers.level
-    readers.addHandler(handler)
-    readers.setLevel(logging.INFO)
-    try:
-        yield notes
-    finally:
-        readers.removeHandler(handler)
-        readers.setLevel(level)
-
-
 def main() -> NoReturn:
     """Do what `sys.argv` says and exit."""
     absolute_config_path()
+    sys.argv[1:] = [_as_override(argument) for argument in sys.argv[1:]]
     run_cli(hydra_main)
+
+
+def _as_override(argument: str) -> str:
+    """A file that stands alone is one to propose for; a path is what it says, whatever Hydra would make of it."""
+    key, equals, value = argument.partition("=")
+    if not equals and not argument.startswith("-") and Path(argument).exists():
+        key, value = "propose", argument
+    return f"{key}={override_text(value)}" if key in ("propose", "events", "attributes") else argument

@@ -101,6 +101,15 @@ def read_parts(options: DatasetOptions, *, data_dir: Path | str, cache_dir: Path
     return cached(Path(cache_dir), f"{options.name}-{key}", source.read)
 
 
+def data_content(options: DatasetOptions, data_dir: Path | str) -> str | None:
+    """A hash of the bytes of the files of a data set; None where it is made without files.
+
+    Raises DataError for missing files.
+    """
+    files = SOURCES[options.name](options, Path(data_dir)).files
+    return comparison_hash({}, files) if files else None
+
+
 def data_hash(options: DatasetOptions, *, data_dir: Path | str) -> str:
     """A hash of what is forecast on this data set: of its files and of `comparison_options`.
 

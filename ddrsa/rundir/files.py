@@ -10,6 +10,7 @@ import math
 import os
 import re
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import IO, Any
 
 import yaml
 
+from ddrsa.errors import ConfigError
 from ddrsa.rundir.process_identity import token, token_is_alive
 
 SCHEMA_VERSION = 1
@@ -61,6 +63,16 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
 
 # Those whose place in their parent, and so on, this process has put on disk.
 _placed: set[Path] = set()
+
+
+def require_writable(path: Path, key: str) -> None:
+    """Make a directory that the user has named by `key`. Raises ConfigError where that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{key}={path} cannot be written: {error.strerror or error}") from error
 
 
 def sync_directory(directory: Path) -> None:
@@ -275,6 +287,15 @@ def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
 
     Raises OSError where it is none, and ValueError where it is too long or no UTF-8.
     """
+    content = read_bytes(path, most=most)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+
+
+def read_bytes(path: Path | str, *, most: int = MOST_BYTES) -> bytes:
+    """The content of a file, as `read_text`."""
     # Nobody may ever write into a named pipe that lies in the place of a file: do not wait for it.
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_LINKS | getattr(os, "O_NONBLOCK", 0))
@@ -288,10 +309,7 @@ def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
         content = stream.read(most + 1)
     if len(content) > most:
         raise ValueError(f"{path} has more than {most >> 20} MiB, which no file of its kind has")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+    return content
 
 
 def file_hash(path: Path) -> str | None:

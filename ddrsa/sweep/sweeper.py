@@ -20,7 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ddrsa.checks import require
 from ddrsa.cli import telling_errors
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write, make_directory
+from ddrsa.rundir.files import atomic_write, make_directory, require_writable
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -110,6 +110,7 @@ class CheckedSweeper(Sweeper):
             print_sweep(runs, sweep_dir.absolute(), concurrent_runs(self.config.hydra), shown, describe)
             return []
 
+        require_writable(sweep_dir, "hydra.sweep.dir")
         make_directory(sweep_dir, sweep_dir)
         with atomic_write(sweep_dir / CONFIG) as stream:
             OmegaConf.save(self.config, stream)

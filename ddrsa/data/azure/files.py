@@ -161,6 +161,9 @@ def _whole_numbers(path: Path, column: pd.Series) -> pd.Series:
 def _hours(path: Path, column: pd.Series) -> pd.Series:
     """Hours since 1970."""
     times = pd.to_datetime(column, errors="coerce", format="ISO8601")
+    if times.isna().any():  # the first release, and copies that went through a spreadsheet
+        american = pd.to_datetime(column, errors="coerce", format="%m/%d/%Y %I:%M:%S %p")
+        times = times.fillna(american.astype(times.dtype))
     wrong = column[times.isna()]
     if len(wrong):
         raise DataError(f"{path}: datetime is {wrong.tolist()[0]!r}, a time such as 2015-01-01 06:00:00 is expected")

@@ -40,7 +40,7 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         # pandas' fast parser may miss the nearest float64 by one unit in the last place; this one does not.
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # an empty file is an error below
-            values = np.loadtxt(path, comments=None, ndmin=2)
+            values = np.loadtxt(path, comments=None, ndmin=2, encoding="utf-8-sig")
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     except ValueError as error:
@@ -95,7 +95,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """The number (from 1) and the cells of each line that is not blank."""
     opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rt", encoding="utf-8", errors="replace") as stream:
+        with opener(path, "rt", encoding="utf-8-sig", errors="replace") as stream:
             for number, line in enumerate(stream, start=1):
                 if cells := line.split():
                     yield number, cells

@@ -36,3 +36,13 @@ def warn_of_leaks(
         else:
             continue
         log.warning("feature %s %s; name it in dataset.exclude_columns", column, what)
+
+
+def is_remaining_life(values: NDArray[np.float64], ticks: NDArray[Any], unit: NDArray[Any]) -> bool:
+    """Whether a column falls by as much as the time rises, in rows sorted by unit and time."""
+    same = unit[1:] == unit[:-1]
+    falls, rises = -np.diff(values)[same], np.diff(ticks)[same].astype(np.float64)
+    if not len(falls) or not (falls > 0).all():
+        return False
+    ratio = np.median(falls / rises)
+    return bool(np.allclose(falls, ratio * rises, rtol=1e-3))

@@ -12,6 +12,7 @@ import gzip
 import io
 import logging
 import lzma
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,20 +122,22 @@ def read_text(path: Path, form: TextFormat, **how: Any) -> pd.DataFrame:
     """
     names = [*form.columns, EXTRA]
     try:
-        table = _parsed(path, form, names, how)
-    except pd.errors.ParserError:
+        with warnings.catch_warnings():
+            # It says that cells are lost, and not where.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = _parsed(path, form, names, how)
+    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
         _refuse_long_rows(path, form)
-        raise
+        if isinstance(error, pd.errors.ParserError):
+            raise
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            table = _parsed(path, form, names, how)
     last = len(form.columns)
     extra = table[last]
     table = table.drop(columns=last)
-    full = extra.notna() & (extra.astype(str).str.strip() != "")
-    if full.any():
-        row = int(full.to_numpy().argmax())
-        raise DataError(
-            f"{path}, line {line_of_row(path, form, row)}: {len(form.columns) + 1} cells, the header has "
-            f"{len(form.columns)}"
-        )
+    if (extra.notna() & (extra.astype(str).str.strip() != "")).any():
+        _refuse_long_rows(path, form)
     _refuse_short_rows(path, form, table)
     return table
 
@@ -180,7 +183,7 @@ def _rows(path: Path, form: TextFormat) -> Iterator[tuple[int, list[str]]]:
 
 def _refuse_long_rows(path: Path, form: TextFormat) -> None:
     for line, cells in _rows(path, form):
-        if len(cells) > len(form.columns) + (not cells[-1]):
+        if any(cell.strip() for cell in cells[len(form.columns) :]):
             raise DataError(f"{path}, line {line}: {len(cells)} cells, the header has {len(form.columns)}")
 
 

@@ -127,6 +127,8 @@ def read_times(table: Table, column: str, options: TableOptions) -> Times:
             times = _number_times(table, column, values, written, options)
             _hint_at_epochs(column, times)
             return times
+    if not is_date and written is None:
+        written = texts(values)
     dates, zone = parse_dates(table, column, written, options)
     return Times(dates, NANOSECONDS, True, zone)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -15,7 +16,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
-from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remove_leftovers
+from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remove_leftovers, require_writable
 from ddrsa.rundir.sweep_files import CONFIG, OWNERS
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
@@ -43,8 +44,26 @@ def run_search(
     arguments: Sequence[str], options: OptunaSweeperConf, config: DictConfig, context: HydraContext, launcher: Launcher
 ) -> None:
     """See `ddrsa.sweep.search.sweeper.OptunaSweeper.sweep`. config: of the sweep, with `hydra`."""
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with _quiet_optuna():
+        _run_search(arguments, options, config, context, launcher)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Within it Optuna tells neither its progress nor what is experimental; afterwards this process is as before."""
+    verbosity = optuna.logging.get_verbosity()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            yield
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+
+
+def _run_search(
+    arguments: Sequence[str], options: OptunaSweeperConf, config: DictConfig, context: HydraContext, launcher: Launcher
+) -> None:
     space = parse_search_space(
         arguments,
         OverridesParser.create(config_loader=context.config_loader),
@@ -87,11 +106,12 @@ def run_search(
         return
 
     if address.file is not None:
-        address.file.parent.mkdir(parents=True, exist_ok=True)
+        require_writable(address.file.parent, "hydra.sweep.dir")
     study = open_study(address, options.directions, sampler, pruner)
     keep_order(space, study)
     if not options.migrate:
         check_study_space(space, study, address)
+    require_writable(sweep_dir, "hydra.sweep.dir")
     make_directory(sweep_dir, sweep_dir)
     remove_leftovers(sweep_dir, owned=False)
     refuse_links(sweep_dir, (JOURNAL, OWNERS))

@@ -342,7 +342,8 @@ def test_what_cannot_be_used_is_refused(
         ({"a.csv": "x"}, "", "is a folder: allowed is a file, or a pattern"),
         ({"a.csv": ""}, "a.csv", "a.csv is empty"),
         ({"a.csv": "unit,time,failed,x\n"}, "a.csv", "a.csv has no rows"),
-        ({"a.csv": 'unit,time\n1,2,3,4\n"'}, "a.csv", "a.csv cannot be read"),
+        ({"a.csv": "unit,time\n1,2,3,4\n"}, "a.csv", "a.csv, line 2: 4 cells, the header has 2"),
+        ({"a.csv": 'unit,time,failed\n1,2,"3'}, "a.csv", "a.csv cannot be read"),
         ({"a.parquet": "no parquet"}, "a.parquet", "a.parquet cannot be read"),
         (
             {"a.csv": "unit,time,failed,x\n1,1,1,1\n", "b.csv": "unit,time,failed,y\n1,1,1,1\n"},

@@ -1,0 +1,1 @@
+"""Proposals of a dataset file for the user's own files."""
