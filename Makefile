@@ -76,6 +76,7 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/peak_memory.py
 	$(BIN)/python benchmarks/survival_metrics.py
 	$(BIN)/python benchmarks/true_survival.py
+	$(BIN)/python benchmarks/calibration.py --data simulated
 	$(BIN)/python benchmarks/azure_preparation.py
 	$(BIN)/python benchmarks/launcher_overhead.py
 	$(BIN)/python benchmarks/sweep_efficiency.py

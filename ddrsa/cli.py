@@ -23,6 +23,7 @@ from ddrsa.compat_hydra import raise_without_a_word, reports_errors_itself
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
+from ddrsa.texts import printable
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -75,7 +76,7 @@ def tell(error: Exception) -> int:
     if _is_verbose(sys.argv[1:]):
         traceback.print_exc()
     shown = _reported(error)
-    print(f"error: {_message(shown)}", file=sys.stderr)
+    print(printable(f"error: {_message(shown)}"), file=sys.stderr)
     return _exit_code(shown)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,21 @@ def _config(
         "data_dir": data_dir,
         "cache_dir": cache_dir,
     }
+    # A run's config is resolved when its checkpoint is written: what is not, somebody else has written.
+    if any("${" in text for text in _texts(content.get("config"))):
+        raise DataError(f"{path} has a config with interpolations (${{...}}), which no run writes: it is not read")
     try:
         return parse_config(OmegaConf.create({**_BEFORE, **content["config"], **place}))
     except (UsageError, KeyError, TypeError) as error:
         raise DataError(f"{path} has a config that this version cannot read: {error}") from error
+
+
+def _texts(content: Any) -> Iterator[str]:
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, Mapping):
+        for item in content.values():
+            yield from _texts(item)
+    elif isinstance(content, list | tuple):
+        for item in content:
+            yield from _texts(item)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra._internal.utils import run_and_report
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -124,3 +125,16 @@ def test_nothing_is_asked_that_hydra_warns_of(tmp_path: Path, command: list[str]
     )
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stderr.splitlines() if line.startswith(str(ROOT)) and ".venv" not in line] == []
+
+
+def test_whether_hydra_would_report_an_error_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked() -> list[bool]:
+        found: list[bool] = []
+        run_and_report(lambda: found.append(compat_hydra.reports_errors_itself()))
+        return found
+
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    assert not compat_hydra.reports_errors_itself()
+    assert asked() == [True]
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert asked() == [False]

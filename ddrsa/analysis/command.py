@@ -14,6 +14,7 @@ from ddrsa.analysis.criterion import Choice
 from ddrsa.compat_hydra import register_resolver
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.screen import PlainConsole
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -70,7 +71,7 @@ def analyze(options: Options, console: Console | None = None) -> None:
     Raises ConfigError where there is no such directory, no run in it, or no such metric.
     """
     # No highlighting and no markup: a reason or a path may hold brackets that mean nothing to rich.
-    console = console or Console(highlight=False, markup=False, emoji=False, quiet=options.json)
+    console = console or PlainConsole(highlight=False, markup=False, emoji=False, quiet=options.json)
     choice = Choice(options.metric, options.select_by)
     sources, path = _sources(options, console)
     if options.watch:

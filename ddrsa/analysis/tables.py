@@ -17,6 +17,7 @@ from ddrsa.analysis.read_run import COLUMNS
 from ddrsa.analysis.statistics import bootstrap_means
 from ddrsa.rundir.files import atomic_write
 from ddrsa.rundir.states import State
+from ddrsa.texts import as_cell
 
 _OF_A_RUN = ("directory", "dataset", "model")
 _STATISTICS = ["count", "mean", "std", "min", "max"]
@@ -136,12 +137,21 @@ def _written(value: Any) -> Any:
     return np.nan if is_absent(value) else value
 
 
+def as_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` for a spreadsheet, where no text of a run is a formula: see `ddrsa.texts.as_cell`."""
+    safe = table.rename(columns=as_cell)
+    for place, name in enumerate(safe.columns):
+        if not pd.api.types.is_numeric_dtype(safe.dtypes[name]):
+            safe.isetitem(place, [as_cell(value) for value in table.iloc[:, place]])
+    return safe
+
+
 def write_tables(tables: dict[str, pd.DataFrame], directory: Path) -> list[Path]:
     """Write each table as `<name>.csv` into `directory`, atomically; returns the paths."""
     paths = []
     for name, table in tables.items():
         path = directory / f"{name}.csv"
         with atomic_write(path) as stream:
-            table.to_csv(stream, index=False)
+            as_cells(table).to_csv(stream, index=False)
         paths.append(path)
     return paths

@@ -18,7 +18,8 @@ from ddrsa.sweep.resume import resumable
 from ddrsa.task import run_task
 
 # They say what is executed, and where: of a sweep that somebody else may have written they are not taken over.
-SCRIPT_KEYS = tuple(f"scripts.{key}" for key in ("root", "jobs", "python", "working_dir", "output_dir"))
+_SCRIPT_KEYS = ("root", "jobs", "command", "python", "working_dir", "output_dir", "read_help")
+SCRIPT_KEYS = tuple(f"scripts.{key}" for key in _SCRIPT_KEYS)
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="config", **VERSION_BASE)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ddrsa.analysis.tables import as_cells
 from ddrsa.errors import ConfigError
 from ddrsa.extras import needed
 from ddrsa.predict.decision import Decision
@@ -47,6 +48,6 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
             if path.suffix == ".parquet":
                 table.to_parquet(stream, engine="pyarrow", index=False)
             else:
-                table.to_csv(stream, index=False, compression="gzip" if path.suffix == ".gz" else None)
+                as_cells(table).to_csv(stream, index=False, compression="gzip" if path.suffix == ".gz" else None)
     except OSError as error:
         raise ConfigError(f"output={path} cannot be written: {error}") from error

@@ -287,6 +287,15 @@ def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
 
     Raises OSError where it is none, and ValueError where it is too long or no UTF-8.
     """
+    content = read_bytes(path, most=most)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+
+
+def read_bytes(path: Path | str, *, most: int = MOST_BYTES) -> bytes:
+    """The content of a file, as `read_text`."""
     # Nobody may ever write into a named pipe that lies in the place of a file: do not wait for it.
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_LINKS | getattr(os, "O_NONBLOCK", 0))
@@ -300,10 +309,7 @@ def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:
         content = stream.read(most + 1)
     if len(content) > most:
         raise ValueError(f"{path} has more than {most >> 20} MiB, which no file of its kind has")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no text in UTF-8: {error}") from error
+    return content
 
 
 def file_hash(path: Path) -> str | None:

@@ -12,13 +12,13 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, write_json
 from ddrsa.rundir.states import State
+from ddrsa.screen import PlainConsole
 from ddrsa.scripts.arguments import arguments_of
 from ddrsa.scripts.jobs import find_job
 from ddrsa.scripts.listing import not_reached
@@ -59,7 +59,7 @@ class TrainingSummary(SweepObserver):
             },
         )
         # No markup: the name of a script or a reason may have brackets.
-        console = Console(highlight=False, markup=False, emoji=False)
+        console = PlainConsole(highlight=False, markup=False, emoji=False)
         console.print(_table(jobs))
         for file in sorted({file for job in jobs for file in job["shared_files_changed"]}):
             users = [job["id"] for job in jobs if file in job["shared_files_changed"]]

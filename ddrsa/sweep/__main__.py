@@ -10,6 +10,7 @@ from ddrsa.errors import UsageError
 from ddrsa.started import COMMAND, by_command
 from ddrsa.sweep.resume import resume
 from ddrsa.sweep.watch import watch
+from ddrsa.texts import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")
     command.add_argument("--trust", action="store_true", help="run the program that the directory names")
     command.add_argument("overrides", nargs="*", help="on top of those that it was started with")
+    command = commands.add_parser("mend", help="leave out the lines of a search's journal that cannot be read")
+    command.add_argument("journal", help="the journal, or the directory of the search")
     command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
     command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
     options = parser.parse_args(arguments)
@@ -37,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from ddrsa.sweep.search.best import print_best  # imports Optuna
 
             return print_best(options.directory, options.storage)
+        if options.command == "mend":
+            from ddrsa.sweep.search.mend import mend  # imports Optuna
+
+            return mend(options.journal)
         if options.command == "verify":
             from ddrsa.sweep.verify.command import verify
 
@@ -45,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return resume(options.directory, options.overrides, trusted=options.trust)
         return watch(options.directory)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

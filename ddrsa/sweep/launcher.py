@@ -20,6 +20,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from ddrsa.checks import require
+from ddrsa.cli import telling_errors
+from ddrsa.compat_hydra import reports_errors_itself
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import make_directory, remove_leftovers, require_writable
 from ddrsa.rundir.states import State
@@ -41,6 +43,8 @@ from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
+
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 # What a run takes at the least, where it is not known yet: a process with torch.
 MEMORY_OF_A_RUN = 400 * 2**20
@@ -131,9 +135,15 @@ class SupervisedLauncher(Launcher):
         """
         assert self.config is not None
         assert self.hydra_context is not None
-        self.warm_up()
-        composer = Composer(self.config, self.hydra_context.config_loader)
-        return self.launch_runs(plan_runs(composer, job_overrides, initial_job_idx))
+        with telling_errors():
+            self.warm_up()
+            composer = Composer(self.config, self.hydra_context.config_loader)
+            returns = self.launch_runs(plan_runs(composer, job_overrides, initial_job_idx))
+            failures = failed_runs(returns)
+            if failures and self.config.hydra.sweeper._target_ == BASIC_SWEEPER and reports_errors_itself():
+                # It would raise the error of the first, for Hydra to print its traceback.
+                raise SweepFailed(failures, len(returns))
+        return returns
 
     def launch_runs(self, runs: Sequence[PlannedRun]) -> Sequence[JobReturn]:
         """See `SessionLauncher`."""

@@ -21,6 +21,7 @@ from ddrsa.sweep.show.display import Display, SweepView, open_display
 from ddrsa.sweep.show.estimate import durations_of
 from ddrsa.sweep.show.run_view import RunView, run_seconds
 from ddrsa.sweep.show.summary import print_summary
+from ddrsa.texts import printable
 
 POLL_SECONDS = 1.0
 # A run that failed may be tried again at once: the sweep has ended only when nothing has changed for so long.
@@ -86,7 +87,7 @@ def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
     try:
         summary = summary_of(sweep_dir)
     except UsageError as error:
-        print(f"the best trials are not shown: {error}", file=sys.stderr)
+        print(printable(f"the best trials are not shown: {error}"), file=sys.stderr)
         return None
     return None if summary is None else summary.print
 

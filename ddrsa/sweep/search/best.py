@@ -17,6 +17,12 @@ from ddrsa.sweep.search.saved import read_search
 from ddrsa.sweep.search.study import find_study
 from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_infeasible, shown_states
 from ddrsa.sweep.search.trials import job_of
+from ddrsa.texts import printable
+
+
+def show(text: str) -> None:
+    """Print a text that may come from a directory or a study."""
+    print(printable(text))
 
 
 def print_best(sweep_dir: Path | str, storage: str | None = None) -> int:
@@ -33,13 +39,13 @@ def print_best(sweep_dir: Path | str, storage: str | None = None) -> int:
     titles = objective_titles(search.objective, len(study.directions))
     best = best_trials(study)
     if not best:
-        print(shown_infeasible(study) or f"no trial has completed: {shown_states(study)}")
+        show(shown_infeasible(study) or f"no trial has completed: {shown_states(study)}")
         return 1
     if excluded := shown_infeasible(study):
-        print(excluded)
+        show(excluded)
     command = sweep_starter(sweep_dir)
     if len(titles) > 1:
-        print(f"the Pareto front: {len(best)} trials, none of them better than another in all objectives")
+        show(f"the Pareto front: {len(best)} trials, none of them better than another in all objectives")
     for trial in best if len(titles) > 1 else best[:1]:
         _print_trial(trial, titles, sweep_dir, command)
     return 0
@@ -53,17 +59,17 @@ def summary_of(sweep_dir: Path) -> SearchSummary | None:
 
 
 def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, command: Sequence[str]) -> None:
-    print(f"trial {trial.number}")
+    show(f"trial {trial.number}")
     for title, value in zip(titles, trial.values, strict=True):
-        print(f"  {title}: {value:.6g}")
+        show(f"  {title}: {value:.6g}")
     for name, value in trial.params.items():
-        print(f"  {name}={value}")
+        show(f"  {name}={value}")
     if directory := job_of(trial).get("directory"):
-        print(f"  {os.path.relpath(sweep_dir / directory)}")
+        show(f"  {os.path.relpath(sweep_dir / directory)}")
     overrides = job_of(trial).get("overrides")
     if overrides is None:
         # Of another program at the same study: what was fixed there is not known.
-        print("the overrides of its job are not in the study, so there is no command that trains it again")
+        show("the overrides of its job are not in the study, so there is no command that trains it again")
         return
     repeats = job_of(trial).get("repeats") or {}
     if repeats:
@@ -71,5 +77,5 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         of_repeats = [f"{key}={shown_values(values)}" for key, values in repeats.items()]
         overrides = [text for text in overrides if override_parts(text)[0] not in repeats]
         overrides = ["-m", *overrides, *of_repeats]
-    print("train it again, in full:")
-    print(f"  {shlex.join([*command, *overrides])}")
+    show("train it again, in full:")
+    show(f"  {shlex.join([*command, *overrides])}")

@@ -8,13 +8,25 @@ from typing import Any
 from optuna import Study
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.storages import BaseStorage
+from optuna.storages.journal._file import BaseJournalFileLock as BaseJournalFileLock
 
 # Seen in 4.0 to 5.0. The type that JournalFileBackend takes as its lock; the public locks are classes derived from it.
-from optuna.storages.journal._file import BaseJournalFileLock as BaseJournalFileLock
+from optuna.storages.journal._storage import JournalStorageReplayResult
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 # The system attributes of a trial that hold its constraints: this, or this with a colon and a name.
 _CONSTRAINTS = "constraints"
+
+
+class Replay:
+    """The content of a journal, line by line."""
+
+    def __init__(self) -> None:
+        self._result = JournalStorageReplayResult("replay")
+
+    def apply(self, log: Any) -> None:
+        """Take in one line. Raises whatever Optuna raises where it makes no sense."""
+        self._result.apply_logs([log])
 
 
 def requeue(study: Study, trial: Trial | FrozenTrial) -> bool:

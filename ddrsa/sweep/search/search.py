@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -43,8 +44,26 @@ def run_search(
     arguments: Sequence[str], options: OptunaSweeperConf, config: DictConfig, context: HydraContext, launcher: Launcher
 ) -> None:
     """See `ddrsa.sweep.search.sweeper.OptunaSweeper.sweep`. config: of the sweep, with `hydra`."""
-    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with _quiet_optuna():
+        _run_search(arguments, options, config, context, launcher)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Within it Optuna tells neither its progress nor what is experimental; afterwards this process is as before."""
+    verbosity = optuna.logging.get_verbosity()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            yield
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+
+
+def _run_search(
+    arguments: Sequence[str], options: OptunaSweeperConf, config: DictConfig, context: HydraContext, launcher: Launcher
+) -> None:
     space = parse_search_space(
         arguments,
         OverridesParser.create(config_loader=context.config_loader),

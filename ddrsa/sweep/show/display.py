@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ddrsa.rundir.states import State
+from ddrsa.screen import PlainConsole
 from ddrsa.sweep.show.estimate import Durations, remaining_seconds, shown_duration
 from ddrsa.sweep.show.run_view import RunView, shown_counts
 
@@ -85,7 +86,7 @@ def open_display() -> Display:
     return PlainDisplay()
 
 
-class _Console(Console):
+class _Console(PlainConsole):
     """A console whose reader may go away (`| head`): the sweep goes on."""
 
     def on_broken_pipe(self) -> None:

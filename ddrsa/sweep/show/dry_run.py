@@ -16,6 +16,7 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.estimate import Durations, durations_of, remaining_seconds, shown_duration
 from ddrsa.sweep.show.run_view import RunView, view_of
+from ddrsa.texts import printable
 
 
 def print_sweep(
@@ -39,9 +40,9 @@ def print_sweep(
     print(f"dry run: nothing is started, nothing is written; the sweep is {os.path.relpath(sweep_dir)}")
     for run, view in zip(runs, views, strict=True):
         place = os.path.relpath(run.directory, sweep_dir)
-        print(f"{run.number:>5}  {_shown_state(view):<{widths[0]}}  {view.name:<{widths[1]}}  {place}")
+        print(printable(f"{run.number:>5}  {_shown_state(view):<{widths[0]}}  {view.name:<{widths[1]}}  {place}"))
         if describe is not None:
-            print(f"{'':>7}{describe(run)}")
+            print(printable(f"{'':>7}{describe(run)}"))
     parts = [f"{len(to_start)} of {len(views)} runs would start", f"{done} are done"]
     if others:
         parts.append(f"{others} are under way in another process")
@@ -59,7 +60,7 @@ def print_run(config: DictConfig) -> None:
     name = Presentation.of(config.hydra.launcher).short_name(config.hydra.overrides.task)
     view = _looked_at(RunView(name or "no overrides", directory))
     print("dry run: nothing is started, nothing is written")
-    print(f"{_shown_state(view)}  {view.name}  {os.path.relpath(directory)}")
+    print(printable(f"{_shown_state(view)}  {view.name}  {os.path.relpath(directory)}"))
     print(f"{int(_would_start(view))} of 1 run would start")
 
 

@@ -100,3 +100,17 @@ def test_a_wrong_key_shows_although_it_was_never_read() -> None:
     assert not selection.wants(config(), [])
     assert selection.wants(config(model={"name": "transformer", "heads": 8}), [])
     selection.check_keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["'a' * 9999999999 == 'b'", "'%999999999999d' % 1 == ''", "[0] * 10**9 == []", "-" * 9000 + "1 == 1", "1 " * 9999],
+)
+def test_no_expression_takes_the_memory_of_the_machine(text: str) -> None:
+    with pytest.raises(ConfigError, match="only"):
+        Selection(only=text).wants(OmegaConf.create({"seed": 1}), [])
+
+
+def test_products_and_remainders_of_numbers() -> None:
+    seven = OmegaConf.create({"seed": 7})
+    assert Selection(only="seed * 2 + 1 == 15 and seed % 4 == 3").wants(seven, [])

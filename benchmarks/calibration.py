@@ -1,0 +1,98 @@
+"""How well calibrated are the forecasts of a trained model, as they are and with each calibration?
+
+The LSTM with the default hyperparameters is trained on the simulated fleet and on NASA's engines; the seed draws its
+weights, and the split too. Everything is of validation units, out of fold for what is fitted to them: the likelihood,
+the expected calibration error at the horizon, half and a quarter of it, D-calibration's p, and the restricted RMSE.
+
+    DDRSA_DATA_DIR=... python benchmarks/calibration.py [--data simulated FD001 FD002 FD004] [--seeds 0 1 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ddrsa.data.load import load_dataset
+from ddrsa.data.windows import Windows
+from ddrsa.evaluation import observed_times
+from ddrsa.models.build import build_model
+from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.options import RecurrentOptions
+from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.survival.calibration.correction import exact_correction
+from ddrsa.survival.calibration.fit import fit_calibration, out_of_fold
+from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, reliability
+from ddrsa.survival.hazard import restricted_mean, survival
+from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.metrics import root_mean_squared_error
+from ddrsa.training.options import TrainingOptions
+from ddrsa.training.trainer import train
+
+LOOKBACK, HORIZON, LAMBDA = 64, 128, 0.75
+DATA = {
+    "simulated": {"name": "simulated"},
+    "FD001": {"name": "turbofan", "subset": "FD001"},
+    "FD002": {"name": "turbofan", "subset": "FD002", "scaling": "condition"},
+    "FD004": {"name": "turbofan", "subset": "FD004", "scaling": "condition"},
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", default=list(DATA), choices=list(DATA))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"{'data':10} seed {'':7} {'NLL':>7} {'error at L':>10} {'L/2':>6} {'L/4':>6} {'p':>7} {'RMSE':>6}")
+    for seed in arguments.seeds:
+        for name in arguments.data:
+            judge(name, seed)
+
+
+def judge(name: str, seed: int) -> None:
+    data = load_dataset(
+        {**DATA[name], "split_seed": seed}, data_dir=os.environ.get("DDRSA_DATA_DIR", "data"), cache_dir=None, seed=seed
+    )
+    training, validation = (Windows(part, LOOKBACK) for part in (data.training, data.validation))
+    torch.manual_seed(seed)
+    model = build_model(
+        RecurrentOptions("lstm", 16, 1), num_features=training.num_features, lookback=LOOKBACK, horizon=HORIZON,
+        dropout=0.1,
+    )  # fmt: skip
+    options = TrainingOptions(128, 0.003, LAMBDA, 0.0, 30, 10, 1e-4, 1.0, "cosine", 1.0, seed=seed)
+    with tempfile.TemporaryDirectory() as directory:
+        train(model, training, validation, options, TrainingDirectory(directory), {}, lambda _: False)
+    batches = validation.batches(forecast_batch_size(model, LOOKBACK, torch.device("cpu")))
+    logits = forecast(model, (batch.windows for batch in batches))
+    known = (validation.time_to_event, validation.event_observed)
+    exact = exact_correction(LAMBDA)
+    fitted = fit_calibration(logits, *known, otherwise=exact)
+    calibrated = {
+        "none": logits,
+        "odds": exact(logits),
+        "fitted": out_of_fold(logits, *known, validation.unit, otherwise=exact),
+    }
+    time, event = observed_times(data.validation, HORIZON)
+    for label, values in calibrated.items():
+        print(f"{name:10} {seed:4} {label:7} {measured(values, *known, time, event, data.validation.unit)}", flush=True)
+    print(f"{'':23}fitted to {data.validation.num_units} units: offset {fitted.offset:.2f}, slope {fitted.slope:.2f}")
+
+
+def measured(logits: Tensor, tau: Tensor, seen: Tensor, time: np.ndarray, event: np.ndarray, unit: np.ndarray) -> str:
+    survivals = survival(logits).double().numpy()
+    errors = calibration_errors(reliability(survivals, time, event))
+    nll = float(negative_log_likelihood(logits, tau, seen).double().mean())
+    p = d_calibration(survivals, time, event, unit)["p_value"]
+    known = event | (time >= HORIZON)
+    rmse = root_mean_squared_error(restricted_mean(logits).double().numpy()[known], time[known])
+    of_windows = f"{errors['horizon']:10.3f} {errors['half_horizon']:6.3f} {errors['quarter_horizon']:6.3f}"
+    return f"{nll:7.3f} {of_windows} {p:7.2g} {rmse:6.2f}"
+
+
+if __name__ == "__main__":
+    main()

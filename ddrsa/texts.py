@@ -1,0 +1,31 @@
+"""Texts from runs for screens and spreadsheets: data, which neither a terminal nor a spreadsheet executes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+# Control characters but for the end of a line, and those that turn the direction of what follows.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+# Spreadsheets take such a cell for a formula, also behind spaces.
+_FORMULA = re.compile(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(inf|nan)\s*")
+
+
+def printable(text: Any) -> str:
+    r"""`text` with its control characters spelled out: an escape sequence is \x1b[31m, and colours nothing."""
+    return _CONTROLS.sub(_spelled, str(text))
+
+
+def _spelled(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def as_cell(value: Any) -> Any:
+    """A value for a CSV file: a text that a spreadsheet would take for a formula has an apostrophe before it."""
+    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+        return value
+    text = printable(value) if any(unicodedata.category(each) == "Cc" for each in value if each != "\n") else value
+    return f"'{text}" if _FORMULA.match(value) else text
