@@ -26,10 +26,11 @@ from ddrsa.data.windows import Windows
 from ddrsa.errors import DataError, UsageError
 from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import sample_lives
-from ddrsa.figures.style import write_figure
+from ddrsa.figures.style import ToldIn, write_figure
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
+from ddrsa.time_scale import CYCLES, time_scale
 from ddrsa.trained import TrainedRun, load_trained
 
 log = logging.getLogger(__name__)
@@ -55,8 +56,8 @@ def visualize_run(
     run = load_trained(directory.path, device=device, data_dir=data_dir, cache_dir=cache_dir)
     figures = {
         "training_curves": training.training_curves(pd.read_csv(directory.training_log)),
-        "policy_trade_off": policy.policy_trade_off(metrics["policies"]),
-        "reliability": calibration.reliability(metrics["calibration"]),
+        "policy_trade_off": policy.policy_trade_off(metrics["policies"], told_in(run)),
+        "reliability": calibration.reliability(metrics["calibration"], told_in(run)),
         **_of_forecasts(run, metrics),
     }
     plots = directory.path / PLOTS
@@ -93,12 +94,18 @@ def _of_forecasts(run: TrainedRun, metrics: dict[str, Any]) -> dict[str, Any]:
     windows = Windows(test, config.lookback, run.device, ages=run.model.reads_age)
     size = forecast_batch_size(run.model, config.lookback, run.device)
     logits = forecast(run.model, (batch.windows for batch in windows.batches(size))).cpu()
-    lives = sample_lives(test, logits)
-    figures = {"predicted_rul": rul.predicted_rul(logits, test.time_to_event, test.event_observed, lives)}
+    lives, told = sample_lives(test, logits), told_in(run)
+    figures = {"predicted_rul": rul.predicted_rul(logits, test.time_to_event, test.event_observed, lives, told)}
     if lives:
-        figures["hazard_progression"] = hazards.hazard_progression(lives)
-        figures["policy_along_life"] = policy.policy_along_lives(lives, shown_cost(metrics))
+        figures["hazard_progression"] = hazards.hazard_progression(lives, told)
+        figures["policy_along_life"] = policy.policy_along_lives(lives, shown_cost(metrics), told)
     return figures
+
+
+def told_in(run: TrainedRun) -> ToldIn:
+    """What the times of the run are told in."""
+    scale = time_scale(run)
+    return ToldIn() if scale.unit == CYCLES else ToldIn(scale.unit, scale.length, "Step")
 
 
 def shown_cost(metrics: dict[str, Any]) -> float:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ddrsa.figures.style import BLUE, GREEN, VERMILION, new_figure, tidy
+from ddrsa.figures.style import BLUE, CYCLES, GREEN, VERMILION, ToldIn, new_figure, tidy
 
 
-def reliability(calibration: Mapping[str, Any]) -> Figure:
+def reliability(calibration: Mapping[str, Any], told: ToldIn = CYCLES) -> Figure:
     """Forecast against observed share of failures, and the D-calibration bins, from `calibration` of test_metrics.json.
 
     The size of a point shows how many windows it stands for.
@@ -24,7 +24,7 @@ def reliability(calibration: Mapping[str, Any]) -> Figure:
         bins = entry["bins"]
         predicted, observed = ([one[key] for one in bins] for key in ("predicted", "observed"))
         counts = np.array([one["num_windows"] for one in bins])
-        label = f"within {entry['window']} cycles"
+        label = f"within {told.length * entry['window']:.4g} {told.unit}"
         left.plot(predicted, observed, color=colour, linewidth=1, alpha=0.6)
         left.scatter(
             predicted, observed, 12 + 70 * counts / max(counts.max(initial=1), 1), color=colour, marker=marker,

@@ -16,9 +16,9 @@ SAMPLE_POSITIONS = (0.1, 0.5, 0.9)
 
 @dataclass(frozen=True, eq=False)
 class Life:
-    """One unit that ran to failure. logits: (T, L), the forecast at each row. time_to_event: (T,) in cycles."""
+    """One unit that ran to failure. logits: (T, L), the forecast at each row. time_to_event: (T,) in steps."""
 
-    unit: int
+    unit: int | str
     logits: Tensor
     time_to_event: np.ndarray[tuple[int], np.dtype[np.float32]]
 
@@ -49,6 +49,6 @@ def sample_lives(sequences: Sequences, logits: Tensor) -> list[Life]:
     lives = []
     for number in sorted(chosen, key=lambda number: float(sequences.lifetimes[number])):
         rows = slice(int(sequences.starts[number]), int(ends[number]))
-        unit = int(sequences.unit[rows.start])
+        unit = sequences.unit_titles[number]
         lives.append(Life(unit, logits[rows].to(torch.float64), np.array(sequences.time_to_event[rows])))
     return lives

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ddrsa.figures.lives import Life
-from ddrsa.figures.style import BLACK, BLUE, GREEN, ORANGE, VERMILION, new_figure, tidy
+from ddrsa.figures.style import BLACK, BLUE, CYCLES, GREEN, ORANGE, VERMILION, ToldIn, new_figure, tidy
 from ddrsa.survival.policy import critical_cost, stopping_costs
 
 _NAMES = {
@@ -19,22 +19,22 @@ _NAMES = {
 }
 
 
-def policy_along_lives(lives: Sequence[Life], cost: float) -> Figure:
+def policy_along_lives(lives: Sequence[Life], cost: float, told: ToldIn = CYCLES) -> Figure:
     """A panel per unit: the cost of stopping and of going on over its last cycles, the intervention, the failure.
 
-    cost: C of a missed failure, in cycles.
+    cost: C of a missed failure, in steps.
     """
     figure = new_figure(7.2, 3.1)
     panels = figure.subplots(1, len(lives), sharey=True, squeeze=False)[0]
     highest = 0.0
     for ax, life in zip(panels, lives, strict=True):
-        stop, go_on = (values.numpy() for values in stopping_costs(life.logits, cost))
+        stop, go_on = (told.length * values.numpy() for values in stopping_costs(life.logits, cost))
         chosen = (critical_cost(life.logits) <= cost).numpy() & (life.time_to_event >= 1)
         first = int(np.argmax(chosen)) if chosen.any() else None
         ax.plot(life.cycle, stop, color=BLUE, label="stop: useful life given up")
         ax.plot(life.cycle, go_on, "--", color=VERMILION, label="go on: risk of a failure")
         if first is not None:
-            early = f"{life.time_to_event[first]:.0f} cycles early"
+            early = f"{told.length * life.time_to_event[first]:.3g} {told.unit} early"
             label = "intervention" if ax is panels[0] else None
             ax.axvline(life.cycle[first], color=GREEN, linestyle="-.", linewidth=1.3, label=label)
         else:
@@ -45,30 +45,30 @@ def policy_along_lives(lives: Sequence[Life], cost: float) -> Figure:
         highest = max(highest, stop[life.cycle >= shown].max(), go_on[life.cycle >= shown].max())
         ax.set_xlim(shown, life.failure + 0.04 * (life.failure - shown))
         ax.set_title(f"unit {life.unit}: {early}", fontsize="medium", loc="left")
-        ax.set_xlabel("Cycle")
+        ax.set_xlabel(told.row)
         tidy(ax)
-    panels[0].set_ylabel(f"Expected cost (cycles)\na missed failure: {cost:.4g}")
+    panels[0].set_ylabel(f"Expected cost ({told.unit})\na missed failure: {told.length * cost:.4g}")
     panels[0].set_ylim(0, 1.05 * highest)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize="small")
     return figure
 
 
-def policy_trade_off(policies: Mapping[str, Any]) -> Figure:
+def policy_trade_off(policies: Mapping[str, Any], told: ToldIn = CYCLES) -> Figure:
     """Miss rate against mean time to event of the three policies, from `policies` of test_metrics.json."""
     figure = new_figure(4.8, 3.4)
     ax = figure.subplots()
     for name, (label, colour, dashes, marker) in _NAMES.items():
         curve = policies[name]["curve"]
-        shown = [(point["mean_time_to_event"], 100 * point["miss_rate"]) for point in curve]
+        shown = [(told.length * point["mean_time_to_event"], 100 * point["miss_rate"]) for point in curve]
         if shown:
             ax.plot(*zip(*shown, strict=True), dashes, color=colour, linewidth=1.4, label=label)
         for point in policies[name]["tuned"].values():
             if point is not None and point["mean_time_to_event"] is not None:
-                at = point["mean_time_to_event"], 100 * point["miss_rate"]
+                at = told.length * point["mean_time_to_event"], 100 * point["miss_rate"]
                 ax.plot(*at, marker, color=colour, markeredgecolor="black", ms=7, zorder=3)
     ax.plot([], [], "o", color="0.7", markeredgecolor="black", ms=7, label="tuned on validation units (5 %, 10 %)")
-    ax.set_xlabel("Mean useful life given up at the interventions (cycles)")
+    ax.set_xlabel(f"Mean useful life given up at the interventions ({told.unit})")
     ax.set_ylabel("Failures missed (% of units)")
     ax.set_ylim(bottom=-2)
     ax.legend(frameon=False, fontsize="small")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -24,6 +25,17 @@ BLUE, ORANGE, GREEN, SKY, VERMILION, BLACK, PURPLE = (
 )
 
 FORMATS = ("png", "svg")
+
+
+class ToldIn(NamedTuple):
+    """unit: what times are told in. length: of one step, in it. row: what a row is called on an axis."""
+
+    unit: str = "cycles"
+    length: float = 1.0
+    row: str = "Cycle"
+
+
+CYCLES = ToldIn()
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -24,10 +24,10 @@ from ddrsa.predict.interval import interval_level
 from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
 from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.table import prediction_table, write_table
-from ddrsa.predict.time_scale import CYCLES, TimeScale, time_scale, windows
 from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import read_units
 from ddrsa.started import subcommand
+from ddrsa.time_scale import CYCLES, TimeScale, time_scale, windows
 from ddrsa.trained import load_trained
 
 SHOWN_ROWS = 40

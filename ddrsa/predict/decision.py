@@ -8,7 +8,7 @@ from typing import Any
 
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.predict.options import PredictOptions
-from ddrsa.predict.time_scale import TimeScale, time_scale
+from ddrsa.time_scale import TimeScale, time_scale
 from ddrsa.trained import TrainedRun
 
 _USUAL_MISS_RATE = "5%"

@@ -17,8 +17,8 @@ from torch import Tensor
 from ddrsa.data.options import TableOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
-from ddrsa.predict.time_scale import TimeScale
 from ddrsa.survival.hazard import restricted_mean
+from ddrsa.time_scale import TimeScale
 from ddrsa.trained import TrainedRun
 
 # Points on the line; captum's own number.

@@ -17,8 +17,8 @@ from ddrsa.predict.forecasts import Forecasts, forecast_units, last_rows
 from ddrsa.predict.interval import interval_level
 from ddrsa.predict.options import ROWS, PredictOptions
 from ddrsa.predict.reasons import Reasoner
-from ddrsa.predict.time_scale import time_scale, windows
 from ddrsa.predict.units import frame_units
+from ddrsa.time_scale import time_scale, windows
 from ddrsa.trained import TrainedRun, load_trained
 
 

@@ -17,10 +17,10 @@ from ddrsa.data.windows import Windows
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.predict.decision import Decision
 from ddrsa.predict.doubts import Doubts, find_doubts
-from ddrsa.predict.time_scale import TimeScale, Window
 from ddrsa.survival.hazard import log_survival, restricted_mean, survival
 from ddrsa.survival.intervals import central_interval, quantile
 from ddrsa.survival.rivals import intervenes, policy_score
+from ddrsa.time_scale import TimeScale, Window
 from ddrsa.trained import TrainedRun
 
 # The times that are told as dates too.

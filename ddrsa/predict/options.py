@@ -15,8 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
-from ddrsa.predict.time_scale import TIME_UNITS
 from ddrsa.survival.rivals import MISS_RATES, POLICIES
+from ddrsa.time_scale import TIME_UNITS
 
 PARTS = ("all", "training", "validation", "test", "official")
 ROWS = ("last", "all")

@@ -13,10 +13,10 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.predict.decision import Decision
 from ddrsa.predict.drivers import attributions, drivers_in_words
 from ddrsa.predict.forecasts import Forecasts, forecast_rows
-from ddrsa.predict.time_scale import TimeScale, Window
 from ddrsa.survival.intervals import central_interval
 from ddrsa.survival.policy import stopping_costs
 from ddrsa.survival.rivals import intervenes, policy_score
+from ddrsa.time_scale import TimeScale, Window
 from ddrsa.trained import TrainedRun
 
 # How many rows before the present are looked at for the first one that called for the intervention.

@@ -12,8 +12,8 @@ from ddrsa.errors import ConfigError
 from ddrsa.extras import needed
 from ddrsa.predict.decision import Decision
 from ddrsa.predict.forecasts import Forecasts
-from ddrsa.predict.time_scale import Window
 from ddrsa.rundir.files import atomic_write
+from ddrsa.time_scale import Window
 
 
 def prediction_table(

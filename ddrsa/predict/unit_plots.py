@@ -15,9 +15,9 @@ from ddrsa.errors import ConfigError
 from ddrsa.figures.unit import Sensor, UnitView, unit_figure
 from ddrsa.predict.drivers import attributions
 from ddrsa.predict.forecasts import Forecasts, forecast_units
-from ddrsa.predict.time_scale import CYCLES, TimeScale, Window
 from ddrsa.rundir.files import atomic_write
 from ddrsa.survival.hazard import log_survival
+from ddrsa.time_scale import CYCLES, TimeScale, Window
 from ddrsa.trained import TrainedRun
 
 _SENSORS = 3

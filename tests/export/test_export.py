@@ -22,9 +22,9 @@ from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.options import OPTIONS
 from ddrsa.predict.forecasts import forecast_units
-from ddrsa.predict.time_scale import TimeScale
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
+from ddrsa.time_scale import TimeScale
 from ddrsa.trained import TrainedRun, load_trained
 
 LOOKBACK = 8

@@ -18,9 +18,9 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.predict.__main__ import main
 from ddrsa.predict.drivers import attributions, drivers_in_words
 from ddrsa.predict.forecasts import forecast_units, last_rows
-from ddrsa.predict.time_scale import TimeScale
 from ddrsa.predict.unit_plots import _file_names
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.time_scale import TimeScale
 from ddrsa.trained import load_trained
 
 

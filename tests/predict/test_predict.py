@@ -104,7 +104,7 @@ def test_last_row_of_every_unit_is_the_default(
     every = predicted(trained_run, tmp_path, "rows=all")
     assert list(last["unit"]) == list(range(1, 17))
     expected = every.groupby("unit", as_index=False).last()
-    own = ["time_to_event", "act_within", "reason"]
+    own = ["time_to_event", "act_within", "reason", "drivers"]
     pd.testing.assert_frame_equal(last.drop(columns=own), expected.drop(columns="time_to_event"), rtol=1e-5)
     assert list(last["cycle"]) == list(every.groupby("unit").size())
 

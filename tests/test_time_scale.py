@@ -13,7 +13,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError
 from ddrsa.predict.doubts import Doubts
 from ddrsa.predict.forecasts import Forecasts, rows_before_failure
-from ddrsa.predict.time_scale import TimeScale, windows
+from ddrsa.time_scale import TimeScale, windows
 
 SIX_HOURS = TimeScale("days", 0.25, 21_600.0)
 TENTH_SECOND = TimeScale("seconds", 0.1, 0.1)
