@@ -77,6 +77,7 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/peak_memory.py
 	$(BIN)/python benchmarks/survival_metrics.py
 	$(BIN)/python benchmarks/true_survival.py
+	$(BIN)/python benchmarks/policy_guarantee.py
 	$(BIN)/python benchmarks/calibration.py --data simulated
 	$(BIN)/python benchmarks/azure_preparation.py
 	$(BIN)/python benchmarks/launcher_overhead.py

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -87,7 +86,7 @@ def train_baseline(
             validation_loss=loss,
             validation_nll=_mean_loss(calibrated[:, : options.evaluation_horizon], *known),
             best_validation_loss=progress.best_validation_loss,
-            learning_rate=model_options.shrinkage if isinstance(model_options, BoostingOptions) else math.nan,
+            learning_rate=model_options.shrinkage if isinstance(model_options, BoostingOptions) else 0.0,
             seconds=round(seconds, 4),
         )
         epoch_log.append(record)

@@ -98,11 +98,11 @@ def test_broken_promises_are_as_rare_as_said_over_many_fleets(n: int) -> None:
     guarantee = Guarantee(0.1, 0.9)
     rng = np.random.default_rng(n)
     broken = 0
-    for _ in range(600):
+    for _ in range(300):
         # The law of the thresholds is uniform, so the true miss rate of a threshold t is 1 - t.
         found = promise(lives(rng.random(n).tolist()), guarantee)
         assert found.threshold is not None
         broken += 1 - found.threshold > found.miss_rate + 1e-12
-    # At most a tenth, but for the noise of 600 fleets: four deviations. The bound is nearly reached, not just kept.
-    assert broken / 600 < 0.1 + 4 * np.sqrt(0.1 * 0.9 / 600)
+    # At most a tenth, but for the noise of 300 fleets: four deviations. The bound is nearly reached, not just kept.
+    assert broken / 300 < 0.1 + 4 * np.sqrt(0.1 * 0.9 / 300)
     assert broken > 0
