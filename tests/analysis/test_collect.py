@@ -107,9 +107,10 @@ def test_a_running_run_without_its_process_is_killed(sweep_dir: Path, make_run: 
     make_run(state="running").update(pid=gone)
     make_run(state="running").update(pid=elsewhere, hostname="another-host")
     # The number of a process that died long ago, given to a new one: this very process.
-    make_run(state="running").update(started_at="2001-01-01T00:00:00+00:00")
+    make_run(state="running").update(process_start=1)
+    make_run(state="running").update(boot_id=None, started_at="2001-01-01T00:00:00+00:00")  # as earlier versions had it
     runs = collect(sweep_dir).runs
-    assert list(runs["state"]) == ["running", "killed", "running", "killed"]
+    assert list(runs["state"]) == ["running", "killed", "running", "killed", "killed"]
     assert str(gone) in runs["reason"][1]
 
 
