@@ -164,7 +164,7 @@ def test_what_is_wrong_with_a_dataframe_is_one_sentence(
         (lambda: model.predict(data.drop(columns="time")), "dataset.time_column is 'time', but the table has"),
         (lambda: model.predict(data.drop(columns="temperature")), "dataset.feature_columns is 'temperature', but"),
         (lambda: model.predict(data.drop(columns="maker")), "dataset.categorical_columns is 'maker', but"),
-        (lambda: model.predict(data.assign(temperature="hot")), "column temperature has 'hot' in row 1"),
+        (lambda: model.predict(data.assign(temperature="hot")), "row 1: column temperature has 'hot'"),
         (lambda: model.predict(data.head(0)), "the DataFrame has no rows"),
         (lambda: model.predict("new.csv"), "the data are a str, a pandas DataFrame is expected"),  # type: ignore[arg-type]
         (lambda: model.predict(data[["pump", "time", "time"]]), "the DataFrame has the column time twice"),
