@@ -260,7 +260,7 @@ def test_config_files_of_ones_own(tmp_path: Path) -> None:
         (["model=gru,lstm"], "model=gru,lstm: ddrsa.train does one run"),
         (["-m", "model=gru"], "-m: ddrsa.train takes overrides"),
         (["modle=gru"], "Did you mean 'model'?"),
-        (["model=nope"], "Could not find 'model/nope'. Available: gru"),
+        (["model=nope"], "Could not find 'model/nope'. Available: boosting, gru"),
         (["lookback=0"], "lookback=0: allowed is"),
         (["dry_run=true"], "dry_run=true: ddrsa.train does the run"),
         (["experiment=scripts"], "sweeps and scripts need the command line"),
