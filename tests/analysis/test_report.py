@@ -148,7 +148,7 @@ def test_the_environment(sweep_dir: Path, make_run: MakeRun) -> None:
         "hostname": "a-host",
         "git": {"commit": "abc123", "dirty": True},
         "versions": {"python": "3.11", "torch": "2"},
-        "runs": [{"directory": "logs/a"}, {"directory": "logs/b"}],
+        "runs": [{"directory": f"logs/{name}", "overrides": [], "config": {}} for name in "ab"],
         "earlier_runs": [{"directory": "logs/c"}],
     }
     write_json(sweep_dir / "experiment_manifest.json", manifest)

@@ -29,7 +29,7 @@ def add_sweep(sweep_dir: Path, *runs: dict[str, Any]) -> None:
         times = {"started_at": start.isoformat(), "ended_at": ended.isoformat()}
         write_json(directory.status, {**status, **times, **run.get("status", {})})
         write_json(directory.test_metrics, {"training_time_seconds": run["training"], "epochs_run": run["epochs"]})
-        entries.append({"directory": str(number), "config": run["work"]})
+        entries.append({"directory": str(number), "config": run["work"], "overrides": []})
     write_json(sweep_dir / MANIFEST, {"runs": entries[:1], "earlier_runs": entries[1:]})
 
 

@@ -84,12 +84,13 @@ while not open({str(tmp_path / "log")!r}).read().endswith("\\n"): time.sleep(0.0
 os.kill({os.getpid()}, signal.SIGTERM)
 """
     (tmp_path / "log").touch()
-    before = signal.getsignal(signal.SIGTERM)
+    before, children = signal.getsignal(signal.SIGTERM), set(psutil.Process().children())
     with subprocess.Popen([sys.executable, "-c", watcher]), pytest.raises(Terminated):
         run(tmp_path, ignoring)
     assert signal.getsignal(signal.SIGTERM) is before
     assert not is_running(child_of(tmp_path / "log"))
-    assert not [process for process in psutil.Process().children() if process.status() != psutil.STATUS_ZOMBIE]
+    left = set(psutil.Process().children()) - children
+    assert not [process for process in left if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_what_cannot_be_started(tmp_path: Path) -> None:

@@ -82,8 +82,10 @@ def hydra_config(overrides: list[str]) -> HydraConf:
 )
 def test_openmp_is_told_to_wait_briefly_before_it_starts(tmp_path: Path, given: str | None, sweep: list[str]) -> None:
     environ = {**os.environ, "OMP_DISPLAY_ENV": "VERBOSE", **({} if given is None else {"GOMP_SPINCOUNT": given})}
-    # It ends as soon as it looks for the data, with torch imported.
-    missing = ["dataset=turbofan", "data_dir=nowhere", "device=cpu", "hydra.sweep.dir=sweep"]
+    # With torch imported, it ends as soon as it looks for a GPU; the runs of a sweep, as they look for the data.
+    environ["CUDA_VISIBLE_DEVICES"] = ""
+    wrong = ["dataset=turbofan", "data_dir=nowhere", "device=cpu"] if sweep else ["device=cuda"]
+    missing = [*wrong, "hydra.sweep.dir=sweep"]
     ended = subprocess.run(
         [sys.executable, str(ROOT / "train.py"), *sweep, *missing],
         cwd=tmp_path,
@@ -93,5 +95,5 @@ def test_openmp_is_told_to_wait_briefly_before_it_starts(tmp_path: Path, given: 
         check=False,
         timeout=100,
     )
-    assert "nowhere" in ended.stderr
+    assert ("nowhere" if sweep else "device=cuda: no GPU was found") in ended.stderr
     assert f"GOMP_SPINCOUNT = '{given or 1000}'" in ended.stderr

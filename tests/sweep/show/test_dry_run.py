@@ -47,7 +47,7 @@ def test_it_prints_all_and_writes_nothing(tmp_path: Path, launcher: str) -> None
     lines = done.stdout.splitlines()
     assert lines[0] == "dry run: nothing is started, nothing is written; the sweep is sweep"
     runs = [
-        re.fullmatch(r" +(\d)  new  model=(\w+) +seed=(\d) +logs/simulated/(\w+)/\S+_s(\d)_\w{8}", x)
+        re.fullmatch(r" +(\d)  new  model=(\w+) +seed=(\d) +logs/simulated/(\w+)/\S+_s(\d)_\w{16}", x)
         for x in lines[1:5]
     ]
     found = [run.groups() for run in runs if run is not None]
