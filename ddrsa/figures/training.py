@@ -23,7 +23,8 @@ def training_curves(epochs: pd.DataFrame) -> Figure:
     losses.set_ylabel("Loss (mean per window)")
     losses.legend(frameon=False, fontsize="small")
     rates.plot(epochs["epoch"], epochs["learning_rate"], color=GREEN, marker=marker, ms=3)
-    rates.set_yscale("log")
+    if (epochs["learning_rate"] > 0).any():  # a baseline has none
+        rates.set_yscale("log")
     rates.set_xlabel("Epoch")
     rates.set_ylabel("Learning rate (log scale)")
     for ax in (losses, rates):
