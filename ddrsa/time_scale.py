@@ -97,6 +97,14 @@ class Window:
     steps: int
 
 
+def _unit_of_column(name: str, step: float) -> str:
+    """What numbers of a column without dates are counted in: cycles, hours and their like by its name."""
+    plural = name.lower() if name.endswith("s") else f"{name.lower()}s"
+    if plural in SECONDS or (plural == CYCLES and step == 1):
+        return plural
+    return f"units of {name}"
+
+
 def time_scale(run: TrainedRun, unit: str | None = None) -> TimeScale:
     """The scale of the run's steps. unit: of `TIME_UNITS`, or None: the largest of which the horizon has a few.
 
@@ -108,8 +116,7 @@ def time_scale(run: TrainedRun, unit: str | None = None) -> TimeScale:
             raise ConfigError(f"time_unit={unit}: the data of the run have no dates, so nothing says what that is")
         if inputs is None or inputs.step is None or not isinstance(options, TableOptions):
             return TimeScale()
-        name = options.time_column
-        return TimeScale(CYCLES if name.lower() in ("cycle", CYCLES) and inputs.step == 1 else name, inputs.step)
+        return TimeScale(_unit_of_column(options.time_column, inputs.step), inputs.step)
     if unit is None:
         horizon = inputs.step * run.config.horizon
         unit = next((name for name, size in SECONDS.items() if horizon >= _ENOUGH * size), "seconds")

@@ -53,8 +53,12 @@ def test_the_analysis_prints_commands_of_the_same_kind(swept: Installed) -> None
     assert "python train.py" not in page
 
 
-def test_resume_finds_the_config_folder(swept: Installed) -> None:
-    assert "0 of 2 runs would start, 2 are done" in swept.output("ddrsa", "train", "resume=sweep", "dry_run=true")
+def test_resume_names_the_config_folder_and_goes_on_with_it(swept: Installed) -> None:
+    refused = swept.run("ddrsa", "train", "resume=sweep", "dry_run=true")
+    assert refused.returncode == 2
+    again = "resume=sweep dry_run=true --config-dir=my_conf"
+    assert f"give it again: {again}" in refused.stderr
+    assert "0 of 2 runs would start, 2 are done" in swept.output("ddrsa", "train", *again.split())
 
 
 def test_what_is_done_with_a_run(swept: Installed) -> None:
