@@ -137,6 +137,7 @@ def test_a_name_that_is_not_there_is_answered_with_those_that_are() -> None:
 
 
 def test_the_schemas_are_found_as_hydra_finds_those_of_its_store() -> None:
+    Plugins.instance()  # finds it
     ours = SourcesRegistry.instance().resolve("ddrsa")("ddrsa", "ddrsa://")
     store = object.__new__(ConfigStore)  # its class gives everybody the same one
     store.__init__()  # type: ignore[misc]
