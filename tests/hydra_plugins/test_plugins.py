@@ -153,8 +153,8 @@ def test_the_schemas_are_found_as_hydra_finds_those_of_its_store() -> None:
         assert ours.is_group(path) == theirs.is_group(path), path
         for kind in (None, ObjectType.CONFIG, ObjectType.GROUP):
             if theirs.is_group(path) and path:
-                added = [name for name in theirs.list(path.rstrip("/"), kind) if name not in of_hydra]
-                assert ours.list(path, kind) == added, (path, kind)
+                found, expected = ours.list(path, kind), theirs.list(path.rstrip("/"), kind)
+                assert found == [name for name in expected if name in found or name not in of_hydra], (path, kind)
 
 
 def test_a_file_of_the_app_extends_a_launcher_without_a_warning(tmp_path: Path) -> None:
