@@ -39,6 +39,7 @@ from ddrsa.training.allocator import keep_freed_memory
 from ddrsa.training.baselines import UNUSED, train_baseline
 from ddrsa.training.calibrate import calibrate, described
 from ddrsa.training.checkpoint import load_checkpoint
+from ddrsa.training.denormals import flushed_denormals
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.pruning import Pruning
 from ddrsa.training.trainer import train
@@ -92,13 +93,12 @@ def _run(config: DictConfig) -> float:
             device = choose_device(checked.device, gpu_index)
             threads = threads_per_run(concurrent_runs(HydraConfig.get()))
             torch.set_num_threads(threads)
-            # A gradient that fades over hundreds of rows ends in denormal numbers, which cost a CPU 100 times the time.
-            torch.set_flush_denormal(True)
             choose_kernel(config.kernel)
             content = data_content(checked.dataset, checked.data_dir)
             _begin_anew_with_other_data(directory, known, content)
             directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads, data_content=content)
-            metrics, pruned = _train_and_evaluate(checked, identity(config), directory, device)
+            with flushed_denormals():
+                metrics, pruned = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
             _record_failure(directory, error)
             raise
