@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import hydra
@@ -17,7 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Override
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import AnyNode, DictConfig, OmegaConf, ValueNode
 from omegaconf.basecontainer import BaseContainer
 
 # For `hydra.main` and `initialize`: the behaviour of Hydra 1.3. Hydra 1.4 has it by default, and warns to ask for it.
@@ -100,16 +101,66 @@ def reports_errors_itself() -> bool:
     return False
 
 
-def register_resolver(name: str, resolver: Callable[..., Any]) -> None:
+@dataclass(frozen=True)
+class KnownResolver:
+    """A resolver of which it is known what it reads.
+
+    constant: its arguments alone, and what does not change while a sweep is planned. Else, besides them, only the items
+    of `_root_`, for which `function` takes `PlainValues` too.
+    """
+
+    function: Callable[..., Any]
+    constant: bool
+
+
+_known_resolvers: dict[str, tuple[Any, KnownResolver]] = {}
+
+
+def register_resolver(
+    name: str, resolver: Callable[..., Any], *, constant: bool = False, plain_root: bool = False
+) -> None:
     """Make `${name:...}` known to OmegaConf, or replace it.
 
     OmegaConf 2.4 warns of `register_new_resolver`; the `register_resolver` of those before is another, which is gone.
+    constant, plain_root: see `KnownResolver`.
     """
     register: Callable[..., None] = OmegaConf.register_resolver
     if "annotation_validation" in inspect.signature(register).parameters:
         register(name, resolver, replace=True, annotation_validation="off")
     else:
         OmegaConf.register_new_resolver(name, resolver, replace=True)
+    _known_resolvers.pop(name, None)
+    if constant or plain_root:
+        _known_resolvers[name] = (BaseContainer._resolvers[name], KnownResolver(resolver, constant))
+
+
+def known_resolver(name: str) -> KnownResolver | None:
+    """What is known of a resolver; None where somebody else has put another in its place since."""
+    registered, known = _known_resolvers.get(name, (None, None))
+    return known if BaseContainer._resolvers.get(name) is registered else None
+
+
+def resolver_cache(config: DictConfig) -> dict[str, Any]:
+    """The results of cached resolvers, such as `now`, by their names."""
+    return {name: dict(results) for name, results in OmegaConf.get_cache(config).items() if results}
+
+
+def value_node(config: DictConfig, path: Sequence[str]) -> ValueNode | None:
+    """The node of a value, as it is written; None where there is none, or what lies above it is no plain mapping."""
+    node: Any = config
+    for key in path:
+        if not isinstance(node, DictConfig) or node._is_none() or node._is_missing() or node._is_interpolation():
+            return None
+        node = node._get_node(key)
+    return node if isinstance(node, ValueNode) else None
+
+
+def converted(node: ValueNode, value: Any) -> Any:
+    """The result of an interpolation as the type of its node has it. Raises OmegaConf's ValidationError."""
+    if isinstance(node, AnyNode):
+        return value
+    result = node.validate_and_convert(value)
+    return value if type(result) is type(value) else result
 
 
 def trust_callback(target: str) -> None:

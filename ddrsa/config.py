@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_optio
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
 from ddrsa.models.options import KERNELS, OPTIONS, BaselineOptions, ModelOptions
+from ddrsa.plain_values import PlainValues, takes_plain_values
 from ddrsa.rundir.identity import identity_of
 from ddrsa.schema import NOT_IDENTITY, Schema
 from ddrsa.scripts import options as scripts
@@ -29,6 +31,8 @@ from ddrsa.training.options import OPTION_NAMES, TrainingOptions
 DEVICES = ("auto", "cpu", "cuda", "mps")
 # These use no GPU of NVIDIA's, so no lease is needed.
 DEVICES_WITHOUT_CUDA = ("cpu", "mps")
+
+_KEYS = frozenset(field.name for field in fields(Schema)) | {"hydra"}
 
 # The share of the units that train nothing where a guarantee is wanted and `dataset.policy_fraction` is null.
 POLICY_FRACTION = 0.3
@@ -73,7 +77,7 @@ class RunConfig:
         return self.training.evaluation_horizon or self.horizon
 
 
-def parse_config(config: DictConfig) -> RunConfig:
+def parse_config(config: DictConfig | PlainValues) -> RunConfig:
     """The checked config. Raises ConfigError naming the key, its value and what is allowed. Leases no GPU."""
     values = _values(config, leave_out={"hydra", "gpu_index"})
     _require(values, "dropout", 0 <= values["dropout"] < 1, "0 to below 1")
@@ -87,14 +91,15 @@ def parse_config(config: DictConfig) -> RunConfig:
     _check_devices(values)
     _require(values, "kernel", values["kernel"] in KERNELS, " or ".join(KERNELS))
     _check_fold(values)
-    model = _model_options(_group(values, "model"))
+    model = _checked(values, "model", _model_options)
     training = TrainingOptions(**{name: values[name] for name in OPTION_NAMES})
     if isinstance(model, BaselineOptions):
         # They fit the likelihood, whatever the weights of the networks' loss, and so need no correction of theirs.
         training = replace(training, loss="likelihood", nasa_weight=0.0, ranking_weight=0.0)
-    policy = policy_options(values.get("policy"))  # checkpoints of earlier versions have none
+    # Checkpoints of earlier versions have no policy.
+    policy = _checked(values, "policy", policy_options) if "policy" in values else PolicyOptions()
     return RunConfig(
-        dataset=_with_policy_units(check_dataset_options(_group(values, "dataset")), policy),
+        dataset=_with_policy_units(_checked(values, "dataset", check_dataset_options), policy),
         model=model,
         training=training,
         policy=policy,
@@ -124,17 +129,21 @@ def located(checked: RunConfig, working_dir: str) -> RunConfig:
     return replace(checked, dataset=dataset, data_dir=there(checked.data_dir), cache_dir=there(checked.cache_dir))
 
 
-def check_config(config: DictConfig) -> None:
+@takes_plain_values
+def check_config(config: DictConfig | PlainValues) -> None:
     """Raise ConfigError where a key or a value is not allowed: the check of `hydra.sweeper.check`."""
     _check_keys(config)
     options = scripts.scripts_options(config)
     if options is None:
-        if find_spec("torch") is None:
+        if not _has_torch():
             raise ConfigError(missing_extra("a model", ModuleNotFoundError(name="torch")))
-        if config.gpus_per_run != 1:
-            raise ConfigError(f"gpus_per_run={config.gpus_per_run}: a model trains on one GPU; several are for scripts")
+        if config["gpus_per_run"] != 1:
+            raise ConfigError(
+                f"gpus_per_run={config['gpus_per_run']}: a model trains on one GPU; several are for scripts"
+            )
         parse_config(config)
         return
+    assert isinstance(config, DictConfig)  # scripts are not read from plain values
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
     _require({"gpus_per_run": config.gpus_per_run}, "gpus_per_run", config.gpus_per_run >= 1, "1 or more")
     if config.gpus_per_run > 1 and not isinstance(config.gpus, str) and config.gpus_per_run > len(config.gpus):
@@ -150,7 +159,7 @@ def check_config(config: DictConfig) -> None:
     check_job(options)
 
 
-def identity(config: DictConfig) -> dict[str, Any]:
+def identity(config: DictConfig | PlainValues) -> dict[str, Any]:
     """The checked config without what does not change the result: `hydra`, the device, paths.
 
     Of a run of a script it is the script and its arguments alone.
@@ -158,7 +167,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
     options = scripts.scripts_options(config)
     if options is not None:
         return {"scripts": script_identity(options)}
-    values = _values(config, leave_out=NOT_IDENTITY | {"scripts"})
+    values: dict[str, Any] = _values(config, leave_out=NOT_IDENTITY | {"scripts"})
     checks: tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...] = (
         ("dataset", check_dataset_options),
         ("model", _model_options),
@@ -167,7 +176,7 @@ def identity(config: DictConfig) -> dict[str, Any]:
     for key, checked in checks:
         try:
             # As they are used: 1 and 1.0 of a key that is checked to be a number are one value.
-            values[key] = asdict(checked(_group(values, key)))
+            values[key] = _as_used(values, key, checked)
         except ConfigError:
             continue  # there is no such run; the check tells of it
     return values
@@ -188,20 +197,24 @@ def comparison(config: DictConfig) -> dict[str, Any] | None:
     return {"evaluation_horizon": horizon, "dataset": options.name, **keys, **place}
 
 
-def run_id(config: DictConfig) -> str:
+@takes_plain_values
+def run_id(config: DictConfig | PlainValues) -> str:
     """A hash of `identity`, the same in any sweep and any order of keys: see `ddrsa.rundir.identity`."""
+    if isinstance(config, PlainValues):
+        return str(config.own("run_id", lambda: identity_of(identity(config))))
     return identity_of(identity(config))
 
 
-def _check_keys(config: DictConfig) -> None:
+def _check_keys(config: DictConfig | PlainValues) -> None:
     """Raise ConfigError on a key of the top level that nobody reads: with a `+` Hydra takes any."""
-    known = {field.name for field in fields(Schema)} | {"hydra"}
     for key in map(str, config):
-        if key not in known:
-            raise ConfigError(f"{key}: there is no such key in the config{did_you_mean(key, known)}")
+        if key not in _KEYS:
+            raise ConfigError(f"{key}: there is no such key in the config{did_you_mean(key, _KEYS)}")
 
 
-def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[str, Any]:
+def _values(config: DictConfig | PlainValues, leave_out: set[str] | frozenset[str]) -> dict[str, Any]:
+    if isinstance(config, PlainValues):
+        return config.without(leave_out)
     # A copy, because a key that is left out must not be resolved: gpu_index would lease a GPU.
     kept = OmegaConf.masked_copy(config, [str(key) for key in config if key not in leave_out])
     try:
@@ -209,6 +222,24 @@ def _values(config: DictConfig, leave_out: set[str] | frozenset[str]) -> dict[st
     except OmegaConfBaseException as error:
         reason = " ".join(str(error).split("full_key")[0].split())
         raise ConfigError(f"{error.full_key or 'the config'} has no usable value: {reason}") from error
+
+
+def _checked(values: dict[str, Any], key: str, check: Callable[[Any], Any]) -> Any:
+    """The options of a group of keys, checked once for all jobs that have it."""
+    if isinstance(values, PlainValues):
+        return values.once(check.__name__, key, check)
+    return check(_group(values, key) if key != "policy" else values[key])
+
+
+def _as_used(values: dict[str, Any], key: str, check: Callable[[Any], Any]) -> dict[str, Any]:
+    if isinstance(values, PlainValues):
+        return values.once("as used", key, lambda group: asdict(check(group)))
+    return asdict(check(_group(values, key)))
+
+
+@cache
+def _has_torch() -> bool:
+    return find_spec("torch") is not None
 
 
 def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> None:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from ddrsa.compat_hydra import register_resolver
 from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
 from ddrsa.errors import ConfigError
+from ddrsa.plain_values import PlainValues
 from ddrsa.rundir.identity import in_names
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.scripts.command import run_name, script_ids
@@ -24,16 +25,16 @@ from ddrsa.sweep.gpu.packing import AUTO
 def register() -> None:
     """Register all of them. May be called again."""
     register_resolver("gpu_index", _gpu_index)
-    register_resolver("not_identity", lambda: sorted(NOT_IDENTITY))
-    register_resolver("run_id", _run_id)
+    register_resolver("not_identity", lambda: sorted(NOT_IDENTITY), constant=True)
+    register_resolver("run_id", _run_id, plain_root=True)
     register_resolver("concurrent_runs", _concurrent_runs)
     register_resolver("for_scripts", _for_scripts)
-    register_resolver("run_timeout", _run_timeout)
-    register_resolver("run_optional", _run_optional)
+    register_resolver("run_timeout", _run_timeout, plain_root=True)
+    register_resolver("run_optional", _run_optional, plain_root=True)
     register_resolver("script_ids", lambda *, _root_: script_ids(_root_))
     register_resolver("script_run_name", _script_run_name)
     register_resolver("gpus_of_a_run", _gpus_of_a_run)
-    register_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"))
+    register_resolver("user_cache_dir", lambda: platformdirs.user_cache_dir("ddrsa"), constant=True)
 
 
 def _gpu_index(*, _root_: DictConfig) -> int | None:
@@ -56,7 +57,7 @@ def _gpu_index(*, _root_: DictConfig) -> int | None:
     return None if lease is None else lease.index
 
 
-def _run_id(*, _root_: DictConfig) -> str:
+def _run_id(*, _root_: DictConfig | PlainValues) -> str:
     return in_names(run_id(_root_))
 
 
@@ -78,18 +79,18 @@ def _for_scripts(scripts: Any, models: Any, *, _root_: DictConfig) -> Any:
     return models if OmegaConf.select(_root_, "scripts") is None else scripts
 
 
-def _job(root: DictConfig) -> Job | None:
+def _job(root: DictConfig | PlainValues) -> Job | None:
     """The script that a run is; None where it is a model, and for a sweep as a whole."""
     options = scripts_options(root)
     return None if options is None or options.job is None else find_job(options)
 
 
-def _run_timeout(*, _root_: DictConfig) -> float | None:
+def _run_timeout(*, _root_: DictConfig | PlainValues) -> float | None:
     job = _job(_root_)
-    return _root_.timeout if job is None or job.timeout is None else job.timeout
+    return _root_["timeout"] if job is None or job.timeout is None else job.timeout
 
 
-def _run_optional(*, _root_: DictConfig) -> bool:
+def _run_optional(*, _root_: DictConfig | PlainValues) -> bool:
     job = _job(_root_)
     return job is not None and job.optional
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,33 @@ class RunDirectory:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self.config = self.path / ".hydra" / "config.yaml"
-        self.overrides = self.path / ".hydra" / "overrides.yaml"
-        self.log = self.path / "run.log"
-        self.status = self.path / "status.json"
-        self.test_metrics = self.path / "test_metrics.json"
+
+    # Made when they are asked for: a path takes a while, and there may be a hundred thousand runs.
+
+    @cached_property
+    def config(self) -> Path:
+        """The composed config."""
+        return self.path / ".hydra" / "config.yaml"
+
+    @cached_property
+    def overrides(self) -> Path:
+        """The overrides that it was composed with."""
+        return self.path / ".hydra" / "overrides.yaml"
+
+    @cached_property
+    def log(self) -> Path:
+        """The log of all attempts."""
+        return self.path / "run.log"
+
+    @cached_property
+    def status(self) -> Path:
+        """The state of the run."""
+        return self.path / "status.json"
+
+    @cached_property
+    def test_metrics(self) -> Path:
+        """The result of a completed run."""
+        return self.path / "test_metrics.json"
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
@@ -96,12 +119,18 @@ class RunDirectory:
         """Replace test_metrics.json; `end` comes next."""
         write_json(self.test_metrics, metrics, checksum=True)
 
+    @staticmethod
+    def expected_result(status: dict[str, Any]) -> str | None:
+        """The `file_hash` of test_metrics.json when the run was done, by its status.json; None where it has none."""
+        expected: str | None = status.get(_RESULT)
+        return expected
+
     def has_its_result(self, status: dict[str, Any]) -> bool:
         """Whether test_metrics.json is as it was when the run was done, by `status`, its status.json.
 
         A task need not write one: then there is nothing to miss.
         """
-        expected = status.get(_RESULT)
+        expected = self.expected_result(status)
         if expected is None or file_hash(self.test_metrics) == expected:
             return True
         # Written anew since, by a command that looks at runs.

@@ -134,6 +134,29 @@ def write_json(path: Path, content: dict[str, Any], *, durable: bool = True, che
         stream.write("\n")
 
 
+def json_text(content: Any) -> str:
+    """`content` as JSON in one line, a number that is not finite as null."""
+    try:
+        return json.dumps(content, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_nan(content), allow_nan=False)
+
+
+def write_json_lists(path: Path, content: dict[str, Any], lists: Mapping[str, Iterable[str]]) -> None:
+    """As `write_json` of `content` with lists at its end, of items given one by one, as JSON: a line for each."""
+    head = json.dumps(_without_nan({"schema_version": SCHEMA_VERSION, **content}), indent=2, allow_nan=False)
+    with atomic_write(path) as stream:
+        stream.write(head.removesuffix("\n}"))
+        for key, items in lists.items():
+            stream.write(f",\n  {json.dumps(key)}: [")
+            between = ""
+            for item in items:
+                stream.write(f"{between}\n    {item}")
+                between = ","
+            stream.write("\n  ]" if between else "]")
+        stream.write("\n}\n")
+
+
 def _checksum(content: Mapping[str, Any]) -> str:
     """SHA-256 of a JSON object without its own checksum, whatever the order and the spelling."""
     kept = {key: value for key, value in content.items() if key != _CHECKSUM}

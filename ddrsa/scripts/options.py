@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import require
 from ddrsa.errors import ConfigError
+from ddrsa.plain_values import PlainValues
 from ddrsa.scripts.interface.libraries import FLAG_STYLES
 from ddrsa.scripts.interface.values import as_text
 
@@ -98,8 +99,12 @@ class ScriptsOptions:
         return Path(self.working_dir or ".").absolute()
 
 
-def scripts_options(config: DictConfig) -> ScriptsOptions | None:
+def scripts_options(config: DictConfig | PlainValues) -> ScriptsOptions | None:
     """The options below `scripts`; None where it runs no scripts. Raises ConfigError on values that are not allowed."""
+    if isinstance(config, PlainValues):
+        if config["scripts"] is not None:
+            raise TypeError("scripts are read from the config, with its interpolations")
+        return None
     if OmegaConf.select(config, "scripts") is None:
         return None
     try:

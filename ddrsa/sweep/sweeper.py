@@ -20,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ddrsa.checks import require
 from ddrsa.cli import telling_errors
 from ddrsa.errors import ConfigError
+from ddrsa.plain_values import PlainValues, does_take_plain_values, takes_plain_values
 from ddrsa.rundir.files import atomic_write, make_directory, require_writable
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.dotted_path import find_object
@@ -35,8 +36,8 @@ from ddrsa.sweep.supervise.session import SessionLauncher
 
 log = logging.getLogger(__name__)
 
-# Hydra takes about a tenth of a second for each: so many are worth a word.
-MANY_JOBS = 100
+# So many take a second or more.
+MANY_JOBS = 1000
 
 
 class CheckedSweeper(Sweeper):
@@ -151,13 +152,18 @@ class CheckedSweeper(Sweeper):
             log.info("composing and checking the configs of %d runs", len(jobs))
         shared = set(jobs[0]).intersection(*jobs) if jobs else set()
 
-        def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:
-            self._check_params([override for override in overrides if override not in shared])
-            if not selection.wants(config, [override for override in overrides if override not in shared]):
+        def wanted(config: DictConfig | PlainValues, overrides: Sequence[str]) -> bool:
+            own = [override for override in overrides if override not in shared]
+            if not isinstance(config, PlainValues):  # of those the first has been checked
+                self._check_params(own)
+            if not selection.wants(config, own):
                 return False
             if check is not None:
                 check(config)
             return True
+
+        if check is None or does_take_plain_values(check):
+            takes_plain_values(wanted)
 
         composer = Composer(self.config, self.hydra_context.config_loader)
         takes_runs = isinstance(self.launcher, SessionLauncher)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.compat_hydra import apply_overrides, note_override_dirname
+from ddrsa.sweep.plan.choices import Choices
 
 
 class Composer:
@@ -33,6 +34,7 @@ class Composer:
         self._of_sweep: list[str] = of_sweep
         self._parser = OverridesParser.create()
         self._is_group: dict[str, bool] = {}
+        self.choices = Choices(self._parser.parse_override, self._chooses)
         self._composed: dict[tuple[str, ...], bytes] = {}  # pickled: a copy is several times as fast as by deepcopy
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:

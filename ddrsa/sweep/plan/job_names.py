@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.plain_values import PlainValues
 
 _NAME = r"['\"]?[\w.*?-]+['\"]?"
 _LIST = re.compile(rf"\[?\s*{_NAME}(\s*,\s*{_NAME})*\s*,?\s*\]?")
@@ -29,9 +31,14 @@ class JobNames:
         self._patterns = [part.strip(" \t'\"") for part in text.strip(" []").split(",") if part.strip()]
         self._seen: set[str] = set()
 
-    def holds(self, config: DictConfig, job: str) -> bool:
+    def holds(self, config: DictConfig | PlainValues, job: str) -> bool:
         """Whether it is true for `config`. Raises ConfigError where the job, called so in errors, has no name."""
-        name = OmegaConf.select(config, self._key)
+        if isinstance(config, PlainValues):
+            name: Any = config
+            for part in self._key.split("."):
+                name = name[part]
+        else:
+            name = OmegaConf.select(config, self._key)
         if name is None:
             raise ConfigError(f"{self.shown}: {job} has no name, {self._key} is null")
         self._seen.add(str(name))

@@ -30,7 +30,7 @@ def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path
         if owner not in places or _is_completed(path):
             places[owner] = path
     for identity, path in wanted:
-        if owners.get(path) == identity and not _is_completed(places[identity]):
+        if owners.get(path) == identity and path != places[identity] and not _is_completed(places[identity]):
             places[identity] = path
     result = []
     for identity, path in wanted:

@@ -1,29 +1,24 @@
-"""Planned runs: each job's config composed once, its identity and its directory."""
+"""Planned runs: each job's identity and its directory, and its config when it is asked for."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import cloudpickle
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.compat_hydra import shown_by_hydra_config
-from ddrsa.errors import ConfigError
 from ddrsa.overrides import override_parts
-from ddrsa.rundir.identity import identity_of
-from ddrsa.sweep.dotted_path import find_object
-from ddrsa.sweep.gpu.lease import without_leases
 from ddrsa.sweep.plan.composer import Composer
+from ddrsa.sweep.plan.job_plan import DiffersError, JobPlan, Wanted
 from ddrsa.sweep.plan.placement import place_runs
 
-Identity = Callable[[DictConfig], str]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,9 +29,7 @@ class PlannedRun:
     overrides: of the job, as the sweeper gives them.
     directory: absolute. No two identities share one, and an identity keeps the directory that it has.
     identity: the run id, the same wherever and in whatever order the run is planned.
-    config: the job's config without `hydra`, as plain values; what must not be resolved here stands as written.
     values: the swept overrides, key to value: those that are not the same in all jobs planned with it.
-    composed: the whole config with `hydra`, pickled, for the process that does the run.
     timeout: in minutes, where the launcher is told it. optional: whether its failure is no failure of the sweep.
     """
 
@@ -44,20 +37,31 @@ class PlannedRun:
     overrides: tuple[str, ...]
     directory: Path
     identity: str
-    config: dict[str, Any]
     values: dict[str, str]
-    composed: bytes = field(repr=False, compare=False)
     timeout: float | None = None
     optional: bool = False
+    # Thousands of whole configs would fill memory, so each is made when it is asked for.
+    make_config: Callable[[], dict[str, Any]] = field(default=dict, repr=False, compare=False)
+    compose: Callable[[PlannedRun], bytes] = field(default=lambda _: b"", repr=False, compare=False)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The job's config without `hydra`, as plain values; what must not be resolved here stands as written."""
+        return self.make_config()
+
+    @property
+    def composed(self) -> bytes:
+        """The whole config with `hydra`, pickled, for the process that does the run."""
+        return self.compose(self)
 
 
 def plan_runs(
     composer: Composer,
     jobs: Sequence[Sequence[str]],
     first_number: int = 0,
-    wanted: Callable[[DictConfig, Sequence[str]], bool] | None = None,
+    wanted: Wanted | None = None,
 ) -> list[PlannedRun]:
-    """Compose each job's config once, as its task would get it. Writes nothing and leases nothing.
+    """Plan the jobs, by each one's config as its task would get it. Writes nothing and leases nothing.
 
     composer: of the sweep's configs. Of its `hydra.launcher` this reads `identity` (dotted path of a function from a
         job's config to its run id) and `not_identity` (the keys that do not change what the run is), where there are
@@ -68,47 +72,35 @@ def plan_runs(
 
     Raises ConfigError and Hydra's errors where a job's config cannot be composed.
     """
-    launcher = composer.config.hydra.launcher
-    not_identity = frozenset(OmegaConf.select(launcher, "not_identity") or ())
-    path = OmegaConf.select(launcher, "identity")
-    identity = find_object("hydra.launcher.identity", path) if path else None
+    plan = JobPlan(composer, wanted)
     swept = _swept(jobs)
-    sweep_dir = Path(str(composer.config.hydra.sweep.dir)).absolute()
-    runs: list[PlannedRun] = []
-    for overrides in jobs:
-        whole = composer.compose(overrides)
-        number = first_number + len(runs)
-        with _as_job(whole, number) as job:
-            if wanted is not None and not wanted(job, overrides):
-                continue
-            plain = plain_config(job, not_identity)
-            name = (
-                identity(job)
-                if identity is not None
-                else identity_of({key: value for key, value in plain.items() if key not in not_identity})
-            )
-            root = Path(str(whole.hydra.sweep.dir)).absolute()
-            if "identity" in launcher and root != sweep_dir:
-                raise ConfigError(
-                    f"hydra.sweep.dir is {os.path.relpath(root)} for the job {' '.join(overrides)}, and "
-                    f"{os.path.relpath(sweep_dir)} for the sweep: it holds all runs of a sweep, so no swept key can "
-                    "stand in it; hydra.sweep.subdir may differ from run to run"
-                )
-            directory = root / str(whole.hydra.sweep.subdir)
-            values = {key: value for key, value in map(override_parts, overrides) if key in swept}
-            pickled = cloudpickle.dumps(whole)
-            timeout = OmegaConf.select(whole, "hydra.launcher.timeout")
-            optional = bool(OmegaConf.select(whole, "hydra.launcher.optional"))
-            given = (number, tuple(overrides), directory, name, plain, values, pickled)
-            runs.append(PlannedRun(*given, timeout, optional))
-    if "identity" not in launcher:
+    while True:
+        try:
+            runs = _runs(plan, jobs, first_number, swept)
+            break
+        except DiffersError as error:
+            log.debug("%s: all jobs of this kind are composed by Hydra", error)
+    if not plan.has_identities:
         # Hydra's other launchers know no identities: theirs is the directory that the config names.
         return runs
-    places = place_runs(sweep_dir, [(run.identity, run.directory) for run in runs])
+    places = place_runs(plan.sweep_dir, [(run.identity, run.directory) for run in runs])
     return [
         run if run.directory == directory else replace(run, directory=directory)
         for run, directory in zip(runs, places, strict=True)
     ]
+
+
+def _runs(plan: JobPlan, jobs: Sequence[Sequence[str]], first_number: int, swept: set[str]) -> list[PlannedRun]:
+    runs: list[PlannedRun] = []
+    for overrides in jobs:
+        number = first_number + len(runs)
+        job = plan.job(overrides, number)
+        if job is None:
+            continue
+        values = {key: value for key, value in map(_parts, overrides) if key in swept}
+        own = (job.timeout, job.optional, job.make_config, job.compose)
+        runs.append(PlannedRun(number, tuple(overrides), job.directory, job.identity, values, *own))
+    return runs
 
 
 def adopt_sweep_dir(composer: Composer, overrides: Sequence[str]) -> None:
@@ -126,37 +118,17 @@ def adopt_sweep_dir(composer: Composer, overrides: Sequence[str]) -> None:
             config.hydra.sweep.dir = found
 
 
-@contextmanager
-def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
-    """Yield the config as the task will see it, without `hydra`; HydraConfig holds the job's `hydra` in the block."""
-    with read_write(whole), open_dict(whole):
-        whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
-        whole.hydra.job.num = number
-    with shown_by_hydra_config(whole), without_leases():
-        job: DictConfig = cloudpickle.loads(cloudpickle.dumps(whole))  # several times as fast as `copy`
-        with read_write(job), open_dict(job):
-            del job["hydra"]
-        yield job
-
-
-def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The values of `job`; a top-level key stands as written where it is in `unresolved` or cannot be resolved here."""
-    written: Any = OmegaConf.to_container(job, resolve=False)
-    plain = {str(key): value for key, value in written.items()}
-    for key in job:
-        if str(key) in unresolved or OmegaConf.is_missing(job, key):
-            continue
-        try:
-            value = job[key]
-            plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
-        except OmegaConfBaseException:
-            # Such a value shows its error when the task asks for it; what the run is, its text says as well.
-            continue
-    return plain
-
-
 def _swept(jobs: Sequence[Sequence[str]]) -> set[str]:
     """The keys whose override is not the same in all jobs; of a single job, all keys."""
-    seen = [dict(map(override_parts, overrides)) for overrides in jobs]
-    keys = {key for values in seen for key in values}
-    return {key for key in keys if len(seen) == 1 or len({values.get(key) for values in seen}) > 1}
+    first = dict(map(_parts, jobs[0])) if jobs else {}
+    if len(jobs) == 1:
+        return set(first)
+    swept = set()
+    for overrides in jobs:
+        values = dict(map(_parts, overrides))
+        swept |= {key for key in first.keys() | values.keys() if first.get(key) != values.get(key)}
+    return swept
+
+
+# Thousands of jobs share the texts of a few overrides.
+_parts = lru_cache(maxsize=1024)(override_parts)

@@ -11,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean
 from ddrsa.errors import ConfigError
+from ddrsa.plain_values import PlainValues
 from ddrsa.sweep.plan.job_names import JobNames, is_list_of_names
 
 # Spelled as in the config.
@@ -50,7 +51,7 @@ class Expression:
         except (MemoryError, RecursionError) as error:
             raise ConfigError(f"{self.shown} cannot be read: it is nested too deeply") from error
 
-    def holds(self, config: DictConfig, job: str) -> bool:
+    def holds(self, config: DictConfig | PlainValues, job: str) -> bool:
         """Whether it is true for `config`. job: how the job is called in errors.
 
         Raises ConfigError on a key that the config does not have, and where the result is not true or false.
@@ -141,7 +142,7 @@ class Selection:
     def __str__(self) -> str:
         return " and ".join(expression.shown for expression in self._expressions)
 
-    def wants(self, config: DictConfig, overrides: Sequence[str]) -> bool:
+    def wants(self, config: DictConfig | PlainValues, overrides: Sequence[str]) -> bool:
         """Whether the job of this config, without `hydra`, is wanted. Raises ConfigError as `Expression.holds`.
 
         overrides: those that tell the job from the others, for the errors.
@@ -149,7 +150,8 @@ class Selection:
         if not self:
             return True
         job = f"the job {' '.join(overrides)}" if overrides else "the job"
-        self._known |= set(_nodes(config))
+        if not isinstance(config, PlainValues):  # of those the first has shown its keys
+            self._known |= set(_nodes(config))
         # Both are evaluated for each job, so that a mistake shows wherever it stands.
         excluded = self.exclude is not None and self.exclude.holds(config, job)
         return (self.only is None or self.only.holds(config, job)) and not excluded
@@ -166,7 +168,14 @@ class Selection:
                 raise ConfigError(f"{expression.shown}: {key} is no key of the config{did_you_mean(key, self._known)}")
 
 
-def _value(config: DictConfig, key: str, shown: str, job: str) -> Any:
+def _value(config: DictConfig | PlainValues, key: str, shown: str, job: str) -> Any:
+    if isinstance(config, PlainValues):
+        found: Any = config
+        for name in key.split("."):
+            found = found[name]  # a KeyError is told by way of the whole config
+        if isinstance(found, dict):
+            raise KeyError(key)
+        return found
     nodes = _nodes(config)
     if key not in nodes:
         raise ConfigError(f"{shown}: {key} is no key of the config of {job}{did_you_mean(key, nodes)}")

@@ -16,6 +16,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.errors import ConfigError
+from ddrsa.plain_values import PlainValues
 from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remove_leftovers, require_writable
 from ddrsa.rundir.sweep_files import CONFIG, OWNERS
 from ddrsa.sweep.dotted_path import find_object
@@ -151,7 +152,8 @@ def _planner(
     comparable = None if comparable_path is None else find_object("hydra.sweeper.comparable", comparable_path)
     comparability = Comparability(comparable)
 
-    def wanted(config: DictConfig, overrides: Sequence[str]) -> bool:  # noqa: ARG001
+    def wanted(config: DictConfig | PlainValues, overrides: Sequence[str]) -> bool:  # noqa: ARG001
+        assert isinstance(config, DictConfig)  # it is not marked to take the other
         if check is not None:
             check(config)
         comparability.check(config)

@@ -24,6 +24,7 @@ class TerminalProgress(SweepObserver):
         self._shown = presentation or Presentation()
         self._view = SweepView([], 1)
         self._runs: dict[int, RunView] = {}
+        self._done: list[RunView] = []  # those whose duration the estimate does not have yet
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
@@ -57,16 +58,25 @@ class TerminalProgress(SweepObserver):
         self._runs[run.number].directory = run.directory
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
+        self._add_durations()
         self._runs[run.number].start(attempt)
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
         view = self._runs[run.number]
         was_complete = view.since is None
         view.end(state, reason)
-        if state.is_done and (seconds := run_seconds(view.directory)) is not None:
-            self._view.durations.add(view.kind, seconds)
+        if state.is_done:
+            self._done.append(view)
         if not was_complete:
+            self._add_durations()
             self.display.ended(self._view, view)
+
+    def _add_durations(self) -> None:
+        """Add the runs that are done to what the rest is estimated by: where nothing starts, none is read for it."""
+        for view in self._done:
+            if (seconds := run_seconds(view.directory)) is not None:
+                self._view.durations.add(view.kind, seconds)
+        self._done.clear()
 
     def held(self, reason: str | None) -> None:
         self._view.held = reason

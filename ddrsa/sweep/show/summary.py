@@ -53,11 +53,13 @@ def print_summary(
 
 
 def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any], shown: Presentation) -> None:
-    groups = comparable_groups(runs, shown.comparable_by)
+    keys = [*shown.rank_by, *([] if shown.comparable_by is None else [shown.comparable_by])]
+    known = {run.directory: _metrics(run, keys) for run in runs if run.state is State.COMPLETED}  # each file read once
+    groups = comparable_groups(runs, shown.comparable_by, known)
     if len(groups) > 1:
         console.print(f"the runs measure {len(groups)} different things, and are ranked among those alike alone:")
     for what, group in groups.items():
-        criterion, best = best_runs(group, values, shown.rank_by)
+        criterion, best = best_runs(group, values, shown.rank_by, known)
         if best:
             shown_runs = f"{min(BEST_RUNS, len(best))} of" if len(best) > 1 else "of"
             title = f"best {shown_runs} {len(group)} runs"
@@ -67,15 +69,15 @@ def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path,
             console.print(Text(f"the best: {os.path.relpath(best[0][1].directory)}"), soft_wrap=True)
 
 
-def comparable_groups(runs: Sequence[RunView], comparable_by: str | None) -> dict[str, list[RunView]]:
+def comparable_groups(
+    runs: Sequence[RunView], comparable_by: str | None, metrics: Mapping[Path, Mapping[str, Any]]
+) -> dict[str, list[RunView]]:
     """The runs that can be compared, by what they have in common and the others have not; "" where all can be.
 
     comparable_by: `Presentation.comparable_by`. A run that says nothing of it goes with the first that does.
+    metrics: of the completed runs, by directory and key.
     """
-    said: list[tuple[RunView, Any]] = []
-    for run in runs:
-        metrics = _metrics(run) if comparable_by is not None and run.state is State.COMPLETED else {}
-        said.append((run, nested(metrics, comparable_by) if comparable_by is not None else None))
+    said = [(run, metrics.get(run.directory, {}).get(comparable_by or "")) for run in runs]
     known = {repr(value): value for _, value in said if value is not None}
     if len(known) < 2:
         return {"": list(runs)}
@@ -97,29 +99,39 @@ def _differences(values: Sequence[Any]) -> list[str]:
 
 
 def best_runs(
-    runs: Sequence[RunView], values: Mapping[Path, Any], rank_by: Mapping[str, str]
+    runs: Sequence[RunView],
+    values: Mapping[Path, Any],
+    rank_by: Mapping[str, str],
+    metrics: Mapping[Path, Mapping[str, Any]] | None = None,
 ) -> tuple[str, list[tuple[float, RunView]]]:
-    """The title of the criterion of all judged runs, and the completed runs that have it, the lowest value first."""
+    """The title of the criterion of all judged runs, and the completed runs that have it, the lowest value first.
+
+    metrics: as for `comparable_groups`; None to read them.
+    """
     found: dict[str, list[tuple[float, RunView]]] = {title: [] for title in [*rank_by.values(), RETURN_VALUE]}
     for run in {run.directory: run for run in runs if run.state is State.COMPLETED}.values():
-        for criterion, number in _criteria(run, values.get(run.directory), rank_by).items():
+        for criterion, number in _criteria(run, values.get(run.directory), rank_by, metrics).items():
             if isinstance(number, int | float) and not isinstance(number, bool) and number == number:
                 found[criterion].append((float(number), run))
     criterion = next((name for name, ranked in found.items() if ranked), RETURN_VALUE)
     return criterion, sorted(found[criterion], key=lambda each: each[0])
 
 
-def _criteria(run: RunView, value: Any, rank_by: Mapping[str, str]) -> dict[str, Any]:
-    metrics = _metrics(run)
+def _criteria(
+    run: RunView, value: Any, rank_by: Mapping[str, str], metrics: Mapping[Path, Mapping[str, Any]] | None
+) -> dict[str, Any]:
+    own = _metrics(run, list(rank_by)) if metrics is None else metrics[run.directory]
     returned = RunDirectory(run.directory).status_or_empty().get("return_value") if value is None else value
-    return {**{title: nested(metrics, key) for key, title in rank_by.items()}, RETURN_VALUE: returned}
+    return {**{title: own[key] for key, title in rank_by.items()}, RETURN_VALUE: returned}
 
 
-def _metrics(run: RunView) -> dict[str, Any]:
+def _metrics(run: RunView, keys: Sequence[str]) -> dict[str, Any]:
+    """The metrics of these dotted keys; None for those that it does not have."""
     try:
-        return RunDirectory(run.directory).read_test_metrics() or {}
+        metrics = RunDirectory(run.directory).read_test_metrics() or {}
     except ValueError:
-        return {}  # a damaged file has no number to compare; the run itself stands among the completed
+        metrics = {}  # a damaged file has no number to compare; the run itself stands among the completed
+    return {key: nested(metrics, key) for key in keys}
 
 
 def _best_table(criterion: str, best: Sequence[tuple[float, RunView]]) -> Table:

@@ -9,7 +9,6 @@ import platform
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -20,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now, open_no_links, write_json
+from ddrsa.rundir.files import file_hash, json_text, now, open_no_links, write_json_lists
 from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
@@ -28,6 +27,7 @@ from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
 from ddrsa.started import command_line
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
+from ddrsa.sweep.supervise.entries import Entries
 from ddrsa.sweep.supervise.events import Outcome, SweepObserver
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,8 @@ class SweepRecord(SweepObserver):
         self.packages = packages
         self.search: dict[str, Any] | None = None  # what the manifest says of the search that plans the runs
         self._runs: dict[Path, PlannedRun] = {}
-        self._results: dict[Path, dict[str, Any]] = {}
+        self._results = Entries()
+        self._before = Entries()  # of earlier commands in this directory, until the runs are found to be done
         self._changed = False
         self._next_write = 0.0
         self._last_error = ""
@@ -71,9 +72,12 @@ class SweepRecord(SweepObserver):
 
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
+        if not self._runs and len(runs) > 1:
+            self._remember(runs)
         self._runs.update((run.directory, run) for run in runs)
         for run in runs:
-            self._results.setdefault(run.directory, {**self._described(run), "state": State.PENDING})
+            if run.directory not in self._results:
+                self._results[run.directory] = {**self._described(run), "state": State.PENDING}
         with self._alone():
             self._write_manifest()
         self._changed = True
@@ -83,12 +87,14 @@ class SweepRecord(SweepObserver):
         """The run was planned in another directory."""
         for directory in [key for key, planned in self._runs.items() if planned.number == run.number]:
             del self._runs[directory]
-            self._results.pop(directory, None)
+            self._results.remove(directory)
         self._seen = None
         self.plan([run])
 
     def _write_manifest(self) -> None:
-        write_json(
+        earlier = map(json_text, self._others(read_manifest, "runs", "earlier_runs"))
+        planned = (json_text({**self._described(run), "config": run.config}) for run in self._runs.values())
+        write_json_lists(
             self.directory / MANIFEST,
             {
                 "created_at": now(),
@@ -98,9 +104,8 @@ class SweepRecord(SweepObserver):
                 **self._code,
                 **self.presentation.as_entry(),
                 **({} if self.search is None else {"search": self.search}),
-                "runs": [{**self._described(run), "config": run.config} for run in self._runs.values()],
-                "earlier_runs": self._others(read_manifest, "runs", "earlier_runs"),
             },
+            {"runs": planned, "earlier_runs": earlier},
         )
 
     def result(self, run: PlannedRun, outcome: Outcome) -> None:
@@ -108,7 +113,7 @@ class SweepRecord(SweepObserver):
         directory = RunDirectory(run.directory)
         try:
             status = directory.read_status() or {}
-            metrics = directory.read_test_metrics()
+            metrics = self._metrics(run, directory, status)
         except (OSError, ValueError) as error:
             log.warning("%s", error)
             status, metrics = {}, None
@@ -124,6 +129,26 @@ class SweepRecord(SweepObserver):
         }
         self._changed = True
 
+    def _remember(self, runs: Sequence[PlannedRun]) -> None:
+        """Keep the entries of runs that were done before: to read the results of thousands anew takes a while."""
+        planned = {run.directory: run.identity for run in runs}
+        for entry in self._entries(read_results, "runs"):
+            directory = self.directory / entry["directory"]
+            if planned.get(directory) == entry.get("identity") is not None and State.of(entry).is_done:
+                self._before[directory] = entry
+
+    def _metrics(self, run: PlannedRun, directory: RunDirectory, status: dict[str, Any]) -> dict[str, Any] | None:
+        """The metrics of a run, from the entry that it had where nothing has changed since."""
+        expected = directory.expected_result(status)
+        if expected is not None and run.directory in self._before:
+            entry = self._before[run.directory]
+            self._before.remove(run.directory)
+            same = all(entry.get(key) == status.get(key) for key in ("attempt", "started_at", "ended_at"))
+            if same and entry.get("metrics") is not None and file_hash(directory.test_metrics) == expected:
+                metrics: dict[str, Any] = entry["metrics"]
+                return metrics
+        return directory.read_test_metrics()
+
     def write(self, *, now_or_never: bool = False) -> None:
         """Renew all_results.json, at most once a second, unless `now_or_never`.
 
@@ -135,9 +160,8 @@ class SweepRecord(SweepObserver):
         try:
             with self._alone():
                 self._take_over_others()
-                results = list(self._results.values())
-                counts = Counter(result["state"] for result in results)
-                write_json(self.directory / RESULTS, {"updated_at": now(), "counts": dict(counts), "runs": results})
+                whole = {"updated_at": now(), "counts": self._results.counts()}
+                write_json_lists(self.directory / RESULTS, whole, {"runs": self._results.texts()})
                 self._seen = self._fingerprint()
             self._changed, self._last_error = False, ""
         except OSError as error:
@@ -176,9 +200,11 @@ class SweepRecord(SweepObserver):
         for entry in self._others(read_results, "runs"):
             self._results[self.directory / entry["directory"]] = entry
         for entry in self._entries(read_results, "runs"):
-            ours = self._results.get(self.directory / entry["directory"])
-            if ours is not None and ours["state"] == State.PENDING and (entry.get("ended_at") or "") >= self._since:
-                ours.update({**entry, "number": ours["number"]})
+            directory = self.directory / entry["directory"]
+            is_pending = self._results.state(directory) == State.PENDING
+            if is_pending and (entry.get("ended_at") or "") >= self._since:
+                ours = self._results[directory]
+                self._results[directory] = {**ours, **entry, "number": ours["number"]}
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
         try:

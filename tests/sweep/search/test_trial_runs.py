@@ -47,7 +47,7 @@ class Search:
 
     def _planned(self, overrides: Sequence[str], number: int) -> PlannedRun:
         identity = " ".join(text for text in overrides if "env_set" not in text)
-        return PlannedRun(number, tuple(overrides), self.directory / str(number), identity, {}, {}, b"")
+        return PlannedRun(number, tuple(overrides), self.directory / str(number), identity, {})
 
     def do(self, value: Callable[[PlannedRun], float], *, constraint: float | None = None) -> list[PlannedRun]:
         """Do one trial; the runs that it took."""

@@ -14,7 +14,7 @@ from ddrsa.sweep.process.attempt_server import Ended
 
 
 def planned(directory: Path, number: int = 0, **options: Any) -> PlannedRun:
-    return PlannedRun(number, (f"x={number}",), directory / f"x{number}", f"run{number}", {}, {}, b"", **options)
+    return PlannedRun(number, (f"x={number}",), directory / f"x{number}", f"run{number}", {}, **options)
 
 
 class AttemptsInMemory:
