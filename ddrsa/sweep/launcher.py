@@ -31,8 +31,8 @@ from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.attempt import Context, pickle_context
 from ddrsa.sweep.process.attempt_server import AttemptServer
+from ddrsa.sweep.process.client import ProcessServer
 from ddrsa.sweep.process.cores import job_count
-from ddrsa.sweep.process.fork_client import ProcessServer
 from ddrsa.sweep.show.progress import TerminalProgress
 from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
 from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
