@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -131,8 +132,10 @@ def _units(table: Table, options: TableOptions) -> pd.Series:
 
 
 def _simplified(name: str) -> str:
-    """What is left of a name without case, leading zeros, and a fraction of 0."""
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^(\d+)\.0+$", r"\1", name.casefold()))
+    """What is left of a name without case, leading zeros, a fraction of 0, and what cannot be seen."""
+    name = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    name = " ".join(name.casefold().split())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^\+?(\d+)\.0+$", r"\1", name))
 
 
 def _lives(table: Table, unit: pd.Series, options: TableOptions, running: bool) -> Lives:
