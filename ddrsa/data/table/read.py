@@ -127,7 +127,10 @@ def _units(table: Table, options: TableOptions) -> pd.Series:
     alike = pd.Series(unit.unique())
     same = alike[alike.map(_simplified).duplicated(keep=False)]
     if len(same):
-        log.warning("these are names of different units, though they look alike: %s", listed(list(same)))
+        # Where only what cannot be seen differs, it is written in full.
+        seen = same.map(lambda name: " ".join(unicodedata.normalize("NFKC", name).split())).duplicated(keep=False)
+        shown = [ascii(name) if hidden else name for name, hidden in zip(same, seen, strict=True)]
+        log.warning("these are names of different units, though they look alike: %s", listed(shown))
     return unit
 
 
