@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from analysis_runs import MakeRun, metrics
+from matplotlib.text import Text
 
 from ddrsa.analysis.analysis import Analysis, analyze
 from ddrsa.analysis.criterion import Choice
@@ -60,11 +61,11 @@ def test_steps_of_six_hours_are_told_in_days(sweep_dir: Path, make_run: MakeRun)
     assert "it has 2 days (95 % interval 1.5 to 2.5, by" in said
     assert "is 1 days worse" in said
     assert "On the same 25 test units the next is 1 days higher (95 % interval 1 to 1" in said
-    table = analysis.tables["summary_statistics"].set_index(["model", "metric", "units"])
-    assert table.loc[("gru", "rul_mae", "test"), ["unit", "mean"]].tolist() == ["days", 2.0]
-    assert table.loc[("gru", "concordance_index", "test"), ["unit", "mean"]].tolist() == ["", 0.8]
-    intervals = analysis.tables["test_intervals"].set_index(["model", "metric"])
-    assert intervals.loc[("gru", "rul_mae"), ["value", "ci_low", "ci_high"]].tolist() == [2.0, 1.5, 2.5]
+    table = analysis.tables["summary_statistics"].query("model == 'gru' and units == 'test'")
+    told = {name: (unit, mean) for name, unit, mean in table[["metric", "unit", "mean"]].to_numpy()}
+    assert (told["rul_mae"], told["concordance_index"]) == (("days", 2.0), ("", 0.8))
+    intervals = analysis.tables["test_intervals"].query("model == 'gru' and metric == 'rul_mae'")
+    assert intervals[["value", "ci_low", "ci_high"]].to_numpy().tolist() == [[2.0, 1.5, 2.5]]
 
     texts = []
     for draw in DRAW.values():
@@ -73,7 +74,7 @@ def test_steps_of_six_hours_are_told_in_days(sweep_dir: Path, make_run: MakeRun)
         except NotDrawn:
             continue
         texts += [drawing.title, drawing.description]
-        texts += [text.get_text() for text in drawing.figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+        texts += [artist.get_text() for artist in drawing.figure.findobj(Text) if isinstance(artist, Text)]
         if "policy" in drawing.title:
             highest = max(float(np.max(line.get_ydata())) for line in drawing.figure.axes[0].lines[:2])
             assert highest == pytest.approx(4.0)  # of 16 steps

@@ -219,7 +219,7 @@ def test_parquet_with_an_index(read: Read, caplog: pytest.LogCaptureFixture) -> 
     assert "the index row is the number of the row and is left out" in caplog.text
     for cell in ([1, 2], {"a": 1}):
         with pytest.raises(UsageError, match=r"row 1: column x has .*a finite number is expected"):
-            read(table.assign(x=[cell, cell]), name="a.parquet")
+            read(table.assign(x=pd.Series([cell, cell], dtype=object)), name="a.parquet")
     floats = pd.DataFrame({"unit": [1.0, 2.0], "time": [1, 1], "x": pd.array([True, None], dtype="boolean")})
     with pytest.raises(UsageError, match="column x has no value in any row of unit 2"):
         read(floats, name="a.parquet")
