@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from ddrsa.better import name_says_higher
 
 # The columns of the validation units' metrics begin with this.
 VALIDATION = "validation_"
@@ -85,10 +86,6 @@ BASELINES = {
     "nll_below_constant_hazard": "likelihood does not beat one constant hazard",
 }
 
-_HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
-_HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim"})  # as a part between . / _
-
-
 _maximized: frozenset[str] = frozenset()
 
 
@@ -127,9 +124,7 @@ def metric(name: str, dataset: str | None = None) -> Metric:
         known = replace(known, unit=time_unit(dataset))
     if name in _maximized:
         return replace(known or Metric(name.replace("_", " ")), higher_is_better=True)
-    lower = name.lower()
-    higher = any(part in lower for part in _HIGHER) or not _HIGHER_WORDS.isdisjoint(re.split(r"[^a-z0-9]+", lower))
-    return known or Metric(name.replace("_", " "), higher_is_better=higher)
+    return known or Metric(name.replace("_", " "), higher_is_better=name_says_higher(name))
 
 
 def column(name: str, select_by: str) -> str:
