@@ -27,7 +27,8 @@ from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import read_units
 from ddrsa.started import subcommand
-from ddrsa.time_scale import CYCLES, TimeScale, time_scale, windows
+from ddrsa.time_scale import TimeScale, time_scale, windows
+from ddrsa.time_units import CYCLES
 from ddrsa.trained import load_trained
 
 SHOWN_ROWS = 40

@@ -33,6 +33,7 @@ MAY_DIFFER = (
         "encoding",
         "sheet",
         "columns",
+        "skip_lines",
         "decimal",
         "thousands",
         "missing_values",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from ddrsa.rundir.files import read_json
-from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
+from ddrsa.sweep.process.server_process import PORTABLE_VARIABLE
 from ddrsa.sweep.verify.bench import Launches
 
 ROOT = Path(__file__).parents[2]
