@@ -17,7 +17,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from ddrsa.changed_data import changed_content
 from ddrsa.config import RunConfig, identity, located, parse_config, run_id
+from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
@@ -31,10 +33,12 @@ from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
+from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
+from ddrsa.time_scale import recorded_step, scale_of
 from ddrsa.training.allocator import keep_freed_memory
 from ddrsa.training.baselines import UNUSED, train_baseline
 from ddrsa.training.calibrate import calibrate, described
@@ -271,6 +275,7 @@ def _train_and_evaluate(
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
+        _tell_promises(metrics["policies"], checked, dataset.inputs)
         log.info("%s: %s", _shown(directory), metrics["policies"]["oti"]["promise"]["sentence"])
     if dataset.official is not None:
         official = evaluate_official(calibrated, dataset.official, checked.lookback, device)
@@ -282,6 +287,7 @@ def _train_and_evaluate(
             "time_unit": checked.dataset.time_unit,
             "data": read_from,
         },
+        "time_step": recorded_step(dataset.inputs, checked.dataset),
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,
@@ -293,6 +299,17 @@ def _train_and_evaluate(
         log.warning("%s: %s", _shown(directory), shortcoming)
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
     return metrics, pruning.pruned
+
+
+def _tell_promises(policies: dict[str, Any], checked: RunConfig, inputs: TrainingInputs) -> None:
+    """Tell what the promises of policies give up in the data's unit of time."""
+    scale = scale_of(recorded_step(inputs, checked.dataset), checked.horizon)
+    assert checked.policy.guarantee is not None
+    for name, policy in policies.items():
+        if "promise" in policy:
+            policy["promise"]["sentence"] = promise_sentence(
+                name, policy["promise"], checked.policy.guarantee, scale.text
+            )
 
 
 def seed_everything(seed: int) -> None:
@@ -325,21 +342,16 @@ def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] |
 
 def _warn_of_other_data(directory: TrainingDirectory, checked: RunConfig, metrics: dict[str, Any]) -> None:
     """Say that the files of the data are not those that a completed run was trained on."""
-    known = metrics.get("data_content")
     try:
-        content = data_content(checked.dataset, checked.data_dir)
+        changed = changed_content(metrics.get("data_content"), checked.dataset, checked.data_dir)
     except UsageError as error:
         log.warning("%s: its data cannot be compared with those that are there now: %s", _shown(directory), error)
         return
-    if known is not None and content != known:
+    if changed is not None:
         log.warning(
             "%s was trained on other data: content %s, and that of %s is now %s; with another hydra.sweep.dir, or when "
-            "that directory is gone, the model is trained anew", _shown(directory), known, _files(checked), content,
+            "that directory is gone, the model is trained anew", _shown(directory), metrics["data_content"], *changed,
         )  # fmt: skip
-
-
-def _files(checked: RunConfig) -> str:
-    return str(getattr(checked.dataset, "path", f"{checked.data_dir}/{checked.dataset.name}"))
 
 
 def _begin_anew_with_other_data(directory: TrainingDirectory, known: str | None, content: str | None) -> None:

@@ -30,7 +30,8 @@ from ddrsa.figures.style import ToldIn, write_figure
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
-from ddrsa.time_scale import CYCLES, time_scale
+from ddrsa.time_scale import time_scale
+from ddrsa.time_units import CYCLES
 from ddrsa.trained import TrainedRun, load_trained
 
 log = logging.getLogger(__name__)

@@ -31,12 +31,14 @@ class Run:
     """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result.
 
     comparison: what it has in common with the runs that it can be compared with; empty where it does not say.
+    time_step: how long a step of its rows is, `length` in `unit`; empty where rows are cycles.
     """
 
     status: dict[str, Any]
     config: dict[str, Any]
     metrics: dict[str, float]
     comparison: dict[str, Any] = field(default_factory=dict)
+    time_step: dict[str, Any] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One row of the table of runs."""
@@ -97,6 +99,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         config=config,
         metrics=metrics,
         comparison=comparison if isinstance(comparison := result.get("comparison"), dict) else {},
+        time_step=step if isinstance(step := result.get("time_step"), dict) else {},
     )
 
 

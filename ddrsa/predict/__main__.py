@@ -26,7 +26,8 @@ from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
-from ddrsa.time_scale import CYCLES, TimeScale, time_scale, windows
+from ddrsa.time_scale import TimeScale, time_scale, windows
+from ddrsa.time_units import CYCLES
 
 SHOWN_ROWS = 40
 SHOWN_REASONS = 20

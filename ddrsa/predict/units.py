@@ -32,6 +32,7 @@ MAY_DIFFER = (
         "encoding",
         "sheet",
         "columns",
+        "skip_lines",
         "decimal",
         "thousands",
         "missing_values",
