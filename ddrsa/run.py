@@ -127,6 +127,16 @@ def _run(config: DictConfig) -> float:
         release_current()
 
 
+def require_torch_for(device: str) -> None:
+    """Raise ConfigError where this torch is not made for the device. CUDA stays asleep: a lease comes before it."""
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device=mps: torch finds no GPU of Apple's here; allowed here are auto, cpu and cuda")
+    if device == "cuda" and not torch.backends.cuda.is_built():
+        raise ConfigError(
+            f"device=cuda: torch {torch.__version__} is built without CUDA; allowed here are auto and cpu"
+        )
+
+
 def choose_device(requested: str, gpu_index: int | None) -> torch.device:
     """The torch device of a run: the leased GPU where there is one and `requested` (a value of DEVICES) admits it.
 
@@ -134,9 +144,8 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
 
     Raises ConfigError for cuda and mps without a GPU that torch can use.
     """
+    require_torch_for(requested)
     if requested == "mps":
-        if not torch.backends.mps.is_available():
-            raise ConfigError("device=mps: torch finds no GPU of Apple's here; allowed here are auto, cpu and cuda")
         return torch.device("mps")
     if requested != "cpu" and gpu_index is not None and torch.cuda.is_available():
         device = torch.device("cuda", gpu_index)

@@ -19,7 +19,7 @@ from ddrsa.data.table.read import running_units
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.overrides import override_text
 from ddrsa.predict.options import PredictOptions
-from ddrsa.trained import TrainedRun
+from ddrsa.trained import TrainedRun, load_trained
 
 # The user's own files may hold units for any model that reads their columns.
 OWN_FILES = "table"
@@ -43,6 +43,13 @@ MAY_DIFFER = (
     *("events_unit_column", "events_time_column", "events_kind_column", "attributes_unit_column"),
     "step",  # `_check_step` compares what it is
 )
+
+
+def load_run(options: PredictOptions) -> TrainedRun:
+    """The run that the options name. Raises what `load_trained` does."""
+    return load_trained(
+        str(options.checkpoint), device=options.device, data_dir=options.data_dir, cache_dir=options.cache_dir
+    )
 
 
 def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOptions) -> Sequences:

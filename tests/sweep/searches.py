@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
+from programs import SEARCHING
 from supervised import Sweeps
 
 from ddrsa.sweep.search.journal_lock import JournalLock
@@ -40,6 +41,7 @@ class Searches(Sweeps):
 
     app = "search_app"
     config = CONFIG
+    imports = SEARCHING
 
     def start(self, *overrides: str, multirun: bool = True, on: Sequence[str] = ()) -> subprocess.Popen[str]:
         two = [] if "hydra/launcher=basic" in overrides else ["hydra.launcher.n_jobs=2"]
