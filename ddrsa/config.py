@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
+from ddrsa.devices import check_device_is_here, check_devices
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
 from ddrsa.models.options import KERNELS, OPTIONS, BaselineOptions, ModelOptions
@@ -27,10 +28,6 @@ from ddrsa.scripts.check import check_job
 from ddrsa.scripts.command import identity as script_identity
 from ddrsa.survival.policy_options import PolicyOptions, policy_options
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-# These use no GPU of NVIDIA's, so no lease is needed.
-DEVICES_WITHOUT_CUDA = ("cpu", "mps")
 
 _KEYS = frozenset(field.name for field in fields(Schema)) | {"hydra"}
 
@@ -142,6 +139,10 @@ def check_config(config: DictConfig | PlainValues) -> None:
                 f"gpus_per_run={config['gpus_per_run']}: a model trains on one GPU; several are for scripts"
             )
         parse_config(config)
+        if isinstance(config, DictConfig):
+            check_device_is_here(config)
+        elif config["device"] not in ("auto", "cpu") and not config["dry_run"]:
+            raise TypeError("where the run is done stands in the config of Hydra")
         return
     assert isinstance(config, DictConfig)  # scripts are not read from plain values
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
@@ -157,6 +158,7 @@ def check_config(config: DictConfig | PlainValues) -> None:
     if set(config.model) != {"name"} or set(config.dataset) != {"name"}:
         raise ConfigError("model=, dataset=: experiment=scripts runs scripts, which have neither")
     check_job(options)
+    check_device_is_here(config)
 
 
 def identity(config: DictConfig | PlainValues) -> dict[str, Any]:
@@ -247,12 +249,7 @@ def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> 
 
 
 def _check_devices(values: Mapping[str, Any]) -> None:
-    _require(values, "device", values["device"] in DEVICES, ", ".join(DEVICES))
-    sharing = values["runs_per_gpu"]
-    _require(values, "runs_per_gpu", sharing == "auto" or (type(sharing) is int and sharing >= 1), "1 or more, or auto")
-    gpus = values["gpus"]
-    listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
-    _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
+    check_devices(values["device"], values["gpus"], values["runs_per_gpu"])
 
 
 def _with_policy_units(dataset: DatasetOptions, policy: PolicyOptions) -> DatasetOptions:

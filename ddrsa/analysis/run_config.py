@@ -56,9 +56,18 @@ def _load(text: str) -> dict[str, Any]:
     return config
 
 
+# A key and a number, as YAML writes them; what a search draws differs in each run.
+_NUMBER = re.compile(
+    r"(?!(?:yes|no|on|off|true|false|null):)([a-z_]\w*): (?:(0|-?[1-9]\d*)|(-?\d+\.\d+(?:e[+-]\d+)?))\n?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
 @lru_cache(maxsize=20_000)
 def _load_block(block: str) -> dict[str, Any] | None:
     """The content of a top-level key; None where the text is not that, or leans on another part of the file."""
+    if (number := _NUMBER.fullmatch(block)) is not None:
+        return {number[1]: float(number[3]) if number[2] is None else int(number[2])}
     if not re.match(r"\w+:\s", block) or re.search(r"(^|\s)[&*]\w", block):
         return None
     try:
