@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # So many tests go at once: most of them wait for processes of their own, so that two for each core keep all busy.
 TEST_PROCESSES ?= 4
 
-.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-wheel lint format bench clean
+.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-gpu test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ test-ray: install  ## the tests on a Ray cluster of two nodes, which they start 
 test-slurm: install  ## the tests on a Slurm, which they start on this machine as root: apt-get install slurm-wlm munge
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,slurm]'
 	$(BIN)/python -m pytest -m slurm
+
+test-gpu:  ## all that docs/gpus.md claims, on a machine with a GPU; nothing is installed there (minutes)
+	$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py
 
 HYDRA_NEXT := .venv-hydra-next
 test-hydra-next: install  ## the plugins, a grid, a search and the analysis with the next Hydra, in an environment of its own (minutes)

@@ -9,6 +9,7 @@ import pytest
 from generated_sweep import write_run
 from omegaconf import OmegaConf
 
+from ddrsa.analysis import run_config
 from ddrsa.analysis.run_config import read_run_config
 from ddrsa.schema import NOT_IDENTITY
 
@@ -79,3 +80,15 @@ def test_a_run_as_it_is_written(tmp_path: Path) -> None:
     }
     assert read_run_config(path) == flat
     assert (flat["learning_rate"], flat["model.num_heads"], flat["grad_clip"]) == (1e-05, 4, None)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("a: 0", "a: -3", "a: 12", "a: 1.0", "a: -0.5", "a: 1.5e-05", "a: 2.0e+30", "a: 007", "a: 1_000", "a: 1e5"),
+        *("a: 1e-05", "a: .5", "a: 5.", "a: 0x1f", "a: 1:30", "a: 1.0.0", "yes: 1", "Off: 2.0", "y: 1"),
+        *("a: -0", "a: +1", "a: 1 # one", "a:  1", "a_1: 3"),
+    ],
+)
+def test_a_number_is_what_yaml_reads(line: str) -> None:
+    assert repr(run_config._load_block.__wrapped__(f"{line}\n")) == repr(run_config._parse(f"{line}\n"))

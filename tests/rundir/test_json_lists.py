@@ -1,0 +1,18 @@
+"""JSON files whose lists are written item by item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ddrsa.rundir.files import json_text, read_json, write_json, write_json_lists
+
+
+def test_the_content_is_that_of_a_file_written_whole(tmp_path: Path) -> None:
+    items = [{"number": 1, "text": 'a "b"\n c'}, {"number": float("nan"), "list": [1, float("inf"), None]}, {}]
+    head = {"updated_at": "now", "counts": {"completed": 2}}
+    write_json(tmp_path / "whole.json", {**head, "runs": items, "earlier_runs": []})
+    lists = {"runs": map(json_text, items), "earlier_runs": iter(())}
+    write_json_lists(tmp_path / "lines.json", head, lists)
+    assert read_json(tmp_path / "lines.json") == read_json(tmp_path / "whole.json")
+    lines = (tmp_path / "lines.json").read_text().splitlines()
+    assert sum('"number"' in line for line in lines) == 2
