@@ -1,0 +1,101 @@
+"""The process that follows a sweep: it looks at the directory again and again, and hands what it sees to a consumer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from ddrsa.follow.look import SeenRun, SweepLook, as_line
+from ddrsa.sweep.dotted_path import find_object
+
+Say = Callable[[str], None]
+"""Tells the user a line, by the launcher's log."""
+
+LOOK_SECONDS = 2.0
+# A consumer that fails is tried again after so long, and after twice as long each time.
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+
+
+class Consumer(Protocol):
+    """What is done with the looks."""
+
+    name: str
+
+    def see(self, look: SweepLook, runs: Sequence[SeenRun], *, ended: bool) -> None:
+        """Called again and again; `ended` the last time. What it raises is said once, and it is called again later."""
+
+
+def main() -> int:
+    """Follow the sweep that stdin names until it says that it has ended, or nobody holds its other end.
+
+    Returns 0 where the consumer has done all that it had to do.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)  # the runs go first
+    words, sys.stdout = sys.stdout, sys.stderr  # what libraries print is nobody's
+    logging.disable(logging.CRITICAL)
+    given = json.loads(sys.stdin.readline())
+    ended = threading.Event()
+    threading.Thread(target=_listen, args=(sys.stdin, ended), daemon=True).start()
+
+    def say(text: str, level: str = "WARNING") -> None:
+        with contextlib.suppress(OSError, ValueError):
+            words.write(as_line(level=level, text=text))
+            words.flush()
+
+    directory = Path(given["directory"])
+    make = find_object("consumer", given["consumer"])
+    return 0 if follow(directory, lambda: make(directory, given["options"], say), ended, say) else 1
+
+
+def _listen(stream: TextIO, ended: threading.Event) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        stream.readline()  # one line says that the sweep has ended, and so does the end of its process
+    ended.set()
+
+
+def follow(directory: Path, make: Callable[[], Consumer], ended: threading.Event, say: Say) -> bool:
+    """Look until `ended`, and once more then. Returns whether the consumer did well at the end.
+
+    make: makes the consumer; what it raises is as what `see` raises.
+    """
+    look = SweepLook(directory)
+    consumer: Consumer | None = None
+    said: set[str] = set()
+    failures = 0
+    next_try = 0.0
+    while True:
+        at_end = ended.is_set()
+        began = time.monotonic()
+        well = True
+        if at_end or began >= next_try:
+            try:
+                consumer = consumer or make()
+                consumer.see(look, look.look(ended=at_end), ended=at_end)
+                failures = 0
+            except Exception as error:  # whatever a library raises, or a server answers
+                well = False
+                pause = min(FIRST_PAUSE * 2**failures, LONGEST_PAUSE)
+                failures += 1
+                next_try = time.monotonic() + pause
+                _say_once(said, error, say)
+        if at_end:
+            return well
+        # Looking at thousands of runs shall not take more than a twentieth of the time.
+        ended.wait(max(LOOK_SECONDS, 20 * (time.monotonic() - began)) if well else LOOK_SECONDS)
+
+
+def _say_once(said: set[str], error: Exception, say: Say) -> None:
+    """Say an error, unless one of its kind was said: a server that is away has many ways to say so."""
+    kind = type(error).__name__
+    if kind not in said:
+        said.add(kind)
+        say(" ".join(str(error).split()) or kind)
