@@ -28,8 +28,13 @@ from ddrsa.sweep.show.dry_run import print_run
 
 resolvers.register()
 run_config.register()
-for _callback in ("ddrsa.task.CheckConfig", "ddrsa.tracking.callback.TrackSweep"):  # of conf/config.yaml
-    trust_callback(_callback)
+for _callback in (
+    "task.CheckConfig",
+    "tracking.callback.TrackSweep",
+    "follow.report.ReportSweep",
+    "notify.callback.NotifySweep",
+):
+    trust_callback(f"ddrsa.{_callback}")  # of conf/config.yaml
 
 
 def run_task(config: DictConfig) -> float | None:

@@ -49,6 +49,7 @@ class SweepLook:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.manifest: dict[str, Any] = {}
+        self.abandoned = False  # the launcher's process was killed
         self._manifest_time: int | None = None
         self._optional: set[str | None] = set()
         self._short: dict[str, str] = {}  # names of planned runs, by identity
@@ -122,6 +123,11 @@ def _time(path: Path) -> int:
         return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def sweep_name(directory: Path) -> str:
+    """The end of its path: 2026-11-21/10-00-00."""
+    return "/".join(directory.absolute().parts[-2:])
 
 
 def as_line(**content: Any) -> str:

@@ -43,8 +43,8 @@ def main() -> int:
     words, sys.stdout = sys.stdout, sys.stderr  # what libraries print is nobody's
     logging.disable(logging.CRITICAL)
     given = json.loads(sys.stdin.readline())
-    ended = threading.Event()
-    threading.Thread(target=_listen, args=(sys.stdin, ended), daemon=True).start()
+    ended, told = threading.Event(), threading.Event()
+    threading.Thread(target=_listen, args=(sys.stdin, ended, told), daemon=True).start()
 
     def say(text: str, level: str = "WARNING") -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -53,33 +53,49 @@ def main() -> int:
 
     directory = Path(given["directory"])
     make = find_object("consumer", given["consumer"])
-    return 0 if follow(directory, lambda: make(directory, given["options"], say), ended, say) else 1
+    look = SweepLook(directory)
+
+    def make_consumer() -> Consumer:
+        consumer: Consumer = make(directory, given["options"], say)
+        return consumer
+
+    return 0 if follow(look, make_consumer, ended, say, lambda: not told.is_set()) else 1
 
 
-def _listen(stream: TextIO, ended: threading.Event) -> None:
+def _listen(stream: TextIO, ended: threading.Event, told: threading.Event) -> None:
     with contextlib.suppress(OSError, ValueError):
-        stream.readline()  # one line says that the sweep has ended, and so does the end of its process
+        # One line says that the sweep has ended, and so does the end of its process.
+        if stream.readline():
+            told.set()
     ended.set()
 
 
-def follow(directory: Path, make: Callable[[], Consumer], ended: threading.Event, say: Say) -> bool:
+def follow(
+    look: SweepLook,
+    make: Callable[[], Consumer],
+    ended: threading.Event,
+    say: Say,
+    abandoned: Callable[[], bool] = lambda: False,
+) -> bool:
     """Look until `ended`, and once more then. Returns whether the consumer did well at the end.
 
-    make: makes the consumer; what it raises is as what `see` raises.
+    make: makes the consumer; what it raises is as what `see` raises. abandoned: whether the launcher was killed.
     """
-    look = SweepLook(directory)
     consumer: Consumer | None = None
     said: set[str] = set()
     failures = 0
     next_try = 0.0
     while True:
         at_end = ended.is_set()
-        began = time.monotonic()
-        well = True
-        if at_end or began >= next_try:
+        look.abandoned = at_end and abandoned()
+        well, spent = True, 0.0
+        if at_end or time.monotonic() >= next_try:
             try:
                 consumer = consumer or make()
-                consumer.see(look, look.look(ended=at_end), ended=at_end)
+                looked = time.monotonic()
+                runs = look.look(ended=at_end)
+                spent = time.monotonic() - looked
+                consumer.see(look, runs, ended=at_end)
                 failures = 0
             except Exception as error:  # whatever a library raises, or a server answers
                 well = False
@@ -90,7 +106,7 @@ def follow(directory: Path, make: Callable[[], Consumer], ended: threading.Event
         if at_end:
             return well
         # Looking at thousands of runs shall not take more than a twentieth of the time.
-        ended.wait(max(LOOK_SECONDS, 20 * (time.monotonic() - began)) if well else LOOK_SECONDS)
+        ended.wait(min(max(LOOK_SECONDS, 20 * spent), LONGEST_PAUSE))
 
 
 def _say_once(said: set[str], error: Exception, say: Say) -> None:

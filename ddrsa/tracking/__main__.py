@@ -10,12 +10,12 @@ from typing import Any
 
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.follow.look import SeenRun, SweepLook
+from ddrsa.follow.secrets import without_secrets
 from ddrsa.started import COMMAND, by_command
 from ddrsa.texts import printable
 from ddrsa.tracking.base import Tracker
 from ddrsa.tracking.ledger import opened, read_ledger
 from ddrsa.tracking.mirror import Mirror
-from ddrsa.tracking.secrets import without_secrets
 from ddrsa.tracking.trackers import OPTIONS, TrackerOptions
 
 

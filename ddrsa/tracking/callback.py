@@ -15,8 +15,9 @@ from ddrsa.tracking.trackers import TrackerOptions
 
 log = logging.getLogger(__name__)
 
-# At the end of a sweep its command waits so long for the trackers.
-END_SECONDS = 30.0
+# At the end of a sweep its command waits so long for the trackers, while they take what they are told. One whose server
+# does not answer has given up long before.
+END_SECONDS = 60.0
 
 
 class TrackSweep(SweepCallback):

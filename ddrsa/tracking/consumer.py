@@ -9,10 +9,10 @@ from typing import Any
 
 from ddrsa.errors import ConfigError
 from ddrsa.follow.look import SeenRun, SweepLook
+from ddrsa.follow.secrets import without_secrets
 from ddrsa.tracking.base import Tracker
 from ddrsa.tracking.ledger import BusyError, opened
 from ddrsa.tracking.mirror import Mirror
-from ddrsa.tracking.secrets import without_secrets
 from ddrsa.tracking.trackers import TrackerOptions
 
 

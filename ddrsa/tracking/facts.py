@@ -48,7 +48,7 @@ def run_facts(run: SeenRun, sweep: SweepLook, extra: Mapping[str, str]) -> RunFa
     done = run.state.is_done
     foreign = is_foreign(found.config) or any(key.startswith("scripts.") for key in found.config)
     returned = run.status.get("return_value")
-    if foreign and is_number(returned):  # of a launcher that leaves it in no status.json
+    if foreign and returned is not None and is_number(returned):  # of a launcher that leaves it in no status.json
         found.metrics.setdefault(RETURN_VALUE, float(returned))
     metrics = {_result_name(name, foreign): value for name, value in found.metrics.items() if math.isfinite(value)}
     status = {**run.status, **{key: found.status[key] for key in ("dataset", "model")}}
@@ -82,11 +82,6 @@ def sweep_tags(sweep: SweepLook) -> dict[str, str]:
     tags |= {key: str(sweep.manifest.get(key) or "") for key in ("hostname", "created_at")}
     tags["version"] = str(nested(sweep.manifest, "versions.ddrsa") or "")
     return {**code_tags(sweep), **{f"{PREFIX}{key}": value for key, value in tags.items() if value}}
-
-
-def sweep_name(directory: Path) -> str:
-    """The end of its path: 2026-11-21/10-00-00."""
-    return "/".join(directory.absolute().parts[-2:])
 
 
 def program_name(directory: Path) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ddrsa.follow.look import SeenRun, SweepLook
+from ddrsa.follow.look import SeenRun, SweepLook, sweep_name
 from ddrsa.rundir.states import State
 from ddrsa.tracking.base import Described, Point, Tracker
 from ddrsa.tracking.facts import (
@@ -18,7 +18,6 @@ from ddrsa.tracking.facts import (
     run_files,
     state_of_sweep,
     sweep_files,
-    sweep_name,
     sweep_tags,
 )
 from ddrsa.tracking.ledger import Entry, Ledger

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ddrsa.follow.secrets import without_userinfo
 from ddrsa.rundir.states import State
 from ddrsa.tracking.base import Described, Point
-from ddrsa.tracking.secrets import without_userinfo
 
 _KEY = "ddrsa.key"
 # What MLflow takes.

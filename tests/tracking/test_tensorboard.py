@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tracked import TrackedSweep, tell
@@ -69,7 +70,7 @@ def status_of(folder: Path) -> str:
     return str(api_pb2.Status.Name(session(folder, "_hparams_/session_end_info").session_end_info.status))
 
 
-def session(folder: Path, tag: str) -> object:
+def session(folder: Path, tag: str) -> Any:
     from tensorboard.plugins.hparams import plugin_data_pb2
 
     events = accumulator.EventAccumulator(str(folder))

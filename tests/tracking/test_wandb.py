@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def records(file: Path) -> Iterator[Any]:
     """The records of a file of wandb's: protobuf messages in the log format of LevelDB, after a header of 7 bytes."""
-    from wandb.proto.wandb_internal_pb2 import Record
+    messages: Any = import_module("wandb.proto.wandb_internal_pb2")
 
     content, place, message = file.read_bytes(), 7, b""
     while place + 7 <= len(content):
@@ -40,7 +41,7 @@ def records(file: Path) -> Iterator[Any]:
         message = (b"" if kind in (FULL, FIRST) else message) + content[place + 7 : place + 7 + length]
         place += 7 + length
         if kind in (FULL, LAST):
-            yield Record.FromString(message)
+            yield messages.Record.FromString(message)
 
 
 def history(file: Path, name: str) -> list[tuple[int, float]]:
@@ -62,7 +63,7 @@ def test_runs_of_a_group_with_their_metrics_and_ends(tmp_path: Path) -> None:
     sweep.begin(1, epochs=1).end(State.KILLED, "killed by SIGKILL")
     tell(WandbTracker(WandbOptions(), sweep.directory, "ddrsa"), sweep.directory, ended=True)
 
-    by_name = {}
+    by_name: dict[str, list[Any]] = {}
     for file in sorted(sweep.directory.glob("wandb/offline-run-*/run-*.wandb")):
         every = list(records(file))
         (described,) = [each.run for each in every if each.WhichOneof("record_type") == "run"][:1]
