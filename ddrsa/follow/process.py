@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from ddrsa.follow.look import SeenRun, SweepLook, as_line
+from ddrsa.rundir.states import State
 from ddrsa.sweep.dotted_path import find_object
 
 Say = Callable[[str], None]
@@ -22,6 +23,7 @@ Say = Callable[[str], None]
 LOOK_SECONDS = 2.0
 # A consumer that fails is tried again after so long, and after twice as long each time.
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0
+SETTLING_SECONDS = 10.0
 
 
 class Consumer(Protocol):
@@ -93,7 +95,7 @@ def follow(
             try:
                 consumer = consumer or make()
                 looked = time.monotonic()
-                runs = look.look(ended=at_end)
+                runs = _settled(look) if look.abandoned else look.look(ended=at_end)
                 spent = time.monotonic() - looked
                 consumer.see(look, runs, ended=at_end)
                 failures = 0
@@ -107,6 +109,16 @@ def follow(
             return well
         # Looking at thousands of runs shall not take more than a twentieth of the time.
         ended.wait(min(max(LOOK_SECONDS, 20 * spent), LONGEST_PAUSE))
+
+
+def _settled(look: SweepLook) -> Sequence[SeenRun]:
+    """The runs, when those of a launcher that was killed have ended with it; those of a scheduler go on."""
+    deadline = time.monotonic() + SETTLING_SECONDS
+    while True:
+        runs = look.look(ended=True)
+        if time.monotonic() > deadline or not any(run.state is State.RUNNING for run in runs):
+            return runs
+        time.sleep(0.2)
 
 
 def _say_once(said: set[str], error: Exception, say: Say) -> None:
