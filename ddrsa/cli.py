@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
 import os
 import re
@@ -78,6 +79,22 @@ def tell(error: Exception) -> int:
     shown = _reported(error)
     print(printable(f"error: {_message(shown)}"), file=sys.stderr)
     return _exit_code(shown)
+
+
+def in_one_line(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """The `main` of a command without Hydra, of which what the user can mend is one line on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def told(arguments: Sequence[str]) -> int:
+        try:
+            return main(arguments)
+        except UsageError as error:
+            return tell(error)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED_EXIT_CODE
+
+    return told
 
 
 @contextmanager

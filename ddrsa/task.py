@@ -69,8 +69,22 @@ class CheckConfig(Callback):
             if config.dry_run:
                 print_run(config)
                 raise SystemExit(0)
+            check_device(config)
             check_data(config)
             require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
+
+
+def check_device(config: DictConfig) -> None:
+    """Raise ConfigError where torch cannot use the device of a single run, before it has a directory."""
+    if config.scripts is None and config.device in ("cuda", "mps") and not _has_result(config):
+        share_cores()
+        from ddrsa.run import require_torch_for
+
+        require_torch_for(config.device)
+
+
+def _has_result(config: DictConfig) -> bool:
+    return TrainingDirectory(config.hydra.run.dir).test_metrics.exists()
 
 
 def check_data(config: DictConfig) -> None:
@@ -78,7 +92,7 @@ def check_data(config: DictConfig) -> None:
 
     What is read is in the cache then, and with it what the readers said, which stands in run.log as well.
     """
-    if config.scripts is not None or TrainingDirectory(config.hydra.run.dir).test_metrics.exists():
+    if config.scripts is not None or _has_result(config):
         return
     # Here, because a sweep checks many configs and reads no data.
     from ddrsa.data.load import load_dataset
