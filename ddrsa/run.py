@@ -23,7 +23,9 @@ from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives, shortcomings
+from ddrsa.evaluation.evaluate import evaluate, shortcomings
+from ddrsa.evaluation.forecasts import conformal_of, independent_lives
+from ddrsa.evaluation.official import evaluate_official
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.kernels.choice import choose_kernel
@@ -206,6 +208,7 @@ def _train_and_evaluate(
             *sizes,
             calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
             policy=checked.policy,
+            by_subset=dataset.by_subset,
         )
 
     # Pruning looks at one objective: of a search for several nothing is reported.
@@ -272,15 +275,18 @@ def _train_and_evaluate(
         policy=checked.policy,
         held_out=held_out,
         conformal=conformal,
+        by_subset=dataset.by_subset,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
         _tell_promises(metrics["policies"], checked, dataset.inputs)
         log.info("%s: %s", _shown(directory), metrics["policies"]["oti"]["promise"]["sentence"])
     if dataset.official is not None:
-        official = evaluate_official(calibrated, dataset.official, checked.lookback, device)
-        metrics["confidence_intervals"]["official_rmse"] = official.pop("official_rmse_interval")
-        metrics |= official
+        for name, units in {"": dataset.official, **dataset.by_subset(dataset.official)}.items():
+            official = evaluate_official(calibrated, units, checked.lookback, device)
+            place = metrics["by_subset"][name] if name else metrics
+            place["confidence_intervals"] |= official.pop("intervals")
+            place |= official
     metrics |= {
         "comparison": {
             "horizon": checked.evaluation_horizon,

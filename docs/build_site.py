@@ -76,7 +76,7 @@ class _Page(HTMLParser):
 
 
 def problems(site: Path) -> Iterator[str]:
-    """A line for each link of the site's pages to no file, to no place on its page, or that is fetched from elsewhere."""
+    """A line for each link of the pages to no file, to no place on its page, or that is fetched from elsewhere."""
     pages = {path.resolve(): _Page(path) for path in sorted(site.rglob("*.html")) if path.name != "404.html"}
     for path, page in pages.items():
         where = path.relative_to(site.resolve())

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ddrsa.analysis.comparable import part_incomparable
-from ddrsa.analysis.metrics import NO_QUALITY, VALIDATION, set_time_units
+from ddrsa.analysis.metrics import NO_QUALITY, OF_SUBSET, VALIDATION, set_time_units
 from ddrsa.analysis.read_run import COLUMNS, Run, read_run
 from ddrsa.analysis.time_units import TimeUnit, tell_times
 from ddrsa.errors import ConfigError
@@ -20,7 +20,7 @@ from ddrsa.rundir.directory import RunDirectory, find_runs
 from ddrsa.rundir.states import State
 
 # These name a run in every table, so they are not repeated among the swept values.
-NAME_KEYS = frozenset({"dataset", "dataset.name", "dataset.subset", "model", "model.name", "scripts.job"})
+NAME_KEYS = frozenset({"dataset", "dataset.name", "model", "model.name", "scripts.job"})
 
 # Runs that differ in these only are repeats of one configuration.
 REPEAT_KEYS = ("seed", "fold", "dataset.split_seed", "dataset.simulation_seed", "scripts.args.seed")
@@ -73,7 +73,11 @@ class Sweep:
     @property
     def quality_metrics(self) -> list[str]:
         """The metrics of the test units that say how good a model is."""
-        return [key for key in self.metrics if not key.startswith(VALIDATION) and key not in NO_QUALITY]
+        return [
+            key
+            for key in self.metrics
+            if not key.startswith(VALIDATION) and key.partition(OF_SUBSET)[0] not in NO_QUALITY
+        ]
 
 
 def collect(path: Path | str) -> Sweep:

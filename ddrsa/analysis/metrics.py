@@ -9,6 +9,8 @@ from ddrsa.better import name_says_higher
 
 # The columns of the validation units' metrics begin with this.
 VALIDATION = "validation_"
+# Between the name of a metric and that of the subset of the data set that it is of: nll@FD001.
+OF_SUBSET = "@"
 # The units that a metric is taken on, and how that is said. A script has no such units: its numbers are its own.
 SCRIPT = "script"
 UNITS = {"validation": "on the validation units", "test": "on the test units", SCRIPT: "as the run reports it"}
@@ -119,6 +121,10 @@ def metric(name: str, dataset: str | None = None) -> Metric:
     says otherwise (accuracy, auc, f1, ...).
     """
     name = name.removeprefix(VALIDATION) if name not in METRICS else name
+    name, _, subset = name.partition(OF_SUBSET)
+    if subset:
+        of_all = metric(name, dataset)
+        return replace(of_all, label=f"{of_all.label} on {subset}")
     known = METRICS.get(name)
     if known is not None and name in TIMES:
         known = replace(known, unit=time_unit(dataset))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -105,8 +106,12 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
 
 def _group_name(config: dict[str, Any], group: str) -> str:
     name = str(config.get(f"{group}.name", config.get(group, NO_NAME)))
-    subset = config.get(f"{group}.subset")
-    return name if subset is None else f"{name}/{subset}"
+    # Of several subsets those that are evaluated are what a result is one of, whatever else has trained.
+    subset = config.get(f"{group}.evaluate_on") or config.get(f"{group}.subset")
+    if subset is None:
+        return name
+    several = re.findall(r"\w+", str(subset)) if str(subset).startswith("[") else [str(subset)]
+    return f"{name}/{'+'.join(sorted(set(several)))}"
 
 
 def _existing(path: Path) -> str | None:

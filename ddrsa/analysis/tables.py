@@ -11,7 +11,7 @@ import pandas as pd
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations, is_absent
 from ddrsa.analysis.criterion import Criterion
-from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, VALIDATION, column, metric
+from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, OF_SUBSET, VALIDATION, column, metric
 from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.read_run import COLUMNS
 from ddrsa.analysis.statistics import bootstrap_means
@@ -72,7 +72,13 @@ def summary_statistics(sweep: Sweep) -> pd.DataFrame:
         low, high = bootstrap_means(values)
         statistics = runs[sweep.metrics].agg(list(_STATISTICS)).T.to_numpy()
         for i, name in enumerate(sweep.metrics):
-            on = "validation" if name.startswith(VALIDATION) else "" if name in NO_QUALITY else "test"
+            on = (
+                "validation"
+                if name.startswith(VALIDATION)
+                else ""
+                if name.partition(OF_SUBSET)[0] in NO_QUALITY
+                else "test"
+            )
             unit = metric(name, str(group[0])).unit
             rows.append([*group, name.removeprefix(VALIDATION), on, *statistics[i], low[i], high[i], unit])
     columns = [*names, "metric", "units", *_STATISTICS, "ci_low", "ci_high", "unit"]

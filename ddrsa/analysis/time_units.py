@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ddrsa.analysis.metrics import TIMES, VALIDATION
+from ddrsa.analysis.metrics import OF_SUBSET, TIMES, VALIDATION
 from ddrsa.analysis.read_run import Run
 from ddrsa.time_units import CYCLES, DATES, SECONDS, unit_of_horizon
 
@@ -20,7 +20,7 @@ class TimeUnit:
 
     def told(self, name: str, value: float) -> float:
         """The value of the metric `name`, which a run has in steps, in this unit where it is a time."""
-        return value * self.length if name.removeprefix(VALIDATION) in TIMES else value
+        return value * self.length if name.removeprefix(VALIDATION).partition(OF_SUBSET)[0] in TIMES else value
 
 
 def tell_times(runs: Sequence[Run]) -> dict[str, TimeUnit]:
