@@ -13,7 +13,7 @@ from torch import Tensor
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.forecast import forecast, forecast_batch_size, forecast_windows
 from ddrsa.survival import metrics
 from ddrsa.survival.age_alone import (
     constant_hazard,
@@ -232,8 +232,7 @@ def independent_lives(model: DDRSAModel, units: Sequences, lookback: int, device
 def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device: torch.device) -> Tensor:
     """Hazard logits (N, L) at every row."""
     windows = Windows(sequences, lookback, device, ages=model.reads_age)
-    size = forecast_batch_size(model, lookback, device)
-    return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
+    return where_float64_is(forecast_windows(model, windows))
 
 
 def evaluate_official(model: DDRSAModel, official: Sequences, lookback: int, device: torch.device) -> dict[str, Any]:
