@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
 import os
 import re
@@ -80,6 +81,22 @@ def tell(error: Exception) -> int:
     return _exit_code(shown)
 
 
+def in_one_line(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """The `main` of a command without Hydra, of which what the user can mend is one line on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def told(arguments: Sequence[str]) -> int:
+        try:
+            return main(arguments)
+        except UsageError as error:
+            return tell(error)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED_EXIT_CODE
+
+    return told
+
+
 @contextmanager
 def telling_errors() -> Iterator[None]:
     """In this block an error that has an exit code ends a program without `run_cli` as it would end one with it.
@@ -94,6 +111,22 @@ def telling_errors() -> Iterator[None]:
         if not (usage or hasattr(shown, "exit_code")) or not reports_errors_itself():
             raise
         sys.exit(tell(error))
+
+
+@contextmanager
+def ending_the_command() -> Iterator[None]:
+    """End the command where the block raises: Hydra turns an exception of a callback into a warning, and goes on."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Whoever read the output has gone, `head` for one; Python would try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        usage = isinstance(error, UsageError)
+        text = f"error: {error}" if usage else f"error: {type(error).__name__}: {error}"
+        print(printable(text), file=sys.stderr)
+        raise SystemExit(2 if usage else 1) from error
 
 
 def _with_quotes(argument: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ddrsa.better import MAXIMIZE
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.sweep_files import CONFIG
 
@@ -69,10 +70,15 @@ def job_log(directory: Path) -> Path | None:
 
 
 def maximized(sweep_dir: Path) -> set[str]:
-    """The metrics that the search in `sweep_dir` maximizes; none where it is no search."""
+    """The metrics that the search in `sweep_dir` maximizes, or that are better high by its launcher's `direction`."""
     try:
-        sweeper = yaml.safe_load((sweep_dir / CONFIG).read_text())["hydra"]["sweeper"]
+        config = yaml.safe_load((sweep_dir / CONFIG).read_text())
+        launcher, sweeper = config["hydra"]["launcher"], config["hydra"]["sweeper"]
         directions, objectives = sweeper.get("direction"), sweeper.get("objective")
+        if directions is None and launcher.get("direction") == MAXIMIZE:
+            return {RETURN_VALUE, *filter(None, [(config.get("scripts") or {}).get("objective")])}
+        if objectives is None and "scripts" in config and config["scripts"] is not None:
+            objectives = config["scripts"].get("objective")
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return set()
     several = isinstance(directions, list)
@@ -80,7 +86,7 @@ def maximized(sweep_dir: Path) -> set[str]:
     if objectives is None:
         names = [f"{RETURN_VALUE}_{place}" for place in range(len(directions))] if several else [RETURN_VALUE]
     pairs = zip(names, directions if several else [directions], strict=False)
-    return {str(name) for name, direction in pairs if direction == "maximize"}
+    return {str(name) for name, direction in pairs if direction == MAXIMIZE}
 
 
 def _numbers(value: Any, name: str, separator: str = ".") -> Iterator[tuple[str, float]]:
