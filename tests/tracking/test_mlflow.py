@@ -53,7 +53,7 @@ class Rest(BaseHTTPRequestHandler):
         name = self.path.removeprefix("/api/2.0/mlflow/")
         content = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
         self.calls.append((name, content))
-        answers = {"experiments/create": {"experiment_id": "7"}, "runs/create": {"run": self._run()}}
+        answers: dict[str, Any] = {"experiments/create": {"experiment_id": "7"}, "runs/create": {"run": self._run()}}
         self._answer(answers.get(name, {}))
 
     def _run(self) -> dict[str, Any]:
