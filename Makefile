@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # So many tests go at once: most of them wait for processes of their own, so that two for each core keep all busy.
 TEST_PROCESSES ?= 4
 
-.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-gpu test-wheel lint format bench clean
+.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-gpu test-mlflow test-wheel lint format docs docs-serve bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,8 +19,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 install: $(BIN)/.installed  ## make .venv and install the package in it, with the tools for its development
 
 demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (minutes)
-	$(BIN)/python train.py -m model=lstm,gru,transformer batch_size=32,64,128 experiment=quick hydra.sweep.dir=$(DEMO_DIR)
-	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
+	$(BIN)/python train.py -m model=lstm,gru,transformer batch_size=32,64,128 experiment=quick hydra.sweep.dir=$(DEMO_DIR) report=true
 
 test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not slow and not ray and not slurm and not wheel'
@@ -59,6 +58,12 @@ test-hydra-next: install  ## the plugins, a grid, a search and the analysis with
 		tests/sweep/search/test_search.py::test_look_first_and_the_best_at_the_end \
 		tests/sweep/search/test_search.py::test_other_launchers_take_batches
 
+MLFLOW_SERVER := .venv-mlflow
+test-mlflow: install  ## the tests against a server of MLflow, in an environment of its own (minutes)
+	$(PYTHON) -m venv $(MLFLOW_SERVER)
+	$(MLFLOW_SERVER)/bin/python -m pip install --quiet --disable-pip-version-check mlflow==3.17.2
+	$(BIN)/python -m pytest tests/tracking
+
 test-wheel: install  ## the wheel, in environments of its own without the checkout (minutes)
 	$(BIN)/python -m pytest -m wheel tests/wheel
 
@@ -71,6 +76,13 @@ lint: install  ## ruff, mypy, import-linter
 format: install  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install  ## the docs as a site in build/site, with every link checked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	$(BIN)/python docs/build_site.py
+
+docs-serve: docs  ## read them at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/training_throughput.py
