@@ -143,24 +143,43 @@ def json_text(content: Any) -> str:
 
 
 def write_json_lists(path: Path, content: dict[str, Any], lists: Mapping[str, Iterable[str]]) -> None:
-    """As `write_json` of `content` with lists at its end, of items given one by one, as JSON: a line for each."""
-    head = json.dumps(_without_nan({"schema_version": SCHEMA_VERSION, **content}), indent=2, allow_nan=False)
+    """As `write_json` with a checksum, of `content` and lists of items that are given one by one, as JSON.
+
+    A line for each item, and the keys in the order of the alphabet, so that neither needs the whole in memory.
+    """
+    whole = json.loads(json_text({"schema_version": SCHEMA_VERSION, **content}))
+    digest = hashlib.sha256(b"{")
+    between = ""
     with atomic_write(path) as stream:
-        stream.write(head.removesuffix("\n}"))
-        for key, items in lists.items():
-            stream.write(f",\n  {json.dumps(key)}: [")
-            between = ""
-            for item in items:
-                stream.write(f"{between}\n    {item}")
-                between = ","
-            stream.write("\n  ]" if between else "]")
-        stream.write("\n}\n")
+        stream.write("{")
+        for key in sorted([*whole, *lists]):
+            stream.write(f"{between}\n  {json.dumps(key)}: ")
+            digest.update(f"{between}{json.dumps(key)}:".encode())
+            between = ","
+            if key not in lists:
+                stream.write(json.dumps(whole[key], indent=2).replace("\n", "\n  "))
+                digest.update(_canonical(whole[key]))
+                continue
+            stream.write("[")
+            digest.update(b"[")
+            for number, item in enumerate(lists[key]):
+                stream.write(f"{',' if number else ''}\n    {item}")
+                digest.update(b"," if number else b"")
+                digest.update(_canonical(json.loads(item)))
+            stream.write("\n  ]")
+            digest.update(b"]")
+        digest.update(b"}")
+        stream.write(f"{between}\n  {json.dumps(_CHECKSUM)}: {json.dumps(digest.hexdigest())}\n}}\n")
+
+
+def _canonical(content: Any) -> bytes:
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
     """SHA-256 of a JSON object without its own checksum, whatever the order and the spelling."""
     kept = {key: value for key, value in content.items() if key != _CHECKSUM}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_canonical(kept)).hexdigest()
 
 
 def _without_nan(value: Any) -> Any:

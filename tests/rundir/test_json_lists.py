@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ddrsa.rundir.files import json_text, read_json, write_json, write_json_lists
 
 
@@ -14,5 +16,8 @@ def test_the_content_is_that_of_a_file_written_whole(tmp_path: Path) -> None:
     lists = {"runs": map(json_text, items), "earlier_runs": iter(())}
     write_json_lists(tmp_path / "lines.json", head, lists)
     assert read_json(tmp_path / "lines.json") == read_json(tmp_path / "whole.json")
-    lines = (tmp_path / "lines.json").read_text().splitlines()
-    assert sum('"number"' in line for line in lines) == 2
+    text = (tmp_path / "lines.json").read_text()
+    assert sum('"number"' in line for line in text.splitlines()) == 2
+    (tmp_path / "lines.json").write_text(text.replace('"number": 1', '"number": 7'))
+    with pytest.raises(ValueError, match="the checksum differs"):
+        read_json(tmp_path / "lines.json")
