@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -63,12 +65,15 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     raise_without_a_word()
     try:
         hydra_main()
+        code = 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED_EXIT_CODE)
+        code = INTERRUPTED_EXIT_CODE
     except Exception as error:
-        sys.exit(tell(error))
-    sys.exit(0)
+        code = tell(error)
+    # Another Ctrl+C while the interpreter ends would print a traceback. Registered last, it is done first.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def tell(error: Exception) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
+from ddrsa.texts import plain_logs, say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.visualize", "models"))  # before the imports that need the extra
@@ -28,6 +29,7 @@ from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import sample_lives
 from ddrsa.figures.style import ToldIn, write_figure
 from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
 from ddrsa.time_scale import CYCLES, time_scale
@@ -55,13 +57,26 @@ def visualize_run(
         raise DataError(f"{directory.test_metrics} comes from an earlier version and lacks what is drawn: do it again")
     run = load_trained(directory.path, device=device, data_dir=data_dir, cache_dir=cache_dir)
     figures = {
-        "training_curves": training.training_curves(pd.read_csv(directory.training_log)),
+        "training_curves": training.training_curves(_epochs(directory.training_log)),
         "policy_trade_off": policy.policy_trade_off(metrics["policies"], told_in(run)),
         "reliability": calibration.reliability(metrics["calibration"], told_in(run)),
         **_of_forecasts(run, metrics),
     }
     plots = directory.path / PLOTS
     return [path for name, figure in figures.items() for path in write_figure(plots, name, figure)]
+
+
+def _epochs(path: Path) -> pd.DataFrame:
+    """The rows of a training_log.csv that are whole. Raises DataError where there is none."""
+    try:
+        rows, damaged = read_rows(path)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if not rows:
+        raise DataError(f"{path} has no whole row: the curves of the training cannot be drawn")
+    if damaged:
+        log.warning("%s: damaged rows are left out, line %s", path, ", ".join(map(str, damaged)))
+    return pd.DataFrame(rows).astype(float)
 
 
 def visualize_if_possible(
@@ -117,15 +132,16 @@ def shown_cost(metrics: dict[str, Any]) -> float:
 def main(arguments: Sequence[str]) -> int:
     """Draw each of the run directories; return the exit code, 2 for what the user can mend."""
     if not arguments or arguments[0].startswith("-"):
-        print(f"usage: {subcommand('visualize')} RUN_DIR [RUN_DIR ...]")
+        say(f"usage: {subcommand('visualize')} RUN_DIR [RUN_DIR ...]")
         return 0 if set(arguments) & {"-h", "--help"} else USAGE_EXIT_CODE
+    plain_logs()
     data_dir = os.environ.get("DDRSA_DATA_DIR", "data")
     cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
     for path in arguments:
         try:
             written = visualize_run(TrainingDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
         except UsageError as error:
-            print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+            say_error(error)
             return USAGE_EXIT_CODE
-        print(f"{Path(path) / PLOTS}: {len(written)} files")
+        say(f"{Path(path) / PLOTS}: {len(written)} files")
     return 0

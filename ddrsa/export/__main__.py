@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
+from ddrsa.texts import say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.export.__main__", "export"))  # before the imports that need the extra
@@ -33,7 +34,7 @@ hazards, survival and rul out; any batch size. .onnx is for onnxruntime, .pt2 is
 def main(arguments: Sequence[str]) -> int:
     """Write the file; return the exit code, 2 for what the user can mend."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE.format(command=subcommand("export")))
+        say(USAGE.format(command=subcommand("export")))
         return 0 if arguments else USAGE_EXIT_CODE
     try:
         if len(arguments) != 2:
@@ -50,11 +51,11 @@ def main(arguments: Sequence[str]) -> int:
         except OSError as error:
             raise ConfigError(f"{path} cannot be written: {error}") from error
     except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        say_error(error)
         return USAGE_EXIT_CODE
     said = metadata(run)
-    print(f"{path}: {len(content) / 1e6:.2f} MB, lookback {said['lookback']}, horizon {said['horizon']}")
-    print(f"features, in this order: {', '.join(run.scaler.feature_names)}")
+    say(f"{path}: {len(content) / 1e6:.2f} MB, lookback {said['lookback']}, horizon {said['horizon']}")
+    say(f"features, in this order: {', '.join(run.scaler.feature_names)}")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
+from ddrsa.texts import say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.predict.drift", "models"))  # before the imports that need the extra
@@ -44,7 +45,7 @@ _KEYS = ("checkpoint", "part", "alive", "output", "data_dir", "cache_dir")
 def main(arguments: Sequence[str]) -> int:
     """Compare and print; return the exit code, 2 for what the user can mend, 3 where a sensor has drifted."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE.format(command=subcommand("drift")))
+        say(USAGE.format(command=subcommand("drift")))
         return 0 if arguments else USAGE_EXIT_CODE
     try:
         for argument in arguments:
@@ -60,14 +61,14 @@ def main(arguments: Sequence[str]) -> int:
         if options.output is not None:
             write_table(table, Path(options.output))
     except UsageError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        say_error(error)
         return USAGE_EXIT_CODE
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        say("interrupted", to=sys.stderr)
         return INTERRUPTED_EXIT_CODE
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    say(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     drifted = table.loc[(table["verdict"] == "drifted") & table["read"], "sensor"]
-    print(f"{units.num_rows} rows of {units.num_units} units; drifted: {', '.join(drifted) or 'none'}")
+    say(f"{units.num_rows} rows of {units.num_units} units; drifted: {', '.join(drifted) or 'none'}")
     return DRIFTED_EXIT_CODE if len(drifted) else 0
 
 

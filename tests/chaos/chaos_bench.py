@@ -24,7 +24,7 @@ from ddrsa.rundir.sweep_files import MANIFEST, RESULTS
 from ddrsa.sweep.verify.bench import CheckFailed, Launches, require, until
 
 HERE = Path(__file__).parent
-SECONDS = 180.0  # of a launch, on a machine with other work to do
+SECONDS = 600.0  # of a launch, on a machine with other work to do
 CONFIG = """
 defaults: [{override hydra/launcher: supervised}, {override hydra/sweeper: checked}, _self_]
 x: 0
