@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from ddrsa.data.load import load_dataset
 from ddrsa.data.windows import Windows
-from ddrsa.evaluation import observed_times
+from ddrsa.evaluation.times import observed_times
 from ddrsa.models.build import build_model
 from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.models.options import RecurrentOptions
@@ -46,29 +47,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", default=list(DATA), choices=list(DATA))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--keep", type=Path, help="a folder for the forecasts; those that are there are not made again")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     print(f"{'data':10} seed {'':7} {'NLL':>7} {'error at L':>10} {'L/2':>6} {'L/4':>6} {'p':>7} {'RMSE':>6}")
     for seed in arguments.seeds:
         for name in arguments.data:
-            judge(name, seed)
+            judge(name, seed, arguments.keep)
 
 
-def judge(name: str, seed: int) -> None:
+def judge(name: str, seed: int, keep: Path | None) -> None:
     data = load_dataset(
         {**DATA[name], "split_seed": seed}, data_dir=os.environ.get("DDRSA_DATA_DIR", "data"), cache_dir=None, seed=seed
     )
     training, validation = (Windows(part, LOOKBACK) for part in (data.training, data.validation))
-    torch.manual_seed(seed)
-    model = build_model(
-        RecurrentOptions("lstm", 16, 1), num_features=training.num_features, lookback=LOOKBACK, horizon=HORIZON,
-        dropout=0.1,
-    )  # fmt: skip
-    options = TrainingOptions(128, 0.003, LAMBDA, 0.0, 30, 10, 1e-4, 1.0, "cosine", 1.0, seed=seed)
-    with tempfile.TemporaryDirectory() as directory:
-        train(model, training, validation, options, TrainingDirectory(directory), {}, lambda _: False)
-    batches = validation.batches(forecast_batch_size(model, LOOKBACK, torch.device("cpu")))
-    logits = forecast(model, (batch.windows for batch in batches))
+    logits = trained_forecasts(name, seed, training, validation, keep)
     known = (validation.time_to_event, validation.event_observed)
     exact = exact_correction(LAMBDA)
     fitted = fit_calibration(logits, *known, otherwise=exact)
@@ -81,6 +74,27 @@ def judge(name: str, seed: int) -> None:
     for label, values in calibrated.items():
         print(f"{name:10} {seed:4} {label:7} {measured(values, *known, time, event, data.validation.unit)}", flush=True)
     print(f"{'':23}fitted to {data.validation.num_units} units: offset {fitted.offset:.2f}, slope {fitted.slope:.2f}")
+
+
+def trained_forecasts(name: str, seed: int, training: Windows, validation: Windows, keep: Path | None) -> Tensor:
+    """The hazard logits (N, L) of the validation windows, as the model gives them."""
+    kept = None if keep is None else keep / f"{name}_{seed}.pt"
+    if kept is not None and kept.exists():
+        return torch.load(kept, weights_only=True)
+    torch.manual_seed(seed)
+    model = build_model(
+        RecurrentOptions("lstm", 16, 1), num_features=training.num_features, lookback=LOOKBACK, horizon=HORIZON,
+        dropout=0.1,
+    )  # fmt: skip
+    options = TrainingOptions(128, 0.003, LAMBDA, 0.0, 30, 10, 1e-4, 1.0, "cosine", 1.0, seed=seed)
+    with tempfile.TemporaryDirectory() as directory:
+        train(model, training, validation, options, TrainingDirectory(directory), {}, lambda _: False)
+    batches = validation.batches(forecast_batch_size(model, LOOKBACK, torch.device("cpu")))
+    logits = forecast(model, (batch.windows for batch in batches))
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        torch.save(logits, kept)
+    return logits
 
 
 def measured(logits: Tensor, tau: Tensor, seen: Tensor, time: np.ndarray, event: np.ndarray, unit: np.ndarray) -> str:

@@ -24,7 +24,7 @@ from ddrsa.data.cmapss.simulated import simulate_fleet
 from ddrsa.data.load import load_dataset
 from ddrsa.data.options import SimulatedOptions
 from ddrsa.data.windows import Windows
-from ddrsa.evaluation import forecast_rows
+from ddrsa.evaluation.forecasts import forecast_rows
 from ddrsa.models.build import build_model
 from ddrsa.models.options import TemporalConvolutionOptions
 from ddrsa.rundir.training import TrainingDirectory

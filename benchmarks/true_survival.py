@@ -37,7 +37,7 @@ from ddrsa.data.load import Dataset, load_dataset
 from ddrsa.data.options import SimulatedOptions
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
-from ddrsa.evaluation import forecast_rows
+from ddrsa.evaluation.forecasts import forecast_rows
 from ddrsa.models.build import build_model
 from ddrsa.models.options import RecurrentOptions
 from ddrsa.rundir.training import TrainingDirectory

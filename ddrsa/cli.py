@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import difflib
+import functools
 import logging
 import os
 import re
@@ -25,7 +26,7 @@ from ddrsa.compat_hydra import raise_without_a_word, reports_errors_itself
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
-from ddrsa.texts import printable
+from ddrsa.texts import plain_logs, printable
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -83,6 +84,23 @@ def tell(error: Exception) -> int:
     shown = _reported(error)
     print(printable(f"error: {_message(shown)}"), file=sys.stderr)
     return _exit_code(shown)
+
+
+def in_one_line(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
+    """The `main` of a command without Hydra, of which what the user can mend is one line on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def told(arguments: Sequence[str]) -> int:
+        plain_logs()
+        try:
+            return main(arguments)
+        except UsageError as error:
+            return tell(error)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return INTERRUPTED_EXIT_CODE
+
+    return told
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean, require
 from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
+from ddrsa.devices import check_device_is_here, check_devices
 from ddrsa.errors import ConfigError
 from ddrsa.extras import missing_extra
 from ddrsa.models.options import KERNELS, OPTIONS, BaselineOptions, ModelOptions
@@ -25,10 +26,6 @@ from ddrsa.scripts.check import check_job
 from ddrsa.scripts.command import identity as script_identity
 from ddrsa.survival.policy_options import PolicyOptions, policy_options
 from ddrsa.training.options import OPTION_NAMES, TrainingOptions
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
-# These use no GPU of NVIDIA's, so no lease is needed.
-DEVICES_WITHOUT_CUDA = ("cpu", "mps")
 
 # The share of the units that train nothing where a guarantee is wanted and `dataset.policy_fraction` is null.
 POLICY_FRACTION = 0.3
@@ -134,6 +131,7 @@ def check_config(config: DictConfig) -> None:
         if config.gpus_per_run != 1:
             raise ConfigError(f"gpus_per_run={config.gpus_per_run}: a model trains on one GPU; several are for scripts")
         parse_config(config)
+        check_device_is_here(config)
         return
     _check_devices(_values(OmegaConf.masked_copy(config, ["device", "runs_per_gpu", "gpus"]), leave_out=set()))
     _require({"gpus_per_run": config.gpus_per_run}, "gpus_per_run", config.gpus_per_run >= 1, "1 or more")
@@ -148,6 +146,7 @@ def check_config(config: DictConfig) -> None:
     if set(config.model) != {"name"} or set(config.dataset) != {"name"}:
         raise ConfigError("model=, dataset=: experiment=scripts runs scripts, which have neither")
     check_job(options)
+    check_device_is_here(config)
 
 
 def identity(config: DictConfig) -> dict[str, Any]:
@@ -216,12 +215,7 @@ def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> 
 
 
 def _check_devices(values: Mapping[str, Any]) -> None:
-    _require(values, "device", values["device"] in DEVICES, ", ".join(DEVICES))
-    sharing = values["runs_per_gpu"]
-    _require(values, "runs_per_gpu", sharing == "auto" or (type(sharing) is int and sharing >= 1), "1 or more, or auto")
-    gpus = values["gpus"]
-    listed = isinstance(gpus, list) and len(gpus) > 0 and all(type(index) is int and index >= 0 for index in gpus)
-    _require(values, "gpus", gpus == "auto" or listed, "auto or a list of GPU indices such as [0,2,3]")
+    check_devices(values["device"], values["gpus"], values["runs_per_gpu"])
 
 
 def _with_policy_units(dataset: DatasetOptions, policy: PolicyOptions) -> DatasetOptions:

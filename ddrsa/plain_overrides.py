@@ -24,6 +24,7 @@ _GROUPS = frozenset(
 _HYDRA_KEYS = (
     *("mode", "verbose", "job.chdir", "sweep.dir", "sweep.subdir", "sweeper.params", "sweeper.params."),
     *(f"launcher.{key}" for key in ("n_jobs", "retries", "timeout", "max_failures", "optional", "pre_dispatch")),
+    *(f"launcher.{key}" for key in ("value_name", "direction")),
     *(f"launcher.{key}" for key in ("rank_by", "rank_by.", "columns", "columns.", "kind_keys", "packages")),
     *(f"sweeper.{key}" for key in ("max_batch_size", "only", "exclude", "zip", "dry_run", "name_key", "direction")),
     *(f"sweeper.{key}" for key in ("objective", "objective_group", "max_steps", "n_trials", "n_jobs", "study_name")),

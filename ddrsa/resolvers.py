@@ -9,7 +9,7 @@ import platformdirs
 from omegaconf import DictConfig, OmegaConf
 
 from ddrsa.compat_hydra import register_resolver
-from ddrsa.config import DEVICES_WITHOUT_CUDA, run_id
+from ddrsa.config import run_id
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.identity import in_names
 from ddrsa.schema import NOT_IDENTITY
@@ -17,7 +17,7 @@ from ddrsa.scripts.command import run_name, script_ids
 from ddrsa.scripts.job import Job
 from ddrsa.scripts.jobs import find_job
 from ddrsa.scripts.options import scripts_options
-from ddrsa.sweep.gpu.lease import current_lease, lease_gpu, visible_gpus
+from ddrsa.sweep.gpu.lease import APPLE, current_lease, lease_gpu, visible_gpus
 from ddrsa.sweep.gpu.packing import AUTO
 
 
@@ -44,8 +44,9 @@ def _gpu_index(*, _root_: DictConfig) -> int | None:
     lease = current_lease()
     if lease is None:
         gpus = _root_.gpus if isinstance(_root_.gpus, str) else list(_root_.gpus)
+        gpus = APPLE if _root_.device == "mps" else gpus
         # On the CPU a list of GPUs is leased as it stands, whatever the machine has: allocation can be tried anywhere.
-        environ = {"CUDA_VISIBLE_DEVICES": ""} if _root_.device in DEVICES_WITHOUT_CUDA else None
+        environ = {"CUDA_VISIBLE_DEVICES": ""} if _root_.device == "cpu" else None
         lease = lease_gpu(
             gpus,
             _root_.runs_per_gpu,
@@ -61,12 +62,17 @@ def _run_id(*, _root_: DictConfig) -> str:
 
 
 def _concurrent_runs(*, _root_: DictConfig) -> int:
-    """The number of runs at once: as many as the GPUs take, or where there are none one per core (-1).
+    """The number of runs at once: as many as the GPUs take (on Apple's one), or without any one per core (-1).
 
     With runs_per_gpu=auto it is one per core, at least one per GPU: those for which there is no room yet wait.
     """
     listed = not isinstance(_root_.gpus, str)
-    gpus = len(_root_.gpus) if listed else 0 if _root_.device in DEVICES_WITHOUT_CUDA else len(visible_gpus())
+    if _root_.device == "mps":
+        gpus = 1  # Apple's
+    elif listed:
+        gpus = len(_root_.gpus)
+    else:
+        gpus = 0 if _root_.device == "cpu" else len(visible_gpus())
     if _root_.runs_per_gpu == AUTO:
         return max(gpus // int(_root_.gpus_per_run), joblib.cpu_count()) if gpus else -1
     # Fewer GPUs than a run wants are refused when it is checked.
@@ -102,7 +108,7 @@ def _script_run_name(*, _root_: DictConfig) -> str:
 
 def _gpus_of_a_run(*, _root_: DictConfig) -> float:
     """The GPUs, or the share of one, that a run asks of a scheduler: with runs_per_gpu=auto whole ones."""
-    if _root_.device in DEVICES_WITHOUT_CUDA:
+    if _root_.device in ("cpu", "mps"):
         return 0
     gpus = int(_root_.gpus_per_run)
     if gpus > 1 and _root_.runs_per_gpu not in (1, AUTO):

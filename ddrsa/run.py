@@ -17,11 +17,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from ddrsa.changed_data import changed_content
 from ddrsa.config import RunConfig, identity, located, parse_config, run_id
+from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, UsageError
-from ddrsa.evaluation import conformal_of, evaluate, evaluate_official, independent_lives, shortcomings
+from ddrsa.evaluation.evaluate import evaluate, shortcomings
+from ddrsa.evaluation.forecasts import conformal_of, independent_lives
+from ddrsa.evaluation.official import evaluate_official
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.kernels.choice import choose_kernel
@@ -31,10 +35,12 @@ from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
+from ddrsa.survival.promise import promise_sentence
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
 from ddrsa.sweep.search.report import report, searched_objectives, trial_number
+from ddrsa.time_scale import recorded_step, scale_of
 from ddrsa.training.allocator import keep_freed_memory
 from ddrsa.training.baselines import UNUSED, train_baseline
 from ddrsa.training.calibrate import calibrate, described
@@ -121,6 +127,16 @@ def _run(config: DictConfig) -> float:
         release_current()
 
 
+def require_torch_for(device: str) -> None:
+    """Raise ConfigError where this torch is not made for the device. CUDA stays asleep: a lease comes before it."""
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise ConfigError("device=mps: torch finds no GPU of Apple's here; allowed here are auto, cpu and cuda")
+    if device == "cuda" and not torch.backends.cuda.is_built():
+        raise ConfigError(
+            f"device=cuda: torch {torch.__version__} is built without CUDA; allowed here are auto and cpu"
+        )
+
+
 def choose_device(requested: str, gpu_index: int | None) -> torch.device:
     """The torch device of a run: the leased GPU where there is one and `requested` (a value of DEVICES) admits it.
 
@@ -128,9 +144,8 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
 
     Raises ConfigError for cuda and mps without a GPU that torch can use.
     """
+    require_torch_for(requested)
     if requested == "mps":
-        if not torch.backends.mps.is_available():
-            raise ConfigError("device=mps: torch finds no GPU of Apple's here; allowed here are auto, cpu and cuda")
         return torch.device("mps")
     if requested != "cpu" and gpu_index is not None and torch.cuda.is_available():
         device = torch.device("cuda", gpu_index)
@@ -193,6 +208,7 @@ def _train_and_evaluate(
             *sizes,
             calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
             policy=checked.policy,
+            by_subset=dataset.by_subset,
         )
 
     # Pruning looks at one objective: of a search for several nothing is reported.
@@ -259,20 +275,25 @@ def _train_and_evaluate(
         policy=checked.policy,
         held_out=held_out,
         conformal=conformal,
+        by_subset=dataset.by_subset,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
+        _tell_promises(metrics["policies"], checked, dataset.inputs)
         log.info("%s: %s", _shown(directory), metrics["policies"]["oti"]["promise"]["sentence"])
     if dataset.official is not None:
-        official = evaluate_official(calibrated, dataset.official, checked.lookback, device)
-        metrics["confidence_intervals"]["official_rmse"] = official.pop("official_rmse_interval")
-        metrics |= official
+        for name, units in {"": dataset.official, **dataset.by_subset(dataset.official)}.items():
+            official = evaluate_official(calibrated, units, checked.lookback, device)
+            place = metrics["by_subset"][name] if name else metrics
+            place["confidence_intervals"] |= official.pop("intervals")
+            place |= official
     metrics |= {
         "comparison": {
             "horizon": checked.evaluation_horizon,
             "time_unit": checked.dataset.time_unit,
             "data": read_from,
         },
+        "time_step": recorded_step(dataset.inputs, checked.dataset),
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,
@@ -284,6 +305,17 @@ def _train_and_evaluate(
         log.warning("%s: %s", _shown(directory), shortcoming)
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
     return metrics, pruning.pruned
+
+
+def _tell_promises(policies: dict[str, Any], checked: RunConfig, inputs: TrainingInputs) -> None:
+    """Tell what the promises of policies give up in the data's unit of time."""
+    scale = scale_of(recorded_step(inputs, checked.dataset), checked.horizon)
+    assert checked.policy.guarantee is not None
+    for name, policy in policies.items():
+        if "promise" in policy:
+            policy["promise"]["sentence"] = promise_sentence(
+                name, policy["promise"], checked.policy.guarantee, scale.text
+            )
 
 
 def seed_everything(seed: int) -> None:
@@ -316,21 +348,16 @@ def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] |
 
 def _warn_of_other_data(directory: TrainingDirectory, checked: RunConfig, metrics: dict[str, Any]) -> None:
     """Say that the files of the data are not those that a completed run was trained on."""
-    known = metrics.get("data_content")
     try:
-        content = data_content(checked.dataset, checked.data_dir)
+        changed = changed_content(metrics.get("data_content"), checked.dataset, checked.data_dir)
     except UsageError as error:
         log.warning("%s: its data cannot be compared with those that are there now: %s", _shown(directory), error)
         return
-    if known is not None and content != known:
+    if changed is not None:
         log.warning(
             "%s was trained on other data: content %s, and that of %s is now %s; with another hydra.sweep.dir, or when "
-            "that directory is gone, the model is trained anew", _shown(directory), known, _files(checked), content,
+            "that directory is gone, the model is trained anew", _shown(directory), metrics["data_content"], *changed,
         )  # fmt: skip
-
-
-def _files(checked: RunConfig) -> str:
-    return str(getattr(checked.dataset, "path", f"{checked.data_dir}/{checked.dataset.name}"))
 
 
 def _begin_anew_with_other_data(directory: TrainingDirectory, known: str | None, content: str | None) -> None:

@@ -28,7 +28,7 @@ from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.rundir.training import TrainingDirectory
-from ddrsa.task import check_single_run, run_task
+from ddrsa.task import check_device, check_single_run, run_task
 
 if TYPE_CHECKING:
     from ddrsa.predict.forecaster import Forecaster
@@ -110,6 +110,7 @@ def _check(overrides: list[str]) -> None:
     if config.dry_run:
         raise ConfigError("dry_run=true: ddrsa.train does the run; python train.py shows what it would be")
     check_single_run(config)
+    check_device(config)
 
 
 def _run(overrides: list[str]) -> TrainingDirectory:

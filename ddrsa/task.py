@@ -66,6 +66,7 @@ class CheckConfig(Callback):
             if config.dry_run:
                 print_run(config)
                 raise SystemExit(0)
+            check_device(config)
             check_data(config)
             require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
 
@@ -85,12 +86,25 @@ def _ending_the_command() -> Iterator[None]:
         raise SystemExit(2 if usage else 1) from error
 
 
+def check_device(config: DictConfig) -> None:
+    """Raise ConfigError where torch cannot use the device of a single run, before it has a directory."""
+    if config.scripts is None and config.device in ("cuda", "mps") and not _has_result(config):
+        share_cores()
+        from ddrsa.run import require_torch_for
+
+        require_torch_for(config.device)
+
+
+def _has_result(config: DictConfig) -> bool:
+    return TrainingDirectory(config.hydra.run.dir).test_metrics.exists()
+
+
 def check_data(config: DictConfig) -> None:
     """Raise DataError or ConfigError where the data of a single run cannot be used, before it has a directory.
 
     What is read is in the cache then, and with it what the readers said, which stands in run.log as well.
     """
-    if config.scripts is not None or TrainingDirectory(config.hydra.run.dir).test_metrics.exists():
+    if config.scripts is not None or _has_result(config):
         return
     # Here, because a sweep checks many configs and reads no data.
     from ddrsa.data.load import load_dataset

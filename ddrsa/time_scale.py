@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,16 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ddrsa.data.options import TableOptions
+from ddrsa.data.inputs import TrainingInputs
+from ddrsa.data.options import DatasetOptions, TableOptions
 from ddrsa.errors import ConfigError
+from ddrsa.time_units import CYCLES, DATES, SECONDS, counted, unit_of_column, unit_of_horizon
 from ddrsa.trained import TrainedRun
 
-CYCLES = "cycles"
-SECONDS = {"days": 86_400.0, "hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 TIME_UNITS = tuple(SECONDS)
 
-# A horizon of so many of a unit is told in it, so that one digit behind the point is enough.
-_ENOUGH = 3
 # Where the user chooses no windows: the largest three that the horizon holds.
 _USUAL = ("1s", "10s", "1min", "10min", "1h", "6h", "1d", "7d", "30d", "90d", "365d")
 _NUM_WINDOWS = 3
@@ -45,13 +44,13 @@ class TimeScale:
     def text(self, steps: float) -> str:
         """A time in steps, in words: 18 hours, 2.5 days, 12 cycles."""
         if self.seconds is None:
-            return _counted(steps * self.length, self.unit)
+            return counted(steps * self.length, self.unit)
         seconds = abs(steps * self.seconds)
         for unit, size in SECONDS.items():
             # 36 hours and not 1.5 days, but 1 day.
             if seconds >= 2 * size or (seconds >= size and math.isclose(seconds % size, 0, abs_tol=1e-6 * size)):
-                return _counted(steps * self.seconds / size, unit)
-        return _counted(steps * self.seconds, "seconds")
+                return counted(steps * self.seconds / size, unit)
+        return counted(steps * self.seconds, "seconds")
 
     def step_text(self) -> str:
         """What a step is: 'step of 6 hours', or 'cycle'."""
@@ -97,12 +96,18 @@ class Window:
     steps: int
 
 
-def _unit_of_column(name: str, step: float) -> str:
-    """What numbers of a column without dates are counted in: cycles, hours and their like by its name."""
-    plural = name.lower() if name.endswith("s") else f"{name.lower()}s"
-    if plural in SECONDS or (plural == CYCLES and step == 1):
-        return plural
-    return f"units of {name}"
+def recorded_step(inputs: TrainingInputs | None, options: DatasetOptions) -> dict[str, Any]:
+    """How long a step is, for the record of a run: `length` in `unit`, which is `DATES` where rows have dates.
+
+    Empty where rows are cycles, or nothing says what they are.
+    """
+    if inputs is None or inputs.step is None:
+        return {}
+    if inputs.dates:
+        return {"length": inputs.step, "unit": DATES}
+    if not isinstance(options, TableOptions):
+        return {}
+    return {"length": inputs.step, "unit": unit_of_column(options.time_column, inputs.step)}
 
 
 def time_scale(run: TrainedRun, unit: str | None = None) -> TimeScale:
@@ -110,17 +115,20 @@ def time_scale(run: TrainedRun, unit: str | None = None) -> TimeScale:
 
     Raises ConfigError where a unit is given and the run's data have no dates.
     """
-    inputs, options = run.inputs, run.config.dataset
-    if inputs is None or inputs.step is None or not inputs.dates:
-        if unit is not None:
-            raise ConfigError(f"time_unit={unit}: the data of the run have no dates, so nothing says what that is")
-        if inputs is None or inputs.step is None or not isinstance(options, TableOptions):
-            return TimeScale()
-        return TimeScale(_unit_of_column(options.time_column, inputs.step), inputs.step)
-    if unit is None:
-        horizon = inputs.step * run.config.horizon
-        unit = next((name for name, size in SECONDS.items() if horizon >= _ENOUGH * size), "seconds")
-    return TimeScale(unit, inputs.step / SECONDS[unit], inputs.step)
+    has_dates = run.inputs is not None and run.inputs.step is not None and run.inputs.dates
+    if unit is not None and not has_dates:
+        raise ConfigError(f"time_unit={unit}: the data of the run have no dates, so nothing says what that is")
+    return scale_of(recorded_step(run.inputs, run.config.dataset), run.config.horizon, unit)
+
+
+def scale_of(step: Mapping[str, Any], horizon: int, unit: str | None = None) -> TimeScale:
+    """The scale of steps as `recorded_step` has them. unit: of `TIME_UNITS`, where rows have dates."""
+    if not step:
+        return TimeScale()
+    if step["unit"] != DATES:
+        return TimeScale(step["unit"], step["length"])
+    unit = unit or unit_of_horizon(step["length"] * horizon)
+    return TimeScale(unit, step["length"] / SECONDS[unit], step["length"])
 
 
 def windows(scale: TimeScale, given: Any, horizon: int) -> list[Window]:
@@ -162,12 +170,6 @@ def _seconds(duration: str) -> float:
     """Of 7d, 12h and the like. Raises ValueError or TypeError where it is none."""
     # To pandas, d is on its way out and D stays.
     return float(pd.Timedelta(re.sub(r"(?<=[\d\s])d\b", "D", duration)).total_seconds())
-
-
-def _counted(value: float, unit: str) -> str:
-    number = f"{value:.3g}"
-    one = number == "1" and unit in (*SECONDS, CYCLES)
-    return f"{number} {unit[:-1] if one else unit}"
 
 
 def _label(value: Any) -> str:

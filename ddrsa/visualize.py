@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
-from ddrsa.texts import plain_logs, say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.visualize", "models"))  # before the imports that need the extra
@@ -21,10 +20,10 @@ import pandas as pd
 import platformdirs
 import torch
 
-from ddrsa.cli import USAGE_EXIT_CODE
+from ddrsa.cli import USAGE_EXIT_CODE, in_one_line
 from ddrsa.data.load import load_dataset
 from ddrsa.data.windows import Windows
-from ddrsa.errors import DataError, UsageError
+from ddrsa.errors import DataError
 from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import sample_lives
 from ddrsa.figures.style import ToldIn, write_figure
@@ -32,7 +31,9 @@ from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
-from ddrsa.time_scale import CYCLES, time_scale
+from ddrsa.texts import say
+from ddrsa.time_scale import time_scale
+from ddrsa.time_units import CYCLES
 from ddrsa.trained import TrainedRun, load_trained
 
 log = logging.getLogger(__name__)
@@ -129,19 +130,15 @@ def shown_cost(metrics: dict[str, Any]) -> float:
     return float(tuned[0] if tuned else metrics["oti"][-1]["cost"])
 
 
+@in_one_line
 def main(arguments: Sequence[str]) -> int:
     """Draw each of the run directories; return the exit code, 2 for what the user can mend."""
     if not arguments or arguments[0].startswith("-"):
         say(f"usage: {subcommand('visualize')} RUN_DIR [RUN_DIR ...]")
         return 0 if set(arguments) & {"-h", "--help"} else USAGE_EXIT_CODE
-    plain_logs()
     data_dir = os.environ.get("DDRSA_DATA_DIR", "data")
     cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
     for path in arguments:
-        try:
-            written = visualize_run(TrainingDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
-        except UsageError as error:
-            say_error(error)
-            return USAGE_EXIT_CODE
+        written = visualize_run(TrainingDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
         say(f"{Path(path) / PLOTS}: {len(written)} files")
     return 0

@@ -16,6 +16,8 @@ from ddrsa.compat_hydra import VERSION_BASE
         (["gpus=[0,1]", "runs_per_gpu=auto", "device=cpu"], max(2, joblib.cpu_count())),
         (["device=cpu"], -1),
         (["device=cpu", "runs_per_gpu=auto"], -1),
+        (["device=mps"], 1),
+        (["device=mps", "runs_per_gpu=3"], 3),
     ],
 )
 def test_how_many_runs_are_started_at_once(overrides: list[str], expected: float) -> None:

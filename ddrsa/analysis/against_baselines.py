@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ddrsa.analysis.candidates import candidate
 from ddrsa.analysis.collect import Sweep
@@ -11,6 +12,7 @@ from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.paired_units import OnUnits, paired_on_units
+from ddrsa.analysis.time_units import TimeUnit
 
 # The models that are no network: age alone, and trees on summaries of the window.
 BASELINES = ("kaplan_meier", "boosting")
@@ -28,6 +30,7 @@ def against_baselines(
     networks = [number for number in ranked if models[number] not in BASELINES]
     if not networks:
         return []
+    dataset = str(configurations.table.loc[networks[0], "dataset"])
     said = []
     for name in BASELINES:
         of_baseline = [number for number in ranked if models[number] == name]
@@ -38,9 +41,9 @@ def against_baselines(
         found = compared_on_units(configurations, networks[0], of_baseline[0], criterion, sweep)
         if found is None:
             other = candidate(configurations, of_baseline[0], criterion.column)
-            said.append(_by_means(shown, name, best.selected.mean, other.selected.mean, criterion))
+            said.append(_by_means(shown, name, best.selected.mean, other.selected.mean, criterion, dataset))
         else:
-            said.append(_on_units(shown, name, found, criterion))
+            said.append(_on_units(shown, name, found, criterion, dataset))
     return said
 
 
@@ -56,16 +59,20 @@ def compared_on_units(
         for b in both[1]
         if all(repr(a[key]) == repr(b[key]) for key in keys)
     ]
-    return paired_on_units(pairs, criterion.metric)
+    found = paired_on_units(pairs, criterion.metric)
+    if found is None:
+        return None
+    factor = sweep.time_units.get(str(both[0][0]["dataset"]), TimeUnit()).told(criterion.metric, 1.0)
+    return replace(found, mean=found.mean * factor, low=found.low * factor, high=found.high * factor)
 
 
-def _on_units(network: str, baseline: str, found: OnUnits, criterion: Criterion) -> str:
+def _on_units(network: str, baseline: str, found: OnUnits, criterion: Criterion, dataset: str) -> str:
     sign = -1 if criterion.higher_is_better else 1
     gain = sign * found.mean
     low, high = sorted((sign * found.low, sign * found.high))
     interval = f"95 % interval {low:.2g} to {high:.2g}, paired bootstrap over units"
     on = f"{metric(criterion.metric).label} on the same {found.units} test units"
-    amount = f"{abs(gain):.3g}{_unit(criterion)}"
+    amount = f"{abs(gain):.3g}{_unit(criterion, dataset)}"
     if low > 0:
         return f"The best network, {network}, beats {baseline} by {amount} ({on}, {interval})."
     if high < 0:
@@ -77,15 +84,15 @@ def _on_units(network: str, baseline: str, found: OnUnits, criterion: Criterion)
     )
 
 
-def _by_means(network: str, baseline: str, mean: float, other: float, criterion: Criterion) -> str:
+def _by_means(network: str, baseline: str, mean: float, other: float, criterion: Criterion, dataset: str) -> str:
     gain = mean - other if criterion.higher_is_better else other - mean
     better = "better" if gain > 0 else "worse"
     return (
-        f"The best network, {network}, is {abs(gain):.3g}{_unit(criterion)} {better} than {baseline} "
+        f"The best network, {network}, is {abs(gain):.3g}{_unit(criterion, dataset)} {better} than {baseline} "
         f"({metric(criterion.metric).label} {criterion.units}, without an interval: the runs do not have it by unit)."
     )
 
 
-def _unit(criterion: Criterion) -> str:
-    unit = metric(criterion.metric).unit
+def _unit(criterion: Criterion, dataset: str) -> str:
+    unit = metric(criterion.metric, dataset).unit
     return f" {unit}" if unit else ""

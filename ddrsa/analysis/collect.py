@@ -12,14 +12,15 @@ from typing import Any
 import pandas as pd
 
 from ddrsa.analysis.comparable import part_incomparable
-from ddrsa.analysis.metrics import NO_QUALITY, VALIDATION
+from ddrsa.analysis.metrics import NO_QUALITY, OF_SUBSET, VALIDATION, set_time_units
 from ddrsa.analysis.read_run import COLUMNS, Run, read_run
+from ddrsa.analysis.time_units import TimeUnit, tell_times
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.directory import RunDirectory, find_runs
 from ddrsa.rundir.states import State
 
 # These name a run in every table, so they are not repeated among the swept values.
-NAME_KEYS = frozenset({"dataset", "dataset.name", "dataset.subset", "model", "model.name", "scripts.job"})
+NAME_KEYS = frozenset({"dataset", "dataset.name", "model", "model.name", "scripts.job"})
 
 # Runs that differ in these only are repeats of one configuration.
 REPEAT_KEYS = ("seed", "fold", "dataset.split_seed", "dataset.simulation_seed", "scripts.args.seed")
@@ -38,6 +39,7 @@ class Sweep:
         several sweeps, `sweep` too.
     metrics: the numbers of test_metrics.json.
     apart: for the names of data sets that are parts of one whose runs cannot all be compared, the reason.
+    time_units: in what the times among the metrics are told, by data set.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class Sweep:
     swept: list[str]
     metrics: list[str]
     apart: dict[str, str] = field(default_factory=dict)
+    time_units: dict[str, TimeUnit] = field(default_factory=dict)
 
     @property
     def completed(self) -> pd.DataFrame:
@@ -70,7 +73,11 @@ class Sweep:
     @property
     def quality_metrics(self) -> list[str]:
         """The metrics of the test units that say how good a model is."""
-        return [key for key in self.metrics if not key.startswith(VALIDATION) and key not in NO_QUALITY]
+        return [
+            key
+            for key in self.metrics
+            if not key.startswith(VALIDATION) and key.partition(OF_SUBSET)[0] not in NO_QUALITY
+        ]
 
 
 def collect(path: Path | str) -> Sweep:
@@ -97,6 +104,8 @@ def collect_all(sources: dict[str, Path], path: Path) -> Sweep:
         runs += [read_run(run, _shown_path(run, source, path), name) for run in found]
 
     apart = part_incomparable(runs)
+    units = tell_times(runs)
+    set_time_units({name: each.unit for name, each in units.items()})
     metrics = _names(run.metrics for run in runs)
     # A foreign task may have a hyperparameter called `epoch`: it must not hide the run's own column, nor be hidden.
     taken = {*COLUMNS, *metrics} - NAME_KEYS
@@ -111,7 +120,7 @@ def collect_all(sources: dict[str, Path], path: Path) -> Sweep:
     swept = [key for key in config_keys if _is_swept(key, runs)]
     if len(sources) > 1 and _overlap(runs):
         swept.insert(0, "sweep")
-    return Sweep(path, dict(sources), frame, swept, metrics, apart)
+    return Sweep(path, dict(sources), frame, swept, metrics, apart, units)
 
 
 def _shown_path(run: RunDirectory, source: Path, path: Path) -> str:

@@ -22,6 +22,7 @@ from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.policy_sentences import policy_sentences
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import Difference, Noise, Repeats, difference, pooled_noise
+from ddrsa.analysis.time_units import TimeUnit
 
 # The noise between repeats is taken from at least so many of the best configurations, where there are so many.
 _FEWEST_FOR_NOISE = 5
@@ -74,7 +75,7 @@ def _answer(
         best=best,
         runner_up=candidate(configurations, ranked[1], criterion.column) if margins else None,
         test=best.metrics.get(criterion.metric),
-        test_interval=test_interval(sweep.path / best.directories[0], criterion.metric)
+        test_interval=_test_interval(sweep, dataset, best.directories[0], criterion.metric)
         if len(best.directories) == 1
         else None,
         margin=margin,
@@ -122,6 +123,14 @@ def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
     alike = sweep.runs[(sweep.runs["dataset"] == best.dataset) & (sweep.runs["model"] == best.model)]
     found = (find_edge(key, value, distinct_values(alike[key])) for key, value in best.values.items() if key != "sweep")
     return [edge for edge in found if edge is not None]
+
+
+def _test_interval(sweep: Sweep, dataset: str, directory: str, name: str) -> tuple[float, float] | None:
+    found = test_interval(sweep.path / directory, name)
+    if found is None:
+        return None
+    unit = sweep.time_units.get(dataset, TimeUnit())
+    return unit.told(name, found[0]), unit.told(name, found[1])
 
 
 def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
+from ddrsa.better import MAXIMIZE
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import read_text, read_yaml
 from ddrsa.rundir.structure import Fields, check_structure
@@ -29,8 +30,12 @@ _LARGEST = 2**22
 # Keys of a file of results whose numbers went into the run, and did not come out of it.
 _NO_METRICS = frozenset({"schema_version", "config", "cfg", "args", "hparams", "params", "hyperparameters"})
 
-_SWEEPER = Fields(
-    {"hydra!": Fields({"sweeper!": Fields({"direction": (str, list, None), "objective": (str, list, None)})})}
+_WANTED = Fields({"direction": (str, list, None), "objective": (str, list, None)})
+_DIRECTIONS = Fields(
+    {
+        "hydra!": Fields({"sweeper!": _WANTED, "launcher": Fields({"direction": (str, None)})}),
+        "scripts": (dict, None),
+    }
 )
 
 # The keys of a config that only the project's own tasks have.
@@ -76,24 +81,30 @@ def job_log(directory: Path) -> Path | None:
 
 
 def maximized(sweep_dir: Path) -> set[str]:
-    """The metrics that the search in `sweep_dir` maximizes; none where it is no search."""
+    """The metrics that the search in `sweep_dir` maximizes, or that are better high by its launcher's `direction`."""
     file = sweep_dir / CONFIG
     try:
-        content = read_yaml(file)
-        check_structure(content, _SWEEPER, file)
+        config = read_yaml(file)
+        check_structure(config, _DIRECTIONS, file)
     except FileNotFoundError:
         return set()
     except (OSError, ValueError) as error:
-        log.warning("%s; it is not known which numbers a search wanted high", " ".join(str(error).split()))
+        log.warning("%s; it is not known which numbers the sweep wanted high", " ".join(str(error).split()))
         return set()
-    sweeper = content["hydra"]["sweeper"]
+    launcher, sweeper = config["hydra"].get("launcher", {}), config["hydra"]["sweeper"]
+    of_scripts = (config.get("scripts") or {}).get("objective")
+    of_scripts = of_scripts if isinstance(of_scripts, str) else None
     directions, objectives = sweeper.get("direction"), sweeper.get("objective")
+    if directions is None and launcher.get("direction") == MAXIMIZE:
+        return {RETURN_VALUE, *filter(None, [of_scripts])}
+    if objectives is None:
+        objectives = of_scripts
     several = isinstance(directions, list)
     names = objectives if isinstance(objectives, list) else [objectives]
     if objectives is None:
         names = [f"{RETURN_VALUE}_{place}" for place in range(len(directions))] if several else [RETURN_VALUE]
     pairs = zip(names, directions if several else [directions], strict=False)
-    return {str(name) for name, direction in pairs if direction == "maximize"}
+    return {str(name) for name, direction in pairs if direction == MAXIMIZE}
 
 
 def _numbers(value: Any, name: str, separator: str = ".") -> Iterator[tuple[str, float]]:

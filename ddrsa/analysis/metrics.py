@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+
+from ddrsa.better import name_says_higher
 
 # The columns of the validation units' metrics begin with this.
 VALIDATION = "validation_"
+# Between the name of a metric and that of the subset of the data set that it is of: nll@FD001.
+OF_SUBSET = "@"
 # The units that a metric is taken on, and how that is said. A script has no such units: its numbers are its own.
 SCRIPT = "script"
 UNITS = {"validation": "on the validation units", "test": "on the test units", SCRIPT: "as the run reports it"}
@@ -59,6 +62,9 @@ METRICS = {
     "n_parameters": Metric("Parameters of the model", "number"),
 }
 
+# Metrics that a run tells in steps of its rows; NASA's own engines run in cycles.
+TIMES = frozenset({name for name, each in METRICS.items() if each.unit == "cycles"} - {"official_rmse"})
+
 # By these the best configurations are named.
 CRITERIA = (
     *("nll", "restricted_rmse", "integrated_brier_score", "rul_mae", "rul_rmse"),
@@ -82,10 +88,6 @@ BASELINES = {
     "nll_below_constant_hazard": "likelihood does not beat one constant hazard",
 }
 
-_HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
-_HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim"})  # as a part between . / _
-
-
 _maximized: frozenset[str] = frozenset()
 
 
@@ -95,18 +97,40 @@ def set_maximized(names: Iterable[str]) -> None:
     _maximized = frozenset(names)
 
 
-def metric(name: str) -> Metric:
+_time_units: dict[str, str] = {}
+
+
+def set_time_units(units: Mapping[str, str]) -> None:
+    """Say in what times are told, by data set."""
+    global _time_units
+    _time_units = dict(units)
+
+
+def time_unit(dataset: str | None = None) -> str:
+    """What the times of a data set, or of all, are told in."""
+    if dataset in _time_units:
+        return _time_units[dataset]
+    units = set(_time_units.values())
+    return units.pop() if len(units) == 1 else "in the unit of each data set" if units else "cycles"
+
+
+def metric(name: str, dataset: str | None = None) -> Metric:
     """The metric of a column, with or without the prefix `validation_`.
 
-    One that is not known here is better the lower it is, unless its name says otherwise (accuracy, auc, f1, ...).
+    dataset: whose values it is; None: of all. One that is not known here is better the lower it is, unless its name
+    says otherwise (accuracy, auc, f1, ...).
     """
     name = name.removeprefix(VALIDATION) if name not in METRICS else name
+    name, _, subset = name.partition(OF_SUBSET)
+    if subset:
+        of_all = metric(name, dataset)
+        return replace(of_all, label=f"{of_all.label} on {subset}")
     known = METRICS.get(name)
+    if known is not None and name in TIMES:
+        known = replace(known, unit=time_unit(dataset))
     if name in _maximized:
         return replace(known or Metric(name.replace("_", " ")), higher_is_better=True)
-    lower = name.lower()
-    higher = any(part in lower for part in _HIGHER) or not _HIGHER_WORDS.isdisjoint(re.split(r"[^a-z0-9]+", lower))
-    return known or Metric(name.replace("_", " "), higher_is_better=higher)
+    return known or Metric(name.replace("_", " "), higher_is_better=name_says_higher(name))
 
 
 def column(name: str, select_by: str) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrsa.analysis.metrics import OF_SUBSET
+from ddrsa.analysis.results import MISS_RATES
 from ddrsa.rundir.directory import RunDirectory
 
 Floats = NDArray[np.float64]
@@ -59,11 +61,16 @@ def paired_on_units(pairs: Iterable[tuple[Path, Path]], metric: str) -> OnUnits 
 
 def test_interval(directory: Path, metric: str) -> tuple[float, float] | None:
     """The interval of a metric on the test units that the run itself reports; None where it has none."""
+    name, _, subset = metric.partition(OF_SUBSET)
+    path: list[str] = ["by_subset", subset] if subset else []
+    path += ["confidence_intervals"]
+    path += ["oti_at_miss_rate", MISS_RATES[name][0]] if name in MISS_RATES else [name]
     try:
-        intervals = (RunDirectory(directory).read_test_metrics() or {}).get("confidence_intervals")
+        found: Any = RunDirectory(directory).read_test_metrics()
     except ValueError:
         return None
-    found = intervals.get(metric) if isinstance(intervals, dict) else None
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
     return (float(found[0]), float(found[1])) if isinstance(found, list) and len(found) == 2 else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,12 +32,14 @@ class Run:
     """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result.
 
     comparison: what it has in common with the runs that it can be compared with; empty where it does not say.
+    time_step: how long a step of its rows is, `length` in `unit`; empty where rows are cycles.
     """
 
     status: dict[str, Any]
     config: dict[str, Any]
     metrics: dict[str, float]
     comparison: dict[str, Any] = field(default_factory=dict)
+    time_step: dict[str, Any] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """One row of the table of runs."""
@@ -97,13 +100,18 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         config=config,
         metrics=metrics,
         comparison=comparison if isinstance(comparison := result.get("comparison"), dict) else {},
+        time_step=step if isinstance(step := result.get("time_step"), dict) else {},
     )
 
 
 def _group_name(config: dict[str, Any], group: str) -> str:
     name = str(config.get(f"{group}.name", config.get(group, NO_NAME)))
-    subset = config.get(f"{group}.subset")
-    return name if subset is None else f"{name}/{subset}"
+    # Of several subsets those that are evaluated are what a result is one of, whatever else has trained.
+    subset = config.get(f"{group}.evaluate_on") or config.get(f"{group}.subset")
+    if subset is None:
+        return name
+    several = re.findall(r"\w+", str(subset)) if str(subset).startswith("[") else [str(subset)]
+    return f"{name}/{'+'.join(sorted(set(several)))}"
 
 
 def _existing(path: Path) -> str | None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ddrsa.analysis.metrics import VALIDATION
+from ddrsa.analysis.metrics import OF_SUBSET, VALIDATION
 
 # The shares of missed failures at which the intervention policy is compared, and the columns that they get.
 MISS_RATES = {"oti_at_5_percent": ("5%", 0.05), "oti_at_10_percent": ("10%", 0.10)}
@@ -16,6 +16,7 @@ _NO_METRICS = frozenset({"schema_version", "run_id"})
 
 def flat_metrics(result: dict[str, Any]) -> dict[str, float]:
     """The numbers of `result`, a test_metrics.json; what is null or not finite is NaN. Text and lists are left out.
+    Those of a subset, where several were evaluated, are called nll@FD001.
 
     Raises ValueError where the curve of the policy (`oti`) is no list of objects.
     """
@@ -32,6 +33,8 @@ def _part(result: dict[str, Any]) -> dict[str, float]:
         for key, value in result.items()
         if key not in _NO_METRICS and (value is None or is_number(value))
     }
+    for subset, part in (result.get("by_subset") or {}).items():
+        numbers |= {f"{name}{OF_SUBSET}{subset}": value for name, value in _part(part).items()}
     if "oti" in result or "oti_at_miss_rate" in result:
         numbers |= {name: _time_at_miss_rate(result, key, share) for name, (key, share) in MISS_RATES.items()}
     return numbers

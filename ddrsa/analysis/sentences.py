@@ -17,7 +17,7 @@ def sentences(answer: Answer) -> list[str]:
     """The answer for one data set, item by item: the best, the margin, its worth, the edges, the notes."""
     if answer.best is None:
         return [f"{answer.dataset}: no configuration can be named: {'. '.join(answer.notes)}."]
-    best, unit = answer.best, metric(answer.metric).unit
+    best, unit = answer.best, metric(answer.metric, answer.dataset).unit
     of = (
         f"the best of {answer.configurations} configurations is"
         if answer.configurations > 1

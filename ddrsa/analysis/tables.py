@@ -11,7 +11,7 @@ import pandas as pd
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations, is_absent
 from ddrsa.analysis.criterion import Criterion
-from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, VALIDATION, column, metric
+from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, OF_SUBSET, VALIDATION, column, metric
 from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.read_run import COLUMNS
 from ddrsa.analysis.statistics import bootstrap_means
@@ -46,7 +46,7 @@ def failures_table(sweep: Sweep) -> pd.DataFrame:
 def test_intervals(sweep: Sweep) -> pd.DataFrame:
     """For each completed run and metric of its test units: the value, and its 95 % interval over the units."""
     rows = [
-        [*(run[key] for key in _OF_A_RUN), name, run[name], *found]
+        [*(run[key] for key in _OF_A_RUN), name, run[name], *(_told(sweep, run["dataset"], name, end) for end in found)]
         for run in sweep.completed.to_dict("records")
         for name in sweep.quality_metrics
         if (found := test_interval(sweep.path / run["directory"], name)) is not None
@@ -54,11 +54,16 @@ def test_intervals(sweep: Sweep) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*_OF_A_RUN, "metric", "value", "ci_low", "ci_high"])
 
 
+def _told(sweep: Sweep, dataset: str, name: str, value: float) -> float:
+    return sweep.time_units[dataset].told(name, value) if dataset in sweep.time_units else value
+
+
 def summary_statistics(sweep: Sweep) -> pd.DataFrame:
     """For each data set, model and metric over the completed runs: count, mean, std, min, max, ci_low, ci_high.
 
-    NaN is not counted. std is that of a sample (n - 1 in the denominator), NaN for a single run. ci_low and ci_high are
-    the bootstrap interval of the mean at 95 %, NaN for a single run.
+    units: that it was taken on. unit: what it is told in. NaN is not counted. std is that of a sample (n - 1 in the
+    denominator), NaN for a single run. ci_low and ci_high are the bootstrap interval of the mean at 95 %, NaN for a
+    single run.
     """
     names = ["dataset", "model", *(["sweep"] if sweep.is_comparison else [])]
     rows = []
@@ -67,9 +72,16 @@ def summary_statistics(sweep: Sweep) -> pd.DataFrame:
         low, high = bootstrap_means(values)
         statistics = runs[sweep.metrics].agg(list(_STATISTICS)).T.to_numpy()
         for i, name in enumerate(sweep.metrics):
-            on = "validation" if name.startswith(VALIDATION) else "" if name in NO_QUALITY else "test"
-            rows.append([*group, name.removeprefix(VALIDATION), on, *statistics[i], low[i], high[i]])
-    columns = [*names, "metric", "units", *_STATISTICS, "ci_low", "ci_high"]
+            on = (
+                "validation"
+                if name.startswith(VALIDATION)
+                else ""
+                if name.partition(OF_SUBSET)[0] in NO_QUALITY
+                else "test"
+            )
+            unit = metric(name, str(group[0])).unit
+            rows.append([*group, name.removeprefix(VALIDATION), on, *statistics[i], low[i], high[i], unit])
+    columns = [*names, "metric", "units", *_STATISTICS, "ci_low", "ci_high", "unit"]
     return pd.DataFrame(rows, columns=columns).astype({"count": int})
 
 

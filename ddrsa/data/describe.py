@@ -115,6 +115,8 @@ def _draw(sequences: Sequences, options: DatasetOptions, name: str, output_dir: 
 
 def _name(options: DatasetOptions) -> str:
     subset = getattr(options, "subset", None)
+    if isinstance(subset, list):
+        subset = "+".join(subset)
     return options.name if subset is None else f"{options.name}/{subset}"
 
 

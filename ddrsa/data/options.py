@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Any, ClassVar
 
 from ddrsa.checks import require
@@ -44,14 +44,49 @@ class SimulatedOptions(DatasetOptions):
 
 @dataclass(kw_only=True)
 class TurbofanOptions(DatasetOptions):
-    """NASA's C-MAPSS data (`turbofan.py`)."""
+    """NASA's C-MAPSS data (`turbofan.py`).
+
+    subset: one of SUBSETS, or a list of several, which train together. evaluate_on: the one of them whose units are
+    validated and tested, while all units of the others train; None: each has its own share of every part.
+    """
 
     name: str = "turbofan"
-    subset: str = "FD001"
+    subset: Any = "FD001"
+    evaluate_on: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check_choice("subset", SUBSETS)
+        given = list(self.subset) if isinstance(self.subset, list | tuple) else [self.subset]
+        allowed = f"{', '.join(SUBSETS)}, or a list of several of them, each once"
+        known = all(isinstance(name, str) and name in SUBSETS for name in given)
+        require("dataset.subset", self.subset, bool(given) and known and len(set(given)) == len(given), allowed)
+        # In one order, and one alone as a text: the same data are the same run.
+        self.subset = sorted(given) if len(given) > 1 else given[0]
+        holds = self.evaluate_on is None or self.evaluate_on in given
+        require("dataset.evaluate_on", self.evaluate_on, holds, f"null or one of dataset.subset: {', '.join(given)}")
+        if len(given) == 1:
+            self.evaluate_on = None
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """Those that train, first the `evaluated` ones."""
+        given = self.subset if isinstance(self.subset, list) else [self.subset]
+        return (*self.evaluated, *(name for name in given if name not in self.evaluated))
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """Those whose units are validated and tested."""
+        if self.evaluate_on is not None:
+            return (self.evaluate_on,)
+        return tuple(self.subset) if isinstance(self.subset, list) else (self.subset,)
+
+    def alone(self, subset: str) -> TurbofanOptions:
+        """The options of one subset by itself."""
+        return replace(self, subset=subset, evaluate_on=None)
+
+    def comparison_options(self) -> dict[str, Any]:
+        # What else has trained does not change what is forecast.
+        return {"subset": list(self.evaluated) if len(self.evaluated) > 1 else self.evaluated[0]}
 
 
 @dataclass(kw_only=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,21 @@ class Split:
     validation: NDArray[np.int64]
     test: NDArray[np.int64]
     policy: NDArray[np.int64]
+
+    @classmethod
+    def of_training(cls, ids: NDArray[np.int64]) -> Split:
+        """All `ids` train."""
+        none = np.empty(0, dtype=np.int64)
+        return cls(ids, none, none, none)
+
+    @classmethod
+    def union(cls, splits: Sequence[Split]) -> Split:
+        """Each part is that of all `splits`, which have no unit in common."""
+        return cls(*(np.sort(np.concatenate([getattr(each, part.name) for each in splits])) for part in fields(cls)))
+
+    def shifted(self, by: int) -> Split:
+        """The same with all ids greater by that."""
+        return Split(*(getattr(self, part.name) + by for part in fields(Split)))
 
 
 def split_units(

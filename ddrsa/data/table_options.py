@@ -19,6 +19,9 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe":
 EPOCHS = {"epoch_s": 0, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
 """Formats of dates that are numbers since 1970, and the power of ten that makes them of seconds."""
 
+# Letters of formats that name the year.
+_WITH_A_YEAR = "YyGcxDsF"
+
 # What is about the files themselves and not about a unit in them: texts, or null.
 _TEXTS = ("subset", "separator", "encoding", "sheet", "thousands", "unit_column", "date_format", "time_zone")
 _TEXTS_OF_EVENTS = ("event_column", "time_to_event_column", "events_path", "events_unit_column", "events_time_column")
@@ -30,7 +33,7 @@ _PATTERNS = ("feature_columns", "exclude_columns", "categorical_columns")
 # Keys that change the features alone, or how a file is written.
 _OF_FEATURES = (
     *("feature_columns", "exclude_columns", "categorical_columns", "aggregation", "missing", "has_attributes_path"),
-    *("attributes_unit_column", "separator", "decimal", "thousands", "encoding"),
+    *("attributes_unit_column", "separator", "decimal", "thousands", "encoding", "skip_lines"),
 )
 
 
@@ -47,6 +50,7 @@ class TableOptions(DatasetOptions):
     encoding: str | None = None
     sheet: str | None = None
     columns: list[str] | None = None
+    skip_lines: int = 0
     decimal: str = "."
     thousands: str | None = None
     missing_values: list[str] = field(default_factory=list)
@@ -84,6 +88,7 @@ class TableOptions(DatasetOptions):
         for key in (*_LISTS, *_PATTERNS):
             self._check_list(key)
         self._check_marks()
+        self._check_number("skip_lines", int, lambda value: value >= 0, "of lines, 0 or more")
         self._check_choice("all_units_fail", (False, True))
         self._check_choice("aggregation", AGGREGATIONS)
         self._check_choice("missing", ("forward", "error"))
@@ -147,6 +152,11 @@ class TableOptions(DatasetOptions):
         holds = form is None or form in (*EPOCHS, "number", "iso") or "%" in form
         allowed = f"null, iso, number, {', '.join(EPOCHS)}, or a format such as %d.%m.%Y %H:%M"
         require("dataset.date_format", form, holds, allowed)
+        if form is not None and "%" in form and not any(f"%{letter}" in form for letter in _WITH_A_YEAR):
+            raise ConfigError(
+                f"dataset.date_format={form} has no year, so midnight or new year would go back in time: "
+                "times with their dates are expected"
+            )
 
     @property
     def time_unit(self) -> str:
@@ -154,7 +164,8 @@ class TableOptions(DatasetOptions):
 
     def of_second_file(self, unit_column: str) -> TableOptions:
         """How a file of events or attributes is read: as the rows, but with a header and a separator of its own."""
-        return replace(self, unit_column=unit_column, columns=None, separator=None, encoding=None, sheet=None)
+        own = {"columns": None, "separator": None, "encoding": None, "sheet": None, "skip_lines": 0}
+        return replace(self, unit_column=unit_column, **own)  # type: ignore[arg-type]
 
     def reading_options(self) -> dict[str, Any]:
         # The files count by their content, and a name for the tables of an analysis changes nothing in them.

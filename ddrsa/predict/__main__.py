@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
-from ddrsa.texts import plain_logs, say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.predict.__main__", "models"))  # before the imports that need the extra
@@ -17,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
-from ddrsa.errors import UsageError
+from ddrsa.cli import USAGE_EXIT_CODE, in_one_line
 from ddrsa.predict.decision import Decision, find_decision
 from ddrsa.predict.forecasts import forecast_units, last_rows, rows_before_failure
 from ddrsa.predict.interval import interval_level
@@ -26,50 +24,42 @@ from ddrsa.predict.options import USAGE, PredictOptions, parse_arguments
 from ddrsa.predict.reasons import Reasoner
 from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.unit_plots import draw_units
-from ddrsa.predict.units import read_units
+from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
-from ddrsa.time_scale import CYCLES, TimeScale, time_scale, windows
-from ddrsa.trained import load_trained
+from ddrsa.texts import say
+from ddrsa.time_scale import TimeScale, time_scale, windows
+from ddrsa.time_units import CYCLES
 
 SHOWN_ROWS = 40
 SHOWN_REASONS = 20
 WARNED_UNITS = 10
 
 
+@in_one_line
 def main(arguments: Sequence[str]) -> int:
     """Predict and write; return the exit code, 2 for what the user can mend."""
     if not arguments or {"-h", "--help"} & set(arguments):
         say(USAGE.format(command=subcommand("predict")))
         return 0 if arguments else USAGE_EXIT_CODE
-    plain_logs()
-    try:
-        options, dataset = parse_arguments(arguments)
-        run = load_trained(
-            str(options.checkpoint), device=options.device, data_dir=options.data_dir, cache_dir=options.cache_dir
-        )
-        scale = time_scale(run, options.time_unit)
-        ahead = windows(scale, options.within, run.config.horizon)
-        decision = find_decision(run, options)
-        level = interval_level(run, options.level, options.interval)
-        before = _steps_before(options, scale, run.config.horizon)
-        units = read_units(run, dataset, options)
-        rows = np.arange(units.num_rows) if options.rows == "all" else rows_before_failure(units, before)
-        forecasts = forecast_units(run, units, rows, scale)
-        reasons, drawn = None, []
-        if options.rows == "last":
-            reasoner = Reasoner(run, decision, ahead, level, options.explain)
-            reasons = reasoner.sentences(units, rows, forecasts)
-            if options.plots is not None:
-                drawn = draw_units(Path(options.plots), run, units, rows, forecasts, reasons, ahead, level)
-        table = prediction_table(forecasts, decision, level, ahead, reasons)
-        if options.output is not None:
-            write_table(table, Path(options.output))
-    except UsageError as error:
-        say_error(error)
-        return USAGE_EXIT_CODE
-    except KeyboardInterrupt:
-        say("interrupted", to=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
+    options, dataset = parse_arguments(arguments)
+    run = load_run(options)
+    scale = time_scale(run, options.time_unit)
+    ahead = windows(scale, options.within, run.config.horizon)
+    decision = find_decision(run, options)
+    level = interval_level(run, options.level, options.interval)
+    before = _steps_before(options, scale, run.config.horizon)
+    units = read_units(run, dataset, options)
+    rows = np.arange(units.num_rows) if options.rows == "all" else rows_before_failure(units, before)
+    forecasts = forecast_units(run, units, rows, scale)
+    reasons, drawn = None, []
+    if options.rows == "last":
+        reasoner = Reasoner(run, decision, ahead, level, options.explain)
+        reasons = reasoner.sentences(units, rows, forecasts)
+        if options.plots is not None:
+            drawn = draw_units(Path(options.plots), run, units, rows, forecasts, reasons, ahead, level)
+    table = prediction_table(forecasts, decision, level, ahead, reasons)
+    if options.output is not None:
+        write_table(table, Path(options.output))
     _report(table, decision, scale, options)
     if drawn:
         say(f"{options.plots}: {len(drawn)} pictures")

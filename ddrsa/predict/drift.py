@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
-from ddrsa.texts import say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.predict.drift", "models"))  # before the imports that need the extra
@@ -17,15 +16,16 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtri
 
-from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
+from ddrsa.cli import USAGE_EXIT_CODE, in_one_line
 from ddrsa.data.inputs import NUM_SHARES, population_stability
 from ddrsa.data.sequences import Sequences
-from ddrsa.errors import ConfigError, DataError, UsageError
+from ddrsa.errors import ConfigError, DataError
 from ddrsa.predict.options import parse_arguments
 from ddrsa.predict.table import write_table
-from ddrsa.predict.units import read_units
+from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
-from ddrsa.trained import TrainedRun, load_trained
+from ddrsa.texts import say
+from ddrsa.trained import TrainedRun
 
 DRIFTED_EXIT_CODE = 3
 # The usual reading of the index.
@@ -42,30 +42,22 @@ ddrsa predict; part, data_dir and cache_dir too."""
 _KEYS = ("checkpoint", "part", "alive", "output", "data_dir", "cache_dir")
 
 
+@in_one_line
 def main(arguments: Sequence[str]) -> int:
     """Compare and print; return the exit code, 2 for what the user can mend, 3 where a sensor has drifted."""
     if not arguments or {"-h", "--help"} & set(arguments):
         say(USAGE.format(command=subcommand("drift")))
         return 0 if arguments else USAGE_EXIT_CODE
-    try:
-        for argument in arguments:
-            key = argument.partition("=")[0]
-            if key not in _KEYS and not key.startswith("dataset"):
-                raise ConfigError(
-                    f"{key} is no key of ddrsa drift: allowed are dataset, dataset.KEY, {', '.join(_KEYS)}"
-                )
-        options, dataset = parse_arguments(arguments)
-        run = load_trained(str(options.checkpoint), data_dir=options.data_dir, cache_dir=options.cache_dir)
-        units = read_units(run, dataset, options)
-        table = drift_table(run, units)
-        if options.output is not None:
-            write_table(table, Path(options.output))
-    except UsageError as error:
-        say_error(error)
-        return USAGE_EXIT_CODE
-    except KeyboardInterrupt:
-        say("interrupted", to=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
+    for argument in arguments:
+        key = argument.partition("=")[0]
+        if key not in _KEYS and not key.startswith("dataset"):
+            raise ConfigError(f"{key} is no key of ddrsa drift: allowed are dataset, dataset.KEY, {', '.join(_KEYS)}")
+    options, dataset = parse_arguments(arguments)
+    run = load_run(options)
+    units = read_units(run, dataset, options)
+    table = drift_table(run, units)
+    if options.output is not None:
+        write_table(table, Path(options.output))
     say(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     drifted = table.loc[(table["verdict"] == "drifted") & table["read"], "sensor"]
     say(f"{units.num_rows} rows of {units.num_units} units; drifted: {', '.join(drifted) or 'none'}")

@@ -17,7 +17,8 @@ from ddrsa.predict.drivers import attributions
 from ddrsa.predict.forecasts import Forecasts, forecast_units
 from ddrsa.rundir.files import atomic_write
 from ddrsa.survival.hazard import log_survival
-from ddrsa.time_scale import CYCLES, TimeScale, Window
+from ddrsa.time_scale import TimeScale, Window
+from ddrsa.time_units import CYCLES
 from ddrsa.trained import TrainedRun
 
 _SENSORS = 3

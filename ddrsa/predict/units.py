@@ -13,13 +13,14 @@ import pandas as pd
 
 from ddrsa.data.frame import NamedUnits, read_frame
 from ddrsa.data.load import load_dataset, read_parts
-from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
+from ddrsa.data.options import DatasetOptions, TableOptions, TurbofanOptions, check_dataset_options
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.read import running_units
 from ddrsa.errors import ConfigError, DataError
+from ddrsa.overrides import override_text
 from ddrsa.predict.options import PredictOptions
 from ddrsa.texts import say
-from ddrsa.trained import TrainedRun
+from ddrsa.trained import TrainedRun, load_trained
 
 # The user's own files may hold units for any model that reads their columns.
 OWN_FILES = "table"
@@ -33,6 +34,7 @@ MAY_DIFFER = (
         "encoding",
         "sheet",
         "columns",
+        "skip_lines",
         "decimal",
         "thousands",
         "missing_values",
@@ -42,6 +44,13 @@ MAY_DIFFER = (
     *("events_unit_column", "events_time_column", "events_kind_column", "attributes_unit_column"),
     "step",  # `_check_step` compares what it is
 )
+
+
+def load_run(options: PredictOptions) -> TrainedRun:
+    """The run that the options name. Raises what `load_trained` does."""
+    return load_trained(
+        str(options.checkpoint), device=options.device, data_dir=options.data_dir, cache_dir=options.cache_dir
+    )
 
 
 def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOptions) -> Sequences:
@@ -55,6 +64,8 @@ def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOption
     if name not in (trained.name, OWN_FILES):
         raise ConfigError(f"dataset={name}: the model of {run.checkpoint} was trained on {trained.name}")
     keys = {**(asdict(trained) if name == trained.name else {}), **given}
+    if isinstance(trained, TurbofanOptions) and "subset" in given and "evaluate_on" not in given:
+        keys["evaluate_on"] = None
     if options.alive and name == OWN_FILES and not isinstance(trained, TableOptions):
         keys = {"all_units_fail": True, **keys}
     if options.part in _SPLIT and "path" in given and not _same_files(trained, str(given["path"])):
@@ -63,6 +74,7 @@ def read_units(run: TrainedRun, given: Mapping[str, Any], options: PredictOption
             "leave part out to predict for all of its units"
         )
     chosen = check_dataset_options(keys)
+    _check_subsets(trained, chosen, options.part)
     _warn_of_other_data(trained, chosen)
     if isinstance(trained, TableOptions) and isinstance(chosen, TableOptions) and "path" in given:
         chosen = replace(
@@ -173,7 +185,25 @@ def _still_alive(units: Sequences) -> Sequences:
     return replace(units, time_to_event=remaining, event_observed=np.zeros(units.num_rows, dtype=np.bool_))
 
 
+def _check_subsets(trained: DatasetOptions, chosen: DatasetOptions, part: str) -> None:
+    """Raise ConfigError where a part of the run's split is asked for, and the run has split that subset in no parts."""
+    if not isinstance(trained, TurbofanOptions) or not isinstance(chosen, TurbofanOptions) or part not in _SPLIT:
+        return
+    only_trained = [name for name in chosen.evaluated if name in trained.subsets and name not in trained.evaluated]
+    if only_trained:
+        raise ConfigError(
+            f"part={part}: all units of {', '.join(only_trained)} have trained the model, since "
+            f"dataset.evaluate_on={trained.evaluate_on}; allowed are part=all, with units that it knows, and official"
+        )
+
+
 def _warn_of_other_data(trained: DatasetOptions, chosen: DatasetOptions) -> None:
+    if isinstance(trained, TurbofanOptions) and isinstance(chosen, TurbofanOptions):
+        unknown = [name for name in chosen.subsets if name not in trained.subsets]
+        if unknown:
+            message = f"the model was trained with dataset.subset={override_text(trained.subset)}"
+            say(f"warning: {message}, these data have {', '.join(unknown)}", to=sys.stderr)
+        return
     before = trained.reading_options()
     for key, value in chosen.reading_options().items():
         if trained.name == chosen.name and key not in MAY_DIFFER and value != before[key]:

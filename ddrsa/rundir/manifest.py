@@ -33,6 +33,8 @@ _MANIFEST = Fields(
                 "kind_keys": ListOf(str),
                 "rank_by": MapTo(str),
                 "columns": MapTo(str),
+                "value_name": (str, None),
+                "direction": (str, None),
             }
         ),
         "search": (dict, None),

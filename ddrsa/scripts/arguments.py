@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ddrsa.errors import ConfigError
+from ddrsa.overrides import override_text
 from ddrsa.scripts.help import with_help
-from ddrsa.scripts.interface.libraries import BARE, EQUALS, NO_PREFIX, library_named
+from ddrsa.scripts.interface.libraries import BARE, EQUALS, NO_PREFIX, ONE_VALUE, WORDS, library_named
 from ddrsa.scripts.interface.notebook_reader import PAPERMILL
 from ddrsa.scripts.interface.read import NOTEBOOK, UNKNOWN_INTERFACE, ScriptInterface, read_interface
-from ddrsa.scripts.interface.source import COUNT, FLAG, PYTHON_WORDS, REPEATED, VALUES, Option
+from ddrsa.scripts.interface.source import COUNT, FLAG, LIST, PYTHON_WORDS, REPEATED, VALUES, Option
 from ddrsa.scripts.interface.values import as_text
 from ddrsa.scripts.job import Job
 from ddrsa.scripts.options import ScriptsOptions
@@ -134,13 +135,19 @@ class _Speller:
             return _of_a_notebook(option.names[0], value)
         if option.takes in (FLAG, COUNT):
             return self._flag(option, value, name)
-        if isinstance(value, list) and self.library is not None and self.library.lists:
+        if isinstance(value, list) and self.library is not None and self.library.lists == ONE_VALUE:
             return [option.spelling, json.dumps(value)]
         values = [self._word(option, each) for each in (value if isinstance(value, list) else [value])]
         if option.takes == REPEATED:
             return [word for each in values for word in (option.spelling, each)]
+        if option.takes == LIST:
+            if any("," in each for each in values if isinstance(value, list)):
+                raise ConfigError(f"{self._place(name, value)}: {option.spelling} divides its value at commas")
+            return [option.spelling, ",".join(values)]
         if len(values) > 1 and option.takes != VALUES:
             raise ConfigError(f"{self._place(name, value)}: {self.job.path} takes one value for {option.spelling}")
+        if len(values) == 1 and values[0].startswith("-") and option.spelling.startswith("--"):
+            return [f"{option.spelling}={values[0]}"]  # else it may be taken for an option
         return [option.spelling, *values]
 
     def _flag(self, option: Option, value: Any, name: str) -> list[str]:
@@ -180,12 +187,30 @@ class _Speller:
         values = value if isinstance(value, list) else [value]
         words = [self.words[0 if each else 1] if isinstance(each, bool) else as_text(each) for each in values]
         if library is not None and library.assignments:
+            words = [
+                override_text(each) if isinstance(each, str) else word for each, word in zip(values, words, strict=True)
+            ]
             return [f"{name}={words[0] if not isinstance(value, list) else '[' + ','.join(words) + ']'}"]
-        if isinstance(value, list) and library is not None and library.lists:
-            return [f"{spelled}={json.dumps(value)}"]
-        if self.flags == EQUALS and not isinstance(value, list):
+        if isinstance(value, list):
+            return self._unseen_list(name, spelled, value, words)
+        if self.flags == EQUALS or (words[0].startswith("-") and len(name) > 1):
             return [f"{spelled}={words[0]}"]
         return [spelled, *words]
+
+    def _unseen_list(self, name: str, spelled: str, value: list[Any], words: list[str]) -> list[str]:
+        library = self.library
+        if library is None and self.flags == EQUALS:
+            return [f"{spelled}={value if self.words == PYTHON_WORDS else json.dumps(value)}"]
+        if library is None or library.lists == WORDS:
+            return [spelled, *words]
+        if library.lists == ONE_VALUE:
+            return [f"{spelled}={json.dumps(value)}"]
+        each = ",".join(f'"{spelled}={word}"' for word in words)
+        raise ConfigError(
+            f"{self._place(name, value)}: {self.job.path} takes its options by {library.name}, and how this one takes "
+            f"several values cannot be read from its source. Say it by 'scripts.extra_args=[{each}]', or by one text, "
+            f"'{self._place(name, '').rstrip('=')}=\"{','.join(words)}\"'"
+        )
 
     def _unseen_flag(self, name: str, spelled: str, value: bool) -> list[str]:
         if self.flags == EQUALS:

@@ -172,7 +172,7 @@ def _environ(device: str, gpus: Sequence[int], threads: int, command: Command) -
     environ |= command.environment
     if device == "cpu":
         environ["CUDA_VISIBLE_DEVICES"] = ""
-    elif gpus:
+    elif gpus and device != "mps":
         visible = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
         seen = [visible[index] if index < len(visible) else str(index) for index in gpus]
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(seen)

@@ -41,12 +41,12 @@ def constant_hazard(time: Floats, event: Bools, horizon: int) -> float:
     return float(event.sum() / at_risk)
 
 
-def constant_hazard_nll(hazard: float, time: Floats, event: Bools, horizon: int) -> float:
-    """The mean negative log-likelihood of n windows by one hazard for all steps; NaN where it says impossible."""
+def constant_hazard_nll(hazard: float, time: Floats, event: Bools, horizon: int) -> Floats:
+    """The negative log-likelihood of n windows by one hazard for all steps, (n,); NaN where it says impossible."""
     survived = np.where(event, time, np.minimum(time + 1, horizon))
     if not 0 < hazard < 1:
-        return float("nan")
-    return float(-(event * np.log(hazard) + survived * np.log1p(-hazard)).mean())
+        return np.full(len(time), np.nan)
+    return np.asarray(-(event * np.log(hazard) + survived * np.log1p(-hazard)))
 
 
 def landmark_concordance(time: Floats, event: Bools, predicted: Floats, age: Floats) -> float:

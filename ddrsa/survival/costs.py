@@ -31,7 +31,7 @@ class CostPoint:
     per_year: float
 
 
-def expected_costs(caught: Floats, given_up: Floats, mean_life: float, costs: Costs) -> tuple[Floats, Floats]:
+def expected_costs(caught: Floats, given_up: Floats, mean_life: float | Floats, costs: Costs) -> tuple[Floats, Floats]:
     """The cost per life, and per unit and year, each (...); the second is infinite where no cycle is used.
 
     Args:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrsa.survival.hazard import survival
+from ddrsa.survival.unit_bootstrap import UnitSums
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -100,6 +101,38 @@ def evaluate_intervals(
         lower, upper = (end.double().cpu().numpy() for end in interval(logits, level))
         result[label] = interval_coverage(lower, upper, time, event, horizon)
         result[label]["unit_coverage"] = unit_coverage(lower, upper, time, event, horizon, unit)
+    return result
+
+
+def coverage_sums(
+    logits: Tensor,
+    time: Floats,
+    event: Bools,
+    number: NDArray[np.int64],
+    num_units: int,
+    interval: Callable[[Tensor, float], tuple[Tensor, Tensor]] = central_interval,
+) -> dict[str, dict[str, UnitSums]]:
+    """The sums over units of which the numbers of `evaluate_intervals` are made; number: (n,) the unit, from 0."""
+    horizon = logits.shape[-1]
+    known, everything = event | (time >= horizon), np.ones(len(time), dtype=np.bool_)
+    result = {}
+    for label, level in LEVELS.items():
+        lower, upper = (end.double().cpu().numpy() for end in interval(logits, level))
+        is_open = upper >= horizon
+        values = {
+            "coverage": ((lower <= time) & (time <= upper), known & ~is_open),
+            "mean_width": (upper - lower, known & ~is_open),
+            "open_share": (is_open, everything),
+            "lower_end_coverage": (lower <= time, known & is_open & (lower < horizon)),
+        }
+        result[label] = {
+            name: UnitSums.of(each.astype(np.float64), counted, number, num_units)
+            for name, (each, counted) in values.items()
+        }
+        holds = (lower <= time) & ((time <= upper) | is_open)
+        held = UnitSums.of(holds.astype(np.float64), known, number, num_units)
+        share = np.divide(held.total, held.count, out=np.zeros(num_units), where=held.count > 0)
+        result[label]["unit_coverage"] = UnitSums(share, (held.count > 0).astype(np.float64))
     return result
 
 

@@ -40,6 +40,11 @@ class CensoringDistribution:
         position = np.searchsorted(self.times, time, side="right")
         return np.concatenate([[1.0], self.probabilities])[position]
 
+    def weight_of_pair(self, time: float) -> float:
+        """G(t)^-2 of the shorter time of a pair; 0 where G is."""
+        g = float(self(np.array(time)))
+        return g**-2 if g > 0 else 0.0
+
     def at_least(self, time: Floats) -> Floats:
         """P(C >= t) at each of `time`, same shape: the probability that an event at t is seen."""
         position = np.searchsorted(self.times, time, side="left")
@@ -66,12 +71,9 @@ def concordance_index(
     """
     concordant = comparable = 0.0
     for t in np.unique(time[event]):
-        weight = 1.0
-        if censoring is not None:
-            g = float(censoring(np.array(t)))
-            if g == 0:
-                continue
-            weight = g**-2
+        weight = 1.0 if censoring is None else censoring.weight_of_pair(t)
+        if weight == 0:
+            continue
         longer = np.sort(predicted[(time > t) | ((time == t) & ~event)])
         shorter = predicted[(time == t) & event]
         below = np.searchsorted(longer, shorter, side="left")

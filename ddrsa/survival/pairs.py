@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,20 +12,58 @@ Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 
-def pairs_by_unit(time: Floats, event: Bools, predicted: Floats, number: Integers) -> tuple[Floats, Floats]:
+def pairs_by_unit(
+    time: Floats, event: Bools, predicted: Floats, number: Integers, weight: Callable[[float], float] | None = None
+) -> tuple[Floats, Floats]:
     """How many pairs are concordant, and how many comparable, (U, U) each: [the unit that fails first, the other].
 
-    The sums over all units are those of Harrell's index (`concordance_index`, whose arguments these are).
+    The sums over all units are those of `concordance_index`, whose arguments these are. O(distinct times n log n).
 
-    number: (n,) the unit of each window, from 0, in ascending order.
+    number: (n,) the unit of each window, from 0. weight: of a pair by the shorter time; None: 1.
     """
     num_units = int(number.max()) + 1 if len(number) else 0
-    starts = np.searchsorted(number, np.arange(num_units))
     concordant, comparable = np.zeros((num_units, num_units)), np.zeros((num_units, num_units))
     for t in np.unique(time[event]):
+        of_pair = 1.0 if weight is None else weight(float(t))
+        if of_pair == 0:
+            continue
         shorter = np.flatnonzero((time == t) & event)
+        shorter = shorter[np.argsort(predicted[shorter], kind="stable")]
         longer = (time > t) | ((time == t) & ~event)
-        right = (predicted[None, :] > predicted[shorter, None]) + 0.5 * (predicted[None, :] == predicted[shorter, None])
-        np.add.at(concordant, number[shorter], np.add.reduceat(right * longer, starts, axis=1))
-        np.add.at(comparable, number[shorter], np.add.reduceat(longer.astype(np.float64), starts)[None, :])
+        others = number[longer]
+        ranks = [np.searchsorted(predicted[shorter], predicted[longer], side=side) for side in ("left", "right")]
+        # A longer window of rank r is predicted above the first r of the shorter ones; equal predictions count half.
+        right = np.zeros((len(shorter) + 1, num_units))
+        for rank in ranks:
+            right += 0.5 * np.bincount(rank * num_units + others, minlength=right.size).reshape(right.shape)
+        above = right[::-1].cumsum(0)[::-1][1:]
+        np.add.at(concordant, number[shorter], of_pair * above)
+        np.add.at(comparable, number[shorter], of_pair * np.bincount(others, minlength=num_units)[None, :])
     return concordant, comparable
+
+
+def pairs_of_equal_age(
+    time: Floats, event: Bools, predicted: Floats, age: Floats, number: Integers
+) -> tuple[Floats, Floats]:
+    """As `pairs_by_unit`, of windows of the same age alone; age: (n,)."""
+    num_units = int(number.max()) + 1 if len(number) else 0
+    total = np.zeros((num_units, num_units)), np.zeros((num_units, num_units))
+    by_age = np.argsort(age, kind="stable")
+    for same in np.split(by_age, np.flatnonzero(np.diff(age[by_age])) + 1):
+        first, other, which = event[same], ~event[same], number[same]
+        if not first.any() or len(same) < 2:
+            continue
+        later = time[same][None, :] > time[same][:, None]
+        later |= (time[same][None, :] == time[same][:, None]) & other[None, :]
+        comparable = first[:, None] & later
+        difference = predicted[same][None, :] - predicted[same][:, None]
+        right = comparable * ((difference > 0) + 0.5 * (difference == 0))
+        for sums, part in zip(total, (right, comparable), strict=True):
+            np.add.at(sums, (which[:, None], which[None, :]), part)
+    return total
+
+
+def resampled_concordance(pairs: tuple[Floats, Floats], weights: Floats) -> Floats:
+    """(B,) the concordance index for each row of `weights` (B, U), how often each unit is drawn; NaN without a pair."""
+    above, below = (((weights @ part) * weights).sum(1) for part in pairs)
+    return np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0)

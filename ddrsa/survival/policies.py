@@ -7,9 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrsa.survival.costs import money
+from ddrsa.survival.policy_intervals import policy_intervals
 from ddrsa.survival.policy_options import PolicyOptions
 from ddrsa.survival.promise import promise, promise_sentence
 from ddrsa.survival.rivals import best_window, compare_policies, policy_trade_offs
@@ -31,10 +33,16 @@ class Lives:
     time_to_event: Tensor
 
     @property
+    def lives(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(U,) the units in ascending order, and the cycles of each from its first row to the failure, both counted."""
+        units, counts = np.unique(self.unit.cpu().numpy(), return_counts=True)
+        return units, counts.astype(np.float64)
+
+    @property
     def mean_life(self) -> float:
-        """Cycles from the first row to the failure, both counted; NaN without a unit."""
-        _, counts = np.unique(self.unit.cpu().numpy(), return_counts=True)
-        return float(counts.mean()) if len(counts) else float("nan")
+        """The mean of `lives`; NaN without a unit."""
+        _, cycles = self.lives
+        return float(cycles.mean()) if len(cycles) else float("nan")
 
     def trade_offs(self, window: int, lead_time: int) -> dict[str, TradeOff]:
         """As `policy_trade_offs`."""
@@ -46,12 +54,14 @@ def evaluate_policies(
     options: PolicyOptions,
     tuned_on: Mapping[str, Any] | None = None,
     held_out: Lives | None = None,
+    weights: NDArray[np.float64] | None = None,
 ) -> dict[str, Any]:
     """`oti`, `oti_at_miss_rate`, `policies` and, where `options` has costs, `costs`.
 
     Args:
         tuned_on: what this gave for the validation units; None to tune on `lives` themselves.
         held_out: units that trained nothing and chose no model, independent of each other, for the guarantee.
+        weights: (B, U) how often each unit of `lives` is drawn: then `confidence_intervals` has `policy_intervals`.
     """
     tuned = None if tuned_on is None else tuned_on["policies"]
     if tuned is None:
@@ -86,4 +96,6 @@ def evaluate_policies(
         result["costs"] = (
             money(trade_offs, lives.mean_life, options.lead_time, options.costs, before) if known else None
         )
+    if weights is not None:
+        result["confidence_intervals"] = policy_intervals(trade_offs, result, lives.lives[1], weights, options.costs)
     return result

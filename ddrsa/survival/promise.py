@@ -11,7 +11,7 @@ gives up least may be chosen by the same units. It holds whatever the model is, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -120,8 +120,16 @@ def promise(trade_off: TradeOff, guarantee: Guarantee) -> Promise:
     )
 
 
-def promise_sentence(policy: str, found: Mapping[str, Any], asked: Guarantee) -> str:
-    """What is promised of `policy`, or what is missing for what was asked; found: of `Promise.to_dict`."""
+def promise_sentence(
+    policy: str,
+    found: Mapping[str, Any],
+    asked: Guarantee,
+    told: Callable[[float], str] = lambda steps: f"{steps:.1f} cycles",
+) -> str:
+    """What is promised of `policy`, or what is missing for what was asked.
+
+    found: of `Promise.to_dict`. told: a time in steps, in words.
+    """
     tuned = f"by {found['num_units']} units that trained nothing, of which it missed {found['misses']}"
     if found["threshold"] is None:
         return (
@@ -133,7 +141,7 @@ def promise_sentence(policy: str, found: Mapping[str, Any], asked: Guarantee) ->
         return (
             f"{policy} with threshold {found['threshold']:.4g} misses no more than {found['miss_rate']:.3g} of all "
             f"units, with confidence {found['confidence']:.3g} ({tuned}); there it gave up "
-            f"{found['mean_time_to_event']:.1f} cycles"
+            f"{told(found['mean_time_to_event'])}"
         )
     return (
         f"{policy}: {found['num_units']} units are too few for a miss rate of {asked.miss_rate:.3g} with confidence "

@@ -29,12 +29,27 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True, eq=False)
+class Changes:
+    """What each row that is the first to pass some threshold adds, from the row that passes last to the first one.
+
+    unit: (r,) its unit, 0 .. U-1. caught: (r,) 1 where the unit was not caught before, else 0. time: (r,) by how much
+    the time to event at the intervention in its unit is greater than before. ends: (R,) the rows behind each threshold.
+    """
+
+    unit: NDArray[np.int64]
+    caught: NDArray[np.int64]
+    time: Floats
+    ends: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class TradeOff:
     """A policy that intervenes along a life where a score first passes a threshold; from few misses to many or back.
 
     thresholds: (R,) the values at which something changes, from the threshold that intervenes last to the first one.
     num_caught: (R,) the units in which it intervenes in time. sum_of_times: (R,) their times to event, summed.
     num_units: U. below: whether it intervenes where the score is at or below the threshold, or at or above it.
+    changes: of which the sums are made.
     """
 
     thresholds: Floats
@@ -42,14 +57,47 @@ class TradeOff:
     sum_of_times: Floats
     num_units: int
     below: bool
+    changes: Changes
 
     def at(self, threshold: float) -> OperatingPoint:
         """The policy with any threshold."""
-        sign = -1 if self.below else 1
-        index = int(np.searchsorted(-sign * self.thresholds, -sign * threshold, side="right")) - 1
+        index = self._index(threshold)
         if index < 0:
             return OperatingPoint(float(threshold), 1.0, None)
         return OperatingPoint(float(threshold), self._miss_rate(index), self._mean(index))
+
+    def of_units(self, threshold: float | None) -> tuple[Floats, Floats]:
+        """Whether each unit is caught in time, 1 or 0, and its time to event then, else 0; (U,). None: never."""
+        index = -1 if threshold is None else self._index(threshold)
+        rows = slice(0, self.changes.ends[index] if index >= 0 else 0)
+        caught, time = (
+            np.bincount(self.changes.unit[rows], weights=change[rows], minlength=self.num_units).astype(np.float64)
+            for change in (self.changes.caught, self.changes.time)
+        )
+        return caught, time
+
+    def resampled_best(self, miss_rate: float, weights: Floats) -> Floats:
+        """(B,) the mean time to event of `best` for each row of `weights` (B, U), how often each unit is drawn.
+
+        NaN where no threshold misses so few.
+        """
+        found = np.full(len(weights), np.nan)
+        if not len(self.thresholds):
+            return found
+        changes, ends = self.changes, self.changes.ends - 1
+        for number, drawn in enumerate(weights):
+            of_row = drawn[changes.unit]
+            caught = (of_row * changes.caught).cumsum()[ends]
+            enough = (drawn.sum() - caught <= miss_rate * drawn.sum() + 1e-9) & (caught > 0)
+            if enough.any():
+                times = (of_row * changes.time).cumsum()[ends]
+                found[number] = (times[enough] / caught[enough]).min()
+        return found
+
+    def _index(self, threshold: float) -> int:
+        """The last of `thresholds` that `threshold` passes; -1 without any."""
+        sign = -1 if self.below else 1
+        return int(np.searchsorted(-sign * self.thresholds, -sign * threshold, side="right")) - 1
 
     def best(self, miss_rate: float) -> OperatingPoint | None:
         """The point that gives up least among those that miss no more than `miss_rate`; None where there is none."""
@@ -108,6 +156,7 @@ def trade_off(
     order = np.flatnonzero(in_time)[np.argsort(number[in_time], kind="stable")]
     starts = np.flatnonzero(np.diff(number[order], prepend=-1))
     at, caught, change = [np.empty(0)], [np.empty(0, np.int64)], [np.empty(0)]
+    of_unit = [np.empty(0, np.int64)]
     for rows in np.split(order, starts[1:]):
         highest = np.maximum.accumulate(urgency[rows])
         record = urgency[rows] > np.append(-np.inf, highest[:-1])
@@ -116,12 +165,18 @@ def trade_off(
         # With a bolder threshold the unit's last record passes first, then the one before takes its place, and so on.
         caught.append(np.append(np.zeros(max(len(times) - 1, 0), np.int64), 1)[: len(times)])
         change.append(times - np.append(times[1:], 0.0)[: len(times)])
+        of_unit.append(number[rows[record]])
     level = np.concatenate(at)
     order = np.argsort(-level, kind="stable")
     level = level[order]
-    num_caught = np.concatenate(caught)[order].cumsum()
-    sum_of_times = np.concatenate(change)[order].cumsum()
     last_of_equals = np.append(np.diff(level) != 0, True)[: len(level)]
+    changes = Changes(
+        np.concatenate(of_unit)[order],
+        np.concatenate(caught)[order],
+        np.concatenate(change)[order],
+        np.flatnonzero(last_of_equals) + 1,
+    )
+    num_caught, sum_of_times = changes.caught.cumsum(), changes.time.cumsum()
     level = level[last_of_equals]
     thresholds = -level if below else level
-    return TradeOff(thresholds, num_caught[last_of_equals], sum_of_times[last_of_equals], num_units, below)
+    return TradeOff(thresholds, num_caught[last_of_equals], sum_of_times[last_of_equals], num_units, below, changes)

@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.survival.pairs import pairs_by_unit
-
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -60,12 +58,3 @@ def interval(values: Floats) -> list[float] | None:
     if len(known) < max(2, len(values) / 2):
         return None
     return [float(end) for end in np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]
-
-
-def concordance_interval(time: Floats, event: Bools, predicted: Floats, number: Integers) -> list[float] | None:
-    """Of Harrell's index; arguments as of `pairs_by_unit`."""
-    concordant, comparable = pairs_by_unit(time, event, predicted, number)
-    weights = draws(len(concordant))
-    above = ((weights @ concordant) * weights).sum(1)
-    below = ((weights @ comparable) * weights).sum(1)
-    return interval(np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0))

@@ -67,6 +67,8 @@ class SupervisedLauncherConf:
     observers: list[str] = field(default_factory=list)  # dotted paths of classes, see ddrsa.sweep.supervise.events
     rank_by: dict[str, str] = field(default_factory=dict)  # metrics of test_metrics.json, a.b, with their titles: the
     # first that a run has ranks the runs of the summary, the lowest first; the value that the task returns is the last
+    value_name: str | None = None  # what the value is that the task returns: test.accuracy
+    direction: str | None = None  # whether it is better low or high: minimize, maximize; null: as its name says
     comparable_by: str | None = None  # key of test_metrics.json, a.b; the summary ranks only runs with the same value
     kind_keys: list[str] = field(default_factory=list)  # top-level keys; runs that share them take about as long
     columns: dict[str, str] = field(default_factory=dict)  # numbers of status.json that the display shows, with titles

@@ -19,6 +19,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from ddrsa.better import MAXIMIZE, MINIMIZE
 from ddrsa.checks import require
 from ddrsa.cli import telling_errors
 from ddrsa.compat_hydra import reports_errors_itself
@@ -31,8 +32,8 @@ from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.process.attempt import Context, pickle_context
 from ddrsa.sweep.process.attempt_server import AttemptServer
+from ddrsa.sweep.process.client import ProcessServer
 from ddrsa.sweep.process.cores import job_count
-from ddrsa.sweep.process.fork_client import ProcessServer
 from ddrsa.sweep.show.progress import TerminalProgress
 from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
 from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
@@ -67,6 +68,8 @@ class SupervisedLauncher(Launcher):
         optional: bool = False,  # read by `plan_runs` too
         observers: Sequence[str] = (),
         rank_by: Mapping[str, str] | None = None,
+        value_name: str | None = None,
+        direction: str | None = None,
         comparable_by: str | None = None,
         kind_keys: Sequence[str] = (),
         columns: Mapping[str, str] | None = None,
@@ -78,6 +81,8 @@ class SupervisedLauncher(Launcher):
         require("hydra.launcher.timeout", timeout, timeout is None or timeout > 0, "above 0, or null")
         holds = max_failures is None or max_failures >= 1
         require("hydra.launcher.max_failures", max_failures, holds, "1 or more, or null")
+        holds = direction in (None, MINIMIZE, MAXIMIZE)
+        require("hydra.launcher.direction", direction, holds, f"{MINIMIZE}, {MAXIMIZE} or null")
         self.options: dict[str, Any] = {
             "retries": retries,
             "timeout": None if timeout is None else 60 * timeout,
@@ -89,6 +94,8 @@ class SupervisedLauncher(Launcher):
             "not_identity": not_identity,
             "kind_keys": kind_keys,
             "rank_by": rank_by,
+            "value_name": value_name,
+            "direction": direction,
             "comparable_by": comparable_by,
             "columns": columns,
         }

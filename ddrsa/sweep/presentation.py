@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from ddrsa.better import MAXIMIZE, name_says_higher
 from ddrsa.overrides import override_key
 
 KEY = "presentation"
@@ -27,6 +28,8 @@ class Presentation:
     rank_by: dict[str, str] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     comparable_by: str | None = None
+    value_name: str | None = None
+    direction: str | None = None
 
     @classmethod
     def of(cls, values: Any) -> Presentation:
@@ -46,6 +49,13 @@ class Presentation:
     def kind_of(self, config: Mapping[Any, Any]) -> str:
         """The values of `kind_keys` in a run's config, which runs of about the same duration share."""
         return json.dumps([config.get(key) for key in self.kind_keys], sort_keys=True, default=str)
+
+    @property
+    def highest_first(self) -> bool:
+        """Whether what the task returns is better the higher it is: by `direction`, or by what it is called."""
+        if self.direction is not None:
+            return self.direction == MAXIMIZE
+        return self.value_name is not None and name_says_higher(self.value_name)
 
     def short_name(self, overrides: Iterable[str]) -> str:
         """Those overrides that say what a run is, and not where and how it is done."""

@@ -17,6 +17,7 @@ from ddrsa.rundir.process_identity import is_alive
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
 from ddrsa.sweep.presentation import KEY, Presentation
+from ddrsa.sweep.race.record import is_race, print_answer
 from ddrsa.sweep.show.display import Display, SweepView, open_display
 from ddrsa.sweep.show.estimate import durations_of
 from ddrsa.sweep.show.run_view import RunView, run_seconds
@@ -43,7 +44,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
     display = open_display() if display is None else display
     try:
         while not _has_ended(sweep_dir, view):
-            if _is_search(sweep_dir):
+            if _grows(sweep_dir):
                 view.runs = runs = _with_those_planned_since(sweep_dir, runs)
             for run in runs:
                 if not run.state.is_done:
@@ -53,7 +54,7 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
             time.sleep(POLL_SECONDS)
     finally:
         display.close()
-    print_summary(display.console, runs, print_best=_search_summary(sweep_dir), shown=shown)
+    print_summary(display.console, runs, print_best=_own_summary(sweep_dir), shown=shown)
     if view.ended < len(runs):
         print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
     if all(run.state.is_done or (run.optional and run.state.has_failed) for run in runs):
@@ -69,17 +70,24 @@ def _has_ended(sweep_dir: Path, view: SweepView) -> bool:
         return True
     if time.monotonic() - max(run.seen for run in view.runs) < SETTLED_SECONDS:
         return False
-    # A search plans another run when one has ended.
-    return view.ended == len(view.runs) and not (_is_search(sweep_dir) and launcher_lives)
+    # A search or a race plans another run when one has ended.
+    return view.ended == len(view.runs) and not (_grows(sweep_dir) and launcher_lives)
+
+
+def _grows(sweep_dir: Path) -> bool:
+    """Whether the runs are planned one after the other."""
+    return _is_search(sweep_dir) or is_race(sweep_dir)
 
 
 def _is_search(sweep_dir: Path) -> bool:
-    """Whether the runs are planned one after the other. A grid's manifest may be long, and is not read for that."""
+    """A grid's manifest may be long, and is not read for that."""
     return (sweep_dir / OWNERS).is_dir()
 
 
-def _search_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
-    """The function that prints the best trials of a search, which may be the highest; None of a grid."""
+def _own_summary(sweep_dir: Path) -> Callable[[Console], None] | None:
+    """Prints the best trials of a search, which may be the highest, or the answer of a race; None of a grid."""
+    if is_race(sweep_dir):
+        return lambda console: print_answer(sweep_dir, console)
     if not _is_search(sweep_dir):
         return None
     from ddrsa.sweep.search.best import summary_of  # imports Optuna

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from ddrsa.training.calibrate import calibrate
 from ddrsa.training.checkpoint import load_checkpoint, save_checkpoint
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.options import TrainingOptions
-from ddrsa.training.trainer import Progress
+from ddrsa.training.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -75,28 +74,13 @@ def train_baseline(
         loss = _mean_loss(logits, *known)
         calibration, calibrated = calibrate(options, logits, validation)
         progress.epoch = epoch
-        improved = loss < progress.best_validation_loss
-        if improved:
-            progress.best_epoch, progress.best_validation_loss = epoch, loss
+        nll = _mean_loss(calibrated[:, : options.evaluation_horizon], *known)
         seconds, start = time.perf_counter() - start, time.perf_counter()
-        progress.seconds += seconds
-        record = EpochRecord(
-            epoch=epoch,
-            train_loss=train_loss,
-            validation_loss=loss,
-            validation_nll=_mean_loss(calibrated[:, : options.evaluation_horizon], *known),
-            best_validation_loss=progress.best_validation_loss,
-            learning_rate=model_options.shrinkage if isinstance(model_options, BoostingOptions) else 0.0,
-            seconds=round(seconds, 4),
-        )
+        learning_rate = model_options.shrinkage if isinstance(model_options, BoostingOptions) else 0.0
+        record = progress.end_epoch(train_loss, loss, nll, learning_rate, seconds)
         epoch_log.append(record)
-        content = {
-            "model": model.state_dict(),
-            "calibration": calibration.to_dict(),
-            "progress": asdict(progress),
-            **describe,
-        }
-        if improved:
+        content = progress.checkpoint(model, calibration, describe)
+        if progress.has_improved:
             save_checkpoint(run.checkpoint_best, content)
         save_checkpoint(run.checkpoint_last, content)
         if on_epoch(record):

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from ddrsa.training.checkpoint import load_checkpoint, random_state, save_checkp
 from ddrsa.training.epoch_log import EpochLog, EpochRecord
 from ddrsa.training.optimizer import AdamW
 from ddrsa.training.options import TrainingOptions
+from ddrsa.training.progress import Progress
 from ddrsa.training.resuming import last_checkpoint, save_last
 from ddrsa.training.schedule import Schedule
 
@@ -33,16 +34,6 @@ log = logging.getLogger(__name__)
 
 class TrainingDivergedError(Exception):
     """A loss that is not a finite number."""
-
-
-@dataclass
-class Progress:
-    """The progress of a training. best_epoch 0: none yet. seconds: wall clock of all attempts together."""
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_validation_loss: float = math.inf
-    seconds: float = 0.0
 
 
 def train(
@@ -96,30 +87,12 @@ def train(
                 f"the validation loss is {validation_loss} after epoch {progress.epoch} ({_in_short(options)})"
             )
         schedule.end_epoch(validation_loss)
-        improved = validation_loss < progress.best_validation_loss
-        if improved:
-            progress.best_epoch, progress.best_validation_loss = progress.epoch, validation_loss
         seconds = time.perf_counter() - start
-        progress.seconds += seconds
-
-        record = EpochRecord(
-            progress.epoch,
-            train_loss,
-            validation_loss,
-            validation_nll,
-            progress.best_validation_loss,
-            schedule.learning_rate,
-            round(seconds, 4),
-        )
+        record = progress.end_epoch(train_loss, validation_loss, validation_nll, schedule.learning_rate, seconds)
         epoch_log.append(record)
         # The best before the last: a process that dies between the two repeats this epoch and writes the same again.
-        weights = {
-            "model": model.state_dict(),
-            "calibration": calibration.to_dict(),
-            "progress": asdict(progress),
-            **describe,
-        }
-        if improved:
+        weights = progress.checkpoint(model, calibration, describe)
+        if progress.has_improved:
             save_checkpoint(run.checkpoint_best, weights)
         save_last(
             run,

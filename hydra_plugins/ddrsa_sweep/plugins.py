@@ -39,6 +39,7 @@ SCHEMAS = {
     "hydra/launcher/ray_defaults": "ddrsa.sweep.config.RayLauncherConf",
     "hydra/launcher/slurm_defaults": "ddrsa.sweep.config.SlurmLauncherConf",
     "hydra/sweeper/checked": "ddrsa.sweep.config.CheckedSweeperConf",
+    "hydra/sweeper/race": "ddrsa.sweep.race.config.RaceSweeperConf",
     "hydra/sweeper/optuna_defaults": "ddrsa.sweep.search.config.OptunaSweeperConf",
 }
 
@@ -164,6 +165,12 @@ class CheckedSweeper(_StandingSweeper):
     """`hydra/sweeper=checked`."""
 
     stands_for = "ddrsa.sweep.sweeper.CheckedSweeper"
+
+
+class RaceSweeper(_StandingSweeper):
+    """`hydra/sweeper=race`."""
+
+    stands_for = "ddrsa.sweep.race.sweeper.RaceSweeper"
 
 
 class OptunaSweeper(_StandingSweeper):

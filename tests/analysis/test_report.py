@@ -66,9 +66,9 @@ def test_the_data_of_the_table(sweep_dir: Path, make_run: MakeRun) -> None:
     data = data_of(rendered(sweep_dir))
     labels = [column["label"] for column in data["columns"]]
     columns = dict(zip(labels, data["data"], strict=True))
-    assert columns["MAE, validation"] == [10, 10.1, 10.2, 20, 20.1, 20.2, 30, 30.1, 30.2, None, None]
-    assert labels[data["sortedBy"]] == "MAE, validation"
-    assert columns["MAE, test"][-2:] == [None, None]
+    assert columns["MAE (cycles), validation"] == [10, 10.1, 10.2, 20, 20.1, 20.2, 30, 30.1, 30.2, None, None]
+    assert labels[data["sortedBy"]] == "MAE (cycles), validation"
+    assert columns["MAE (cycles), test"][-2:] == [None, None]
     assert columns["batch_size"] == [32, 32, 32, 64, 64, 64, 128, 128, 128, 256, "null"]
     assert columns["state"][-1] == "failed"
 

@@ -72,14 +72,14 @@ def test_nothing_overflows_the_page(browser: Any, report: Path, width: int) -> N
 
 def test_sorting_by_mouse(browser: Any, report: Path) -> None:
     visit = Visit(browser, report)
-    assert visit.heading("MAE, validation").get_attribute("aria-sort") == "ascending"
-    values = [float(text) for text in visit.column("MAE, validation")]
+    assert visit.heading("MAE (cycles), validation").get_attribute("aria-sort") == "ascending"
+    values = [float(text) for text in visit.column("MAE (cycles), validation")]
     assert values == sorted(values)
     assert len(values) == 50
 
     visit.heading("batch_size").get_by_role("button").click()
     assert visit.heading("batch_size").get_attribute("aria-sort") == "ascending"
-    assert visit.heading("MAE, validation").get_attribute("aria-sort") is None
+    assert visit.heading("MAE (cycles), validation").get_attribute("aria-sort") is None
     # As numbers: as texts 128 would come before 16.
     assert list(dict.fromkeys(visit.column("batch_size"))) == ["16", "32", "128"]
     visit.heading("batch_size").get_by_role("button").click()
@@ -91,10 +91,10 @@ def test_sorting_by_mouse(browser: Any, report: Path) -> None:
 def test_what_has_no_value_comes_last(browser: Any, report: Path, clicks: int) -> None:
     visit = Visit(browser, report)
     for _ in range(clicks):
-        visit.heading("MAE, test").get_by_role("button").click()
-    assert re.match(r"\d", visit.column("MAE, test")[0])
+        visit.heading("MAE (cycles), test").get_by_role("button").click()
+    assert re.match(r"\d", visit.column("MAE (cycles), test")[0])
     visit.page.get_by_role("button", name="Next").click()
-    assert visit.column("MAE, test")[-3:] == ["\N{EN DASH}"] * 3
+    assert visit.column("MAE (cycles), test")[-3:] == ["\N{EN DASH}"] * 3
 
 
 def test_sorting_and_paging_by_keyboard(browser: Any, report: Path) -> None:

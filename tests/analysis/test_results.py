@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.results import flat_metrics, policy_curves
 
 CURVE = [
@@ -23,6 +24,18 @@ def test_the_smallest_time_among_the_costs_that_miss_few() -> None:
     assert (flat["oti_at_5_percent"], flat["oti_at_10_percent"]) == (9.0, 5.0)
     assert math.isnan(flat["validation_oti_at_5_percent"])
     assert flat["validation_oti_at_10_percent"] == 5.0
+
+
+def test_numbers_of_a_subset_carry_its_name() -> None:
+    of_subset = {"nll": 2.0, "oti_at_miss_rate": {"5%": 3.0, "10%": None}, "num_units": 4}
+    flat = flat_metrics(
+        {"nll": 3.0, "by_subset": {"FD001": of_subset}, "validation": {"by_subset": {"FD001": {"nll": 4}}}}
+    )
+    assert (flat["nll"], flat["nll@FD001"], flat["validation_nll@FD001"]) == (3.0, 2.0, 4.0)
+    assert flat["oti_at_5_percent@FD001"] == 3.0
+    found = metric("validation_concordance_index@FD001")
+    assert found.higher_is_better
+    assert found.label == "Concordance index on FD001"
 
 
 def test_what_the_run_says_itself_counts() -> None:

@@ -37,6 +37,7 @@ def test_summary_of_known_runs(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run("gru", result=metrics(7.0, 8.0, 0.9))
     make_run("gru", state="failed", error="x")
     table: Any = summary_statistics(collect(sweep_dir)).set_index(["dataset", "model", "metric", "units"])
+    assert table.pop("unit").loc[("simulated", "lstm", "rul_mae", "test")] == "cycles"
 
     lstm = table.loc[("simulated", "lstm", "rul_mae", "test")]
     assert list(lstm[:5]) == pytest.approx([3, 14.0, math.sqrt(21), 10.0, 19.0])

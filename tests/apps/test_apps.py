@@ -148,7 +148,7 @@ def test_the_same_command_goes_on_after_a_kill_of_worker_and_launcher(workshop: 
 @pytest.mark.parametrize("workshop", APPS_OF_ALL_KINDS, ids=lambda app: app.name, indirect=True)
 def test_any_app_is_resumed_by_its_directory_from_anywhere(workshop: Workshop, tmp_path: Path) -> None:
     workshop.kill_the_worker_and_the_launcher(workshop.start())
-    command = [sys.executable, "-m", "ddrsa.sweep", "resume", str(workshop.sweep)]
+    command = [sys.executable, "-m", "ddrsa.sweep", "resume", "--trust", str(workshop.sweep)]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(command, cwd=elsewhere, env=workshop.environ, capture_output=True, text=True)

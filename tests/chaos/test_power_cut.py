@@ -85,6 +85,7 @@ def test_a_name_is_synced_as_soon_as_a_file_is_there_for_good(tmp_path: Path, mo
 
 @needs_strace
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_sweeps_and_searches_go_on_from_what_a_power_cut_leaves(tmp_path: Path) -> None:
     program = Path(__file__).with_name("power_cut.py")
     command = [sys.executable, str(program), "--trials", "20", "--directory", str(tmp_path)]

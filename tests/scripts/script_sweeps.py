@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+
+from programs import ANALYSIS, LAUNCHING_SCRIPTS, launch, run_program
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import read_json
@@ -90,8 +91,8 @@ class ScriptSweeps(Launches):
 
     def start(self, *overrides: str) -> subprocess.Popen[str]:
         root = [] if any(override.startswith("scripts.root=") for override in overrides) else ["scripts.root=code"]
-        train = [sys.executable, str(ROOT / "train.py"), "experiment=scripts", "hydra.sweep.dir=sweep"]
-        return self.launch(*train, *root, *overrides)
+        train = (ROOT / "train.py", "experiment=scripts", "hydra.sweep.dir=sweep")
+        return launch(self, *train, *root, *overrides, imports=LAUNCHING_SCRIPTS)
 
     def run(self, *overrides: str) -> tuple[int, str]:
         """Returns the exit code and what was printed."""
@@ -115,13 +116,9 @@ class ScriptSweeps(Launches):
 
     def answers(self, *options: str) -> list[dict[str, Any]]:
         """What analyze.py says of the sweep."""
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "analyze.py"), "hydra.sweep.dir=sweep", *options, "--json"],
-            cwd=self.directory,
-            env={**os.environ, **self.environ},
-            check=True,
-            capture_output=True,
-            text=True,
-        )
+        asked = ("hydra.sweep.dir=sweep", *options, "--json")
+        environ = {**os.environ, **self.environ}
+        done = run_program(ROOT / "analyze.py", *asked, imports=ANALYSIS, cwd=self.directory, env=environ)
+        assert done.returncode == 0, done.stderr
         found: list[dict[str, Any]] = json.loads(done.stdout)["answers"]
         return found

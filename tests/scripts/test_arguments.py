@@ -235,9 +235,10 @@ REAL = {
         flags.DEFINE_bool("anneal_lr", True, "a")
         flags.DEFINE_bool("cuda", False, "c")
         flags.DEFINE_float("lr", 0.5, "l")
+        flags.DEFINE_multi_integer("sizes", [], "s")
         def main(_):
             F = flags.FLAGS
-            print(repr({"anneal_lr": F.anneal_lr, "cuda": F.cuda, "lr": F.lr}))
+            print(repr({"anneal_lr": F.anneal_lr, "cuda": F.cuda, "lr": F.lr, "sizes": F.sizes}))
         app.run(main)
         """,
 }
@@ -247,7 +248,71 @@ REAL = {
 @pytest.mark.parametrize("read_help", [False, True])
 def test_the_libraries_themselves_get_what_was_meant(name: str, read_help: bool) -> None:
     write("train_a.py", REAL[name])
-    sizes = {} if name == "absl" else {"sizes": [1, 2]}
     for anneal, cuda in ((False, True), (True, False)):
-        args = {"anneal_lr": anneal, "cuda": cuda, "lr": 0.25, **sizes}
+        args = {"anneal_lr": anneal, "cuda": cuda, "lr": 0.25, "sizes": [1, 2]}
         assert eval(printed("a", args=args, read_help=read_help)) == args
+
+
+# A name for each; argparse and click read them from the source, the others are not read.
+AWKWARD = ["a b", "x=y", "-foo", "--bar", "-1", "it's", 'a "b"', "a,b", "[1]", "$HOME *", "", "ü", "{x}", "\\n", "#"]
+NAMES = [f"v{number}" for number in range(len(AWKWARD))]
+TAKES_TEXTS = {
+    "argparse": "import argparse\np = argparse.ArgumentParser()\n"
+    f"for name in {NAMES}:\n    p.add_argument('--' + name)\nprint(list(vars(p.parse_args()).values()))\n",
+    "click": "import click\n@click.command()\n"
+    + "".join(f"@click.option('--{name}')\n" for name in NAMES)
+    + f"def main(**given): print([given[name] for name in {NAMES}])\nmain()\n",
+    "tyro": f"import tyro\ndef main({', '.join(f'{name}: str' for name in NAMES)}):\n    print([{', '.join(NAMES)}])\n"
+    "tyro.cli(main)\n",
+    "absl": "from absl import app, flags\n"
+    + "".join(f"flags.DEFINE_string('{name}', None, 'h')\n" for name in NAMES)
+    + f"app.run(lambda _: print([flags.FLAGS[name].value for name in {NAMES}]))\n",
+    "hydra": "import hydra\n@hydra.main(config_path=None, version_base='1.3')\n"
+    f"def main(c): print([c[name] for name in {NAMES}])\nmain()\n",
+}
+
+
+@pytest.mark.parametrize("name", TAKES_TEXTS)
+def test_a_text_reaches_the_script_as_it_is(name: str) -> None:
+    write("train_a.py", TAKES_TEXTS[name])
+    plus = "+" if name == "hydra" else ""
+    args = {f"{plus}{key}": value for key, value in zip(NAMES, AWKWARD, strict=True)}
+    assert eval(printed("a", args=args)) == AWKWARD
+
+
+@pytest.mark.parametrize(
+    ("text", "args", "expected"),
+    [
+        (
+            'from absl import flags\nflags.DEFINE_list("layers", [], "l")\nflags.DEFINE_bool("x", True, "x")\n'
+            'flags.DEFINE_multi_string("gin_bindings", None, "b")\n',
+            {"layers": ["a", "b"], "x": False, "gin_bindings": ["t.lr=1", "t.n='a b'"]},
+            ["--layers", "a,b", "--nox", "--gin_bindings", "t.lr=1", "--gin_bindings", "t.n='a b'"],
+        ),
+        ("import sys\nprint(sys.argv)\n", {"sizes": [1, 2]}, ["--sizes", "1", "2"]),
+    ],
+)
+def test_several_values_as_the_library_takes_them(text: str, args: dict[str, Any], expected: list[str]) -> None:
+    write("train_a.py", text)
+    assert list(command_of(options("a", args=args), Path("run")).line[2:]) == expected
+
+
+@pytest.mark.parametrize("text", ["from absl import app, flags\n", "from docopt import docopt\n"])
+def test_several_values_of_an_option_that_is_not_seen_are_not_guessed(text: str) -> None:
+    write("train_a.py", text)
+    with pytest.raises(ConfigError, match=r"scripts\.args\.sizes=.*how this one takes several values cannot be read"):
+        check_job(options("a", args={"sizes": [1, 2]}))
+
+
+def test_several_values_with_an_equals_sign_are_a_list_of_python() -> None:
+    write("train_a.py", "import sys\nprint(sys.argv)\n")
+    given = options("a", args={"sizes": [1, "b"]}, flags="equals")
+    assert list(command_of(given, Path("run")).line[2:]) == ["--sizes=[1, 'b']"]
+
+
+def test_the_shared_options_reach_flags_of_absl() -> None:
+    write(
+        "train_a.py",
+        "import tensorflow as tf\nfrom absl import app\ntf.flags.DEFINE_integer('num_epochs', 3, 'e')\n",
+    )
+    assert list(command_of(options("a", epochs=5), Path("run")).line[2:]) == ["--num_epochs", "5"]

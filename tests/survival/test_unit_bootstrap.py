@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddrsa.survival.metrics import concordance_index, root_mean_squared_error
-from ddrsa.survival.pairs import pairs_by_unit
-from ddrsa.survival.unit_bootstrap import LEVEL, UnitSums, concordance_interval, draws, interval
+from ddrsa.survival.age_alone import landmark_concordance
+from ddrsa.survival.metrics import CensoringDistribution, concordance_index, root_mean_squared_error
+from ddrsa.survival.pairs import pairs_by_unit, pairs_of_equal_age, resampled_concordance
+from ddrsa.survival.unit_bootstrap import LEVEL, UnitSums, draws, interval
 
 
 def windows(num_units: int = 9, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -40,6 +41,21 @@ def test_a_resample_is_the_metric_of_the_units_that_were_drawn() -> None:
     assert found[0, 0] == pytest.approx(concordance_index(time[rows], event[rows], predicted[rows]))
 
 
+def test_a_resample_of_uno_and_of_equal_ages_is_that_of_the_units_that_were_drawn() -> None:
+    time, event, predicted, number = windows()
+    age = np.concatenate([np.arange(n) for n in np.bincount(number)]).astype(float)
+    drawn = np.array([0, 2, 2, 3, 8, 8, 8, 1, 5])
+    weights = np.bincount(drawn, minlength=9)[None].astype(float)
+    rows = np.concatenate([np.flatnonzero(number == unit) for unit in drawn])
+    censoring = CensoringDistribution.fit(time, event)
+    pairs = pairs_by_unit(time, event, predicted, number, censoring.weight_of_pair)
+    expected = concordance_index(time[rows], event[rows], predicted[rows], censoring)
+    assert resampled_concordance(pairs, weights)[0] == pytest.approx(expected)
+    same = pairs_of_equal_age(time, event, predicted, age, number)
+    expected = landmark_concordance(time[rows], event[rows], predicted[rows], age[rows])
+    assert resampled_concordance(same, weights)[0] == pytest.approx(expected)
+
+
 def test_intervals_cover_the_truth_where_windows_of_a_unit_are_alike() -> None:
     rng = np.random.default_rng(1)
     number = np.repeat(np.arange(30), 20)
@@ -59,7 +75,7 @@ def test_what_cannot_be_told_has_no_interval() -> None:
     time, event, predicted, number = windows()
     nothing = np.zeros_like(event)
     assert interval(UnitSums.of(time, nothing, number, 9).resampled(draws(9))) is None
-    assert concordance_interval(time, nothing, predicted, number) is None
-    found = concordance_interval(time, event, predicted, number)
+    assert interval(resampled_concordance(pairs_by_unit(time, nothing, predicted, number), draws(9))) is None
+    found = interval(resampled_concordance(pairs_by_unit(time, event, predicted, number), draws(9)))
     assert found is not None
     assert found[0] <= concordance_index(time, event, predicted) <= found[1]

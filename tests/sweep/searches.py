@@ -9,9 +9,11 @@ from typing import Any
 
 import optuna
 from optuna.storages.journal import JournalFileBackend
+from programs import SEARCHING
 from supervised import Sweeps
 
 from ddrsa.sweep.search.journal_lock import JournalLock
+from ddrsa.sweep.verify.bench import SECONDS_OF_A_SWEEP
 
 # As it was written for hydra-optuna-sweeper, but for the launcher.
 CONFIG = """
@@ -39,6 +41,7 @@ class Searches(Sweeps):
 
     app = "search_app"
     config = CONFIG
+    imports = SEARCHING
 
     def start(self, *overrides: str, multirun: bool = True, on: Sequence[str] = ()) -> subprocess.Popen[str]:
         two = [] if "hydra/launcher=basic" in overrides else ["hydra.launcher.n_jobs=2"]
@@ -56,3 +59,22 @@ class Searches(Sweeps):
 
     def counts(self, **of: Any) -> dict[str, int]:
         return dict(Counter(trial.state.name for trial in self.trials(**of)))
+
+    def require_that_no_trial_waits(self, *overrides: str, patience: float = SECONDS_OF_A_SWEEP) -> str:
+        """Do a search of five trials, two at once, the first of which ends when the others have begun beside it.
+
+        In batches of two it would never end. Returns what was printed.
+        """
+        self.do({0: "wait for all"})
+        values = "hydra.sweeper.enqueue=[{x: 0},{x: 1},{x: 2},{x: 3},{x: 4}]"
+        search = self.start("x=choice(0,1,2,3,4)", values, "starts=5", "hydra.sweeper.n_trials=5", *overrides)
+        exit_code, output = self.finish(search, patience)
+        assert exit_code == 0, output
+        assert [trial.params["x"] for trial in self.trials()] == [0, 1, 2, 3, 4]
+        assert self.counts() == {"COMPLETE": 5}
+        first, *others = self.trials()
+        assert first.datetime_complete is not None
+        for other in others:
+            assert other.datetime_complete is not None
+            assert other.datetime_complete < first.datetime_complete
+        return output

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import LAUNCHING, launch
 
 from ddrsa.rundir.files import read_json
-from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
+from ddrsa.sweep.process.server_process import PORTABLE_VARIABLE
 from ddrsa.sweep.verify.bench import Launches
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ class Sweeps(Launches):
 
     app = "supervised_app"
     config = CONFIG
+    imports = LAUNCHING
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -64,7 +66,10 @@ class Sweeps(Launches):
 
     def start(self, *overrides: str, multirun: bool = True, on: Sequence[str] = ()) -> subprocess.Popen[str]:
         """on: a command that runs the one after it, as on another machine."""
-        return self.launch(*on, sys.executable, f"{self.app}.py", *(["-m"] if multirun else []), *overrides)
+        command = [f"{self.app}.py", *(["-m"] if multirun else []), *overrides]
+        if on or "FAKE_GPUS" in self.environ:  # another driver is imported
+            return self.launch(*on, sys.executable, *command)
+        return launch(self, *command, imports=self.imports)
 
     def printed_by(self, process: subprocess.Popen[str]) -> list[str]:
         """The lines that a sweep prints, as it prints them."""

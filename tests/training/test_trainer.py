@@ -16,7 +16,8 @@ from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.options import TrainingOptions
-from ddrsa.training.trainer import Progress, TrainingDivergedError, train
+from ddrsa.training.progress import Progress
+from ddrsa.training.trainer import TrainingDivergedError, train
 
 OPTIONS = TrainingOptions(
     batch_size=16,

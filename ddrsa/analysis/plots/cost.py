@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrsa.analysis.commands import settings
-from ddrsa.analysis.metrics import metric
+from ddrsa.analysis.metrics import metric, time_unit
 from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, row_title
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import (
@@ -75,7 +75,7 @@ def cost_quality(analysis: Analysis) -> Drawing:
         ),
     )
     legend_below(figure, model_handles(names))
-    text = "Training time in seconds against the MAE of the RUL in cycles. The Pareto front, from the cheapest: "
+    text = f"Training time in seconds against the MAE of the RUL ({time_unit()}). The Pareto front, from the cheapest: "
     return Drawing(figure, title, f"{text}{'; '.join(found)}.")
 
 
@@ -140,7 +140,7 @@ def _draw(ax: Axes, analysis: Analysis, dataset: str) -> list[str]:
     ax.set_xscale("log")
     logarithmic(ax.xaxis)
     ax.set_xlabel("Training time (seconds, logarithmic)")
-    ax.set_ylabel(metric(_QUALITY).axis())
+    ax.set_ylabel(metric(_QUALITY, dataset).axis())
     limit(ax, error)
     tidy(ax, "both")
     return said

@@ -48,7 +48,7 @@ def model_comparison(analysis: Analysis) -> Drawing:
         for name in panels:
             ax = next(axes)
             _draw_models(ax, runs, drawn_column(analysis, name), names)
-            ax.set_ylabel(metric(name).axis())
+            ax.set_ylabel(metric(name, dataset).axis())
             row_title(ax, analysis, dataset)
     title = headline(analysis, "results by model")
     head(figure, title, basis(analysis, "point: one run; line: median; box: quartiles; whiskers: range"))

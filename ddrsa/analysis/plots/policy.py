@@ -10,11 +10,13 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from numpy.typing import NDArray
 
 from ddrsa.analysis.commands import run_of
+from ddrsa.analysis.metrics import time_unit
 from ddrsa.analysis.plots.data import basis, datasets, headline
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import Look, grid_of_axes, head, legend_below, looks, model_handles, new_figure, tidy
 from ddrsa.analysis.results import policy_curves
 from ddrsa.analysis.sentences import named
+from ddrsa.analysis.time_units import TimeUnit
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -29,7 +31,7 @@ _TITLES = {
 # Who misses more (%) has no use for a policy: the axis ends there.
 _MOST_MISSED = 30
 
-# Above so many cycles, the time axis has factors for steps.
+# Above so much time, the time axis has factors for steps.
 _LINEAR = 30
 
 # (level, miss rate, mean time to event) of a point.
@@ -60,7 +62,11 @@ def policy_tradeoff(analysis: Analysis) -> Drawing:
             ax.axvline(5, color="0.5", linestyle=":", linewidth=1)
             ax.set_xlabel("Missed failures (%)")
             ax.set_xlim(-1, min(max(ax.dataLim.xmax, 10) + 1, _MOST_MISSED))
-            _time_axis(ax, max((time for runs in curves.values() for run in runs for _, _, time in run), default=0.0))
+            _time_axis(
+                ax,
+                time_unit(dataset),
+                max((time for runs in curves.values() for run in runs for _, _, time in run), default=0.0),
+            )
             tidy(ax, "both")
     title = headline(analysis, "trade-off of the intervention policy")
     head(
@@ -73,11 +79,14 @@ def policy_tradeoff(analysis: Analysis) -> Drawing:
     )
     legend_below(figure, model_handles(names, lines=True))
     best = "; ".join(named(one) for answer in analysis.answers for one in answer.by_model)
-    return Drawing(figure, title, f"Missed failures in percent against the mean time to event in cycles, for {best}.")
+    return Drawing(
+        figure, title, f"Missed failures in percent against the mean time to event ({time_unit()}), for {best}."
+    )
 
 
 def _curves(analysis: Analysis, answer: Answer) -> dict[tuple[str, str], list[Curve]]:
     """The curves of the runs of each model's best configuration, by policy and model."""
+    length = analysis.sweep.time_units.get(answer.dataset, TimeUnit()).length
     found: dict[tuple[str, str], list[Curve]] = {}
     for candidate in answer.by_model:
         for directory in candidate.directories:
@@ -88,7 +97,8 @@ def _curves(analysis: Analysis, answer: Answer) -> dict[tuple[str, str], list[Cu
                 continue
             part = result.get("validation") if answer.select_by == "validation" else result
             for policy, curve in policy_curves(part if isinstance(part, dict) else {}).items():
-                found.setdefault((policy, candidate.model), []).append(curve)
+                told = [(level, missed, time * length) for level, missed, time in curve]
+                found.setdefault((policy, candidate.model), []).append(told)
     return found
 
 
@@ -137,9 +147,9 @@ def _draw_line(ax: Axes, missed: NDArray[np.float64], time: NDArray[np.float64],
     )
 
 
-def _time_axis(ax: Axes, latest: float) -> None:
-    """Linear to 10 cycles, then by factors: early interventions lie tens of times as far from the event as late."""
-    ax.set_ylabel("Mean time to event at\nthe intervention (cycles)")
+def _time_axis(ax: Axes, unit: str, latest: float) -> None:
+    """Linear to 10, then by factors: early interventions lie tens of times as far from the event as late."""
+    ax.set_ylabel(f"Mean time to event at\nthe intervention ({unit})")
     if latest > _LINEAR:
         ax.set_yscale("symlog", linthresh=10)
         ticks = [0, 2, 5, *(factor * 10**power for power in range(1, 6) for factor in (1, 2, 5))]

@@ -114,7 +114,7 @@ def _planned(analysis: Analysis, origins: list[SweepOrigin]) -> int | None:
 def _shown_answer(answer: Answer) -> Mapping[str, Any]:
     said = sentences(answer)
     units = answer.select_by
-    unit = metric(answer.metric).unit
+    unit = metric(answer.metric, answer.dataset).unit
     known = {name for candidate in answer.by_model for name in candidate.metrics}
     names = [name for name in dict.fromkeys([answer.metric, *_BY_MODEL]) if column(name, units) in known]
     kind, words = _VERDICTS[answer.verdict]
@@ -132,7 +132,7 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
         "margin": f"{answer.margin.mean:.3g}{unit and ' ' + unit}" if answer.margin else None,
         "verdict": words,
         "verdict_kind": kind,
-        "by_model_columns": [_with_unit(name) for name in names],
+        "by_model_columns": [_with_unit(name, answer.dataset) for name in names],
         "by_model": [
             {
                 "model": candidate.model,
@@ -151,8 +151,8 @@ def _cell(estimate: Estimate | None) -> str:
     return "\N{EN DASH}" if estimate is None else number(estimate)
 
 
-def _with_unit(name: str) -> str:
-    known = metric(name)
+def _with_unit(name: str, dataset: str) -> str:
+    known = metric(name, dataset)
     return f"{known.label} ({known.unit})" if known.unit else known.label
 
 

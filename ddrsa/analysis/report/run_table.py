@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ddrsa.analysis.analysis import Analysis
-from ddrsa.analysis.metrics import CRITERIA, VALIDATION, column, metric
+from ddrsa.analysis.metrics import CRITERIA, TIMES, VALIDATION, column, metric, time_unit
 
 # Without a script the page shows so many runs, the best first; with it, so many at a time.
 PAGE_ROWS = 50
@@ -121,6 +121,8 @@ _SHORT = {
 def _label(key: str) -> str:
     name = key.removeprefix(VALIDATION)
     label = _SHORT.get(name) or (metric(name).label if key.startswith(VALIDATION) else key)
+    if name in TIMES:
+        label += f" ({time_unit()})"
     if key.startswith(VALIDATION):
         return f"{label}, validation"
     return f"{label}, test" if key in CRITERIA else label

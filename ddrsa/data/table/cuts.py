@@ -79,6 +79,8 @@ def cut_at_events(
         log.warning(
             "%d events are of units that have no rows, and are not used: %s", (of_event < 0).sum(), listed(unknown)
         )
+    events = _without_repeated(events)
+    of_event = units.get_indexer(pd.Index(events.unit))
     cut = _Cutting(times.ticks, np.append(np.flatnonzero(np.diff(code, prepend=-1)), len(code)))
     # At one time a failure comes first: the reset is its repair.
     order = np.lexsort((~events.failure, events.times.ticks, of_event))
@@ -90,6 +92,32 @@ def cut_at_events(
         cut.unit(int(unit), events.times.ticks[:0], events.failure[:0], options.after_event)
     cut.tell(code, units, times, options, running)
     return Cuts(cut.kept, cut.number, cut.observed, cut.event_time)
+
+
+def warn_of_late_failures(last: NDArray[np.int64], times: Times, cuts: Cuts, units: pd.Index) -> None:
+    """Warn of failures that lie further behind the last row of their life than its rows reach.
+
+    times: (N,) of the rows that are kept. last: (L,) the last row of each life. units: (L,) their names.
+    """
+    first = np.append(0, last[:-1] + 1)
+    behind = cuts.event_time[cuts.kept][last] - times.ticks[last]
+    late = np.flatnonzero((behind > times.ticks[last] - times.ticks[first]) & (last > first))
+    if len(late):
+        worst = late[np.argmax(behind[late])]
+        log.warning(
+            "the failures of %d lives lie further behind their last row than their rows reach, of %s by %s: a record "
+            "that broke off, or a wrong time", len(late), units[worst], times.shown_length(behind[worst])
+        )  # fmt: skip
+
+
+def _without_repeated(events: Events) -> Events:
+    keys = pd.DataFrame({"unit": events.unit, "time": events.times.ticks, "failure": events.failure})
+    repeated = keys.duplicated().to_numpy()
+    if not repeated.any():
+        return events
+    log.warning("%d events that stand there twice are left out", repeated.sum())
+    rows = np.flatnonzero(~repeated)
+    return Events(events.unit[rows], events.times.select(rows), events.failure[rows])
 
 
 class _Cutting:

@@ -32,7 +32,9 @@ _CLOCK = re.compile(
     r"(?P<between>, |T| )\d{1,2}:\d\d(?P<seconds>:\d\d)?(?P<fraction>\.\d+)?(?P<half> ?[AaPp][Mm])?"
     r"(?P<zone> ?(?:Z|[+-]\d\d:?\d\d))?$"
 )
-_CLOCK_WITH_OFFSET = r"\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)$"
+_CLOCK_WITH_OFFSET = r"\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)$"
+# CET, PST and their like; not AM, PM, and not the Z of UTC.
+_LETTERS = r"\d:\d\d(?:[.,]\d+)? ?(?!UTC$|GMT$|[AaPp][Mm]$)[A-Z]{2,5}$"
 _FINER = re.compile(r"[.,]\d{9}\d*[1-9]")
 
 
@@ -53,6 +55,10 @@ def parse_dates(
         offsets = pd.Series(bool(own), index=dates.index)
     else:
         table.require(column, ~written.str.contains(_FINER), ", at most nine digits of a second can be read")
+        table.require(
+            column, ~written.str.contains(_LETTERS), ", a zone by its letters, which several places use: times with an "
+            "offset such as +02:00 are expected, or without one and dataset.time_zone",
+        )  # fmt: skip
         offset = written.str.extract(_CLOCK_WITH_OFFSET)[0]
         offsets = offset.notna()
         own = _common_offset(offset) if offsets.all() else ""
@@ -79,7 +85,7 @@ def parse_dates(
 def _common_offset(offsets: pd.Series) -> str:
     found = offsets.str.upper().unique()
     offset = found[0].replace(":", "") if len(found) == 1 else ""
-    if len(found) != 1 or offset.strip("Z+-0") == "":
+    if len(found) != 1 or offset.strip("Z+-0") in ("", "UTC", "GMT"):
         return "UTC"
     return f"UTC{offset[0]}{offset[1:3]}:{offset[3:5] or '00'}"
 
@@ -91,6 +97,7 @@ def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions
         dates = pd.to_datetime(written, format=form, errors="coerce", utc=True)
         table.require(column, dates.notna(), f", a date such as {_example(form)} is expected (dataset.date_format)")
         return dates.dt.tz_localize(None)
+    written = written.str.replace(r"(?<=\d) ?(?:UTC|GMT)$", "Z", regex=True)
     # ISO 8601 has a form without marks, which pandas reads as a date alone where there is no T.
     iso = written.str.replace(r"^(\d{8})[ T]?(\d{4,6})$", r"\1T\2", regex=True)
     iso = iso.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)
@@ -184,7 +191,11 @@ def durations(table: Table, column: str) -> pd.Series:
     values = table.frame[column]
     if pd.api.types.is_numeric_dtype(values.dtype):
         return pd.Series(np.nan, index=values.index)
-    return pd.to_timedelta(values.replace("", None), errors="coerce") / pd.Timedelta(nanoseconds=1)
+    written = values.replace("", None)
+    if values.dtype.kind != "m":
+        # A number alone would be one of nanoseconds.
+        written = written.mask(written.astype(str).str.fullmatch(r"\s*[+-]?\d+([.,]\d*)?\s*"), "?")
+    return pd.to_timedelta(written, errors="coerce") / pd.Timedelta(nanoseconds=1)
 
 
 def step_in_nanoseconds(step: str) -> int:

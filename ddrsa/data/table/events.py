@@ -59,6 +59,20 @@ def events_of_rows(
     return Events(unit.to_numpy()[rows], times.select(rows), failure[rows])
 
 
+def warn_of_days(rows: Times, events: Times) -> None:
+    """Warn of events that have a date without a time of day beside rows that have one."""
+    if not rows.dates or not len(events.ticks):
+        return
+    at_midnight = [bool((_dates(times) == _dates(times).normalize()).all()) for times in (events, rows)]
+    if at_midnight == [True, False]:
+        log.warning("the events have dates alone, and are taken to have been at 0:00: rows of the day lie behind them")
+
+
+def _dates(times: Times) -> pd.DatetimeIndex:
+    dates = pd.DatetimeIndex(times.ticks.astype(np.int64))
+    return dates if times.zone is None else dates.tz_localize("UTC").tz_convert(times.zone)
+
+
 def read_events(options: TableOptions, *, running: bool = False) -> Events:
     """The events of `dataset.events_path`. running: there need be none of a kind.
 
@@ -101,6 +115,9 @@ def _kinds(
     other = {
         name: count for name, count in found.items() if name not in [*wanted["failure_kinds"], *wanted["reset_kinds"]]
     }
+    without = int(kind.isna().sum())
+    if without and column == options.events_kind_column:
+        log.warning("column %s: %d events have no kind, and are not used", column, without)
     if other:
         shown = ", ".join(f"{name} ({count})" for name, count in sorted(other.items())[:SHOWN])
         log.warning("column %s: neither failure nor reset, and not used: %s", column, shown)

@@ -102,7 +102,8 @@ def _read_file(path: Path, options: TableOptions, texts: Collection[str]) -> tup
             return _columns_of_index(pd.read_parquet(path)), lambda row: f"{path}, row {row + 1}"
         if path.suffix.lower() in EXCEL:
             needed("python_calamine", f"{path}, a workbook,")
-            return _read_excel(path, options), lambda row: f"{path}, row {row + 2}"
+            before = options.skip_lines + (options.columns is None)
+            return _read_excel(path, options), lambda row: f"{path}, row {row + before + 1}"
         form = find_format(path, options)
         how = _columns_to_read(form, options, texts)
         frame = read_text(path, form, **how)
@@ -160,6 +161,9 @@ def _read_excel(path: Path, options: TableOptions) -> pd.DataFrame:
                 "%s: of %d sheets the first, %s, is read; dataset.sheet names another", path, len(sheets), sheet
             )
         rows = pd.read_excel(book, sheet, header=None, dtype=object, keep_default_na=False, na_values=[""])
+        rows = rows.iloc[options.skip_lines :]
+        if rows.empty:
+            return rows
     if options.columns is None:
         names, rows = ["" if name != name else str(name).strip() for name in rows.iloc[0]], rows.iloc[1:]
     else:

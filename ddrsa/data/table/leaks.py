@@ -31,6 +31,8 @@ def warn_of_leaks(
             what = "is the remaining life itself"
         elif len(np.unique(life)) > 1 and ((of_known != 0) == (known == 0)).all():
             what = "is not 0 in the row of the event alone: it tells the event itself"
+        elif len(np.unique(life)) > 1 and ((of_known == 0) == (known == 0)).all():
+            what = "is 0 in the row of the event alone: it tells the event itself"
         elif len(np.unique(life)) > 1 and (np.diff(values) == 1).all():
             what = "is the number of the row"
         else:

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ddrsa.data.labels import Labels
-from ddrsa.data.table.cuts import Cuts, cut_at_events, last_lives, whole_units
+from ddrsa.data.table.cuts import Cuts, cut_at_events, last_lives, warn_of_late_failures, whole_units
 from ddrsa.data.table.dates import durations
-from ddrsa.data.table.events import Events, events_of_rows
+from ddrsa.data.table.events import Events, events_of_rows, warn_of_days
 from ddrsa.data.table.source import Table
 from ddrsa.data.table.times import Times, aligned
 from ddrsa.data.table.values import flags, numbers, texts
@@ -88,6 +88,8 @@ def find_lives(
             cuts = whole_units(code, own.ticks, observed=failed[rows])
         else:
             own, happened = aligned(own, events.times)
+            if between:
+                warn_of_days(own, happened)
             events = Events(events.unit, happened, events.failure)
             cuts = cut_at_events(code, units, own, events, options, running=running)
     if running:
@@ -114,6 +116,8 @@ def _lives(
     code_of_life = code[kept][last]
     number = cuts.number[kept][last] + 1
     split = bool((number > 1).any())
+    if between:
+        warn_of_late_failures(last, times.select(kept), cuts, units[code_of_life])
     return Lives(
         rows=rows[kept],
         life=life,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -126,13 +127,18 @@ def _units(table: Table, options: TableOptions) -> pd.Series:
     alike = pd.Series(unit.unique())
     same = alike[alike.map(_simplified).duplicated(keep=False)]
     if len(same):
-        log.warning("these are names of different units, though they look alike: %s", listed(list(same)))
+        # Where only what cannot be seen differs, it is written in full.
+        seen = same.map(lambda name: " ".join(unicodedata.normalize("NFKC", name).split())).duplicated(keep=False)
+        shown = [ascii(name) if hidden else name for name, hidden in zip(same, seen, strict=True)]
+        log.warning("these are names of different units, though they look alike: %s", listed(shown))
     return unit
 
 
 def _simplified(name: str) -> str:
-    """What is left of a name without case, leading zeros, and a fraction of 0."""
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^(\d+)\.0+$", r"\1", name.casefold()))
+    """What is left of a name without case, leading zeros, a fraction of 0, and what cannot be seen."""
+    name = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
+    name = " ".join(name.casefold().split())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^\+?(\d+)\.0+$", r"\1", name))
 
 
 def _lives(table: Table, unit: pd.Series, options: TableOptions, running: bool) -> Lives:

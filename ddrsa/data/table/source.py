@@ -47,7 +47,9 @@ class Table:
         """
         value: Any = self.frame[column].loc[row]
         value = value.item() if isinstance(value, np.generic) else value
-        has = "has no value" if value is None or value is pd.NA or value == "" or value != value else f"has {value!r}"
+        scalar = pd.api.types.is_scalar(value)
+        none = value is None or value is pd.NA or (scalar and (value == "" or value != value))
+        has = "has no value" if none else f"has {value!r}"
         return DataError(f"{self.place(row)}: column {column} {has}{what}")
 
     def require(self, column: str, holds: NDArray[np.bool_] | pd.Series, what: str) -> None:

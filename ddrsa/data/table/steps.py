@@ -22,6 +22,7 @@ TOLERANCE = 1e-6
 """Of a step: how far apart times may lie from a whole number of steps, where they are no whole numbers of ticks."""
 
 MOST_STEPS = 100_000_000
+SUNDAY = 6
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +57,7 @@ def regular_steps(lives: Lives) -> Steps:
         raise DataError(
             f"unit {lives.names[lives.life[row]]} goes from {times.shown(row)} to {times.shown(row + 1)}, other "
             f"rows lie {times.shown_length(step)} apart ({wrong.sum()} of {len(gaps)} steps are irregular); "
-            f"dataset.step resamples to steps of equal length{_clock_changes(lives, differences[wrong], step)}"
+            f"dataset.step resamples to steps of equal length{_clock_changes(lives, wrong, differences[wrong], step)}"
         )
     last = np.append(np.flatnonzero(np.diff(lives.life)), len(lives.life) - 1)
     beyond = (lives.event_time - times.ticks[last]) / step
@@ -73,12 +74,25 @@ def regular_steps(lives: Lives) -> Steps:
     return Steps(lives.life, last[lives.life] - position + whole[lives.life], times.values(), length)
 
 
-def _clock_changes(lives: Lives, wrong: NDArray[Any], step: Any) -> str:
-    """A hint where steps are an hour longer or shorter: clocks were changed."""
+def _clock_changes(lives: Lives, rows: NDArray[np.bool_], wrong: NDArray[Any], step: Any) -> str:
+    """A hint where steps are an hour longer or shorter: clocks were changed.
+
+    rows: (N - 1,) the steps that are so. wrong: their lengths.
+    """
+    if not lives.times.dates:
+        return ""
     hour = 3600 * 10**lives.times.digits
     off = np.abs(np.abs(wrong - step) - hour) < TOLERANCE * hour
-    if not lives.times.dates or lives.times.zone is not None or step == hour or not off.all():
+    if not off.all():
         return ""
+    if lives.times.zone is not None:
+        day = step % (24 * hour) == 0
+        return f"; by the clocks of {lives.times.zone} a day may have 23 or 25 hours" if day else ""
+    if step == hour:
+        # A row that was lost leaves the same gap: the night of a Sunday tells them apart.
+        begin = pd.DatetimeIndex(lives.times.ticks[:-1][rows].astype(np.int64))
+        if not ((begin.day_of_week == SUNDAY) & (begin.hour < 4)).all():
+            return ""
     return "; where clocks were changed for summer, dataset.time_zone says so"
 
 

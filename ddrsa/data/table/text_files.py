@@ -10,8 +10,10 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import logging
 import lzma
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 # Of the first line; ordered by how surely it is a separator and no part of a name.
 SNIFFED = ("\t", ";", "|", ",")
 SAMPLE = 1 << 20
+# What Excel takes from the first line of a file.
+_SEPARATOR_LINE = re.compile('"?sep=(.)"?', re.IGNORECASE)
 EXTRA = "behind the last column"
 """A column for a separator at the end of the rows."""
 
@@ -88,22 +92,26 @@ def find_format(path: Path, options: TableOptions) -> TextFormat:
         raise DataError(
             f"dataset.encoding={encoding}: Python knows no such encoding; utf-8 or cp1252 are some"
         ) from error
-    with _text(path, encoding) as stream:
-        first = next((line for line in stream if line.strip()), "")
+    skipped = options.skip_lines
+    first, second = _first_lines(path, encoding, skipped)
+    marked = _SEPARATOR_LINE.fullmatch(first.strip())
+    if marked is not None:
+        skipped += 1
+        first, second = _first_lines(path, encoding, skipped)
     if not first:
-        raise DataError(f"{path} is empty")
-    separator = options.separator or _separator(first)
+        raise DataError(f"{path} is empty{f' behind its first {skipped} lines' if skipped else ''}")
+    separator = options.separator or (marked[1] if marked else _separator(first, second))
     with _text(path, encoding) as stream:
-        reader = csv.reader(stream, delimiter=separator, skipinitialspace=True)
+        reader = csv.reader(itertools.islice(stream, skipped, None), delimiter=separator, skipinitialspace=True)
         header = next(cells for cells in reader if any(cell.strip() for cell in cells) or len(cells) > 1)
-        header_lines = reader.line_num
+        header_lines = skipped + reader.line_num
     if options.columns is not None:
         cells = len(header) - (not header[-1].strip())
         if len(options.columns) != cells:
             raise DataError(
                 f"dataset.columns has {len(options.columns)} names, but the first row of {path} has {cells} cells"
             )
-        return TextFormat(encoding, separator, 0, tuple(options.columns))
+        return TextFormat(encoding, separator, skipped, tuple(options.columns))
     names = [name.strip().lstrip("\ufeff") for name in header]
     while len(names) > 1 and not names[-1]:
         names.pop()
@@ -268,10 +276,25 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _separator(line: str) -> str:
-    """The separator of a header: the one of `SNIFFED` that parts it into most names."""
-    counts = {mark: len(next(csv.reader([line], delimiter=mark))) for mark in SNIFFED}
-    found = max(SNIFFED, key=lambda mark: counts[mark])
-    if counts[found] == 1 and len(line.split()) > 1:
-        return " "
-    return found if counts[found] > 1 else ","
+def _first_lines(path: Path, encoding: str, skipped: int) -> tuple[str, str]:
+    """The first two lines that are not blank behind `skipped` others; empty where there is none."""
+    with _text(path, encoding) as stream:
+        lines = (line for line in itertools.islice(stream, skipped, None) if line.strip())
+        return next(lines, ""), next(lines, "")
+
+
+def _separator(header: str, row: str) -> str:
+    """The separator of a header: of `SNIFFED` the one that parts the row behind it alike, and it into most names."""
+
+    def cells(line: str, mark: str) -> int:
+        return len(next(csv.reader([line], delimiter=mark)))
+
+    parted = [mark for mark in SNIFFED if cells(header, mark) > 1]
+    # A row may end with a separator of its own.
+    try:
+        alike = [mark for mark in parted if 0 <= cells(row, mark) - cells(header, mark) <= 1] if row else []
+    except csv.Error:  # a cell of more than 128 kB
+        alike = []
+    if not parted:
+        return " " if len(header.split()) > 1 else ","
+    return max(alike or parted, key=lambda mark: cells(header, mark))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ddrsa.data.table.dates import parse_dates
 from ddrsa.data.table.source import Table
-from ddrsa.data.table.values import texts
+from ddrsa.data.table.values import texts, with_plain_marks
 from ddrsa.data.table_options import EPOCHS, TableOptions
 from ddrsa.errors import ConfigError
 
@@ -55,9 +55,12 @@ class Times:
         return float(ticks / 10**self.digits)
 
     def shown(self, row: int) -> str:
-        """A time for a message, with all its digits."""
+        """A time for a message, with all its digits; dates in their zone."""
         if self.dates:
-            return str(pd.Timestamp(int(self.ticks[row])).isoformat(sep=" "))
+            date = pd.Timestamp(int(self.ticks[row]))
+            if self.zone is not None:
+                date = date.tz_localize("UTC").tz_convert(self.zone)
+            return str(date.isoformat(sep=" "))
         value = self.ticks[row].item()
         return f"{value}" if self.digits == 0 else f"{Decimal(value).scaleb(-self.digits).normalize():f}"
 
@@ -87,9 +90,18 @@ class Times:
 
 
 def aligned(first: Times, second: Times) -> tuple[Times, Times]:
-    """Two series of times with the same digits. Raises ConfigError where only one of them has dates."""
+    """Two series of times with the same digits.
+
+    Raises ConfigError where only one of them has dates, or only one of them names its zone.
+    """
     if first.dates != second.dates:
         raise ConfigError("the times of the rows and those of the events must both be dates, or both be numbers")
+    if (first.zone is None) != (second.zone is None):
+        named, other = ("rows", "events") if second.zone is None else ("events", "rows")
+        raise ConfigError(
+            f"the times of the {named} name their zone and those of the {other} do not: dataset.time_zone, such as "
+            "Europe/Berlin or UTC, says in which they are"
+        )
     digits = max(first.digits, second.digits)
     first, second = first.with_digits(digits), second.with_digits(digits)
     if first.ticks.dtype != second.ticks.dtype or first.digits != second.digits:
@@ -111,6 +123,9 @@ def read_times(table: Table, column: str, options: TableOptions) -> Times:
     else:
         table.require(column, values.notna(), ", a time is expected")
     form = options.date_format
+    if values.dtype.kind == "m":
+        log.info("column %s has durations, which are read as seconds", column)
+        return Times(values.dt.as_unit("ns").to_numpy().view(np.int64), NANOSECONDS, False)
     if form in EPOCHS:
         return _since_1970(_number_times(table, column, values, written, options), EPOCHS[form], options)
     is_date = values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype)
@@ -123,9 +138,9 @@ def read_times(table: Table, column: str, options: TableOptions) -> Times:
                 "column %s has dates such as %s; dataset.date_format=number takes them for numbers",
                 column, written.iloc[0] if written is not None else "",
             )  # fmt: skip
-        elif written is None or written.str.fullmatch(_NUMERIC).all() or form == "number":
+        elif written is None or form == "number" or _are_numbers(written, options):
             times = _number_times(table, column, values, written, options)
-            _hint_at_epochs(column, times)
+            _hint_at_dates(column, times)
             return times
     if not is_date and written is None:
         written = texts(values)
@@ -137,6 +152,12 @@ _NUMERIC = r"[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?"
 _COMPACT = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?"
 
 
+def _are_numbers(written: pd.Series, options: TableOptions) -> bool:
+    """Whether all are numbers, if not by the marks of the options then by other ones."""
+    plain = with_plain_marks(written, options)
+    return bool((plain.notna() & plain.str.fullmatch(_NUMERIC)).all() or written.str.fullmatch(_NUMERIC).all())
+
+
 def _are_compact_dates(written: pd.Series) -> bool:
     """Whether all are such as 20240601, 202406011530 or 20240601153000."""
     return bool(written.str.fullmatch(_COMPACT).all())
@@ -146,8 +167,9 @@ def _number_times(
     table: Table, column: str, values: pd.Series, written: pd.Series | None, options: TableOptions
 ) -> Times:
     if written is not None:
-        if options.decimal == ",":
-            written = written.str.replace(",", ".", regex=False)
+        plain = with_plain_marks(written, options)
+        table.require(column, plain.notna(), ", numbers with the marks of dataset.decimal and thousands are expected")
+        written = plain
         matches = written.str.extract(_DECIMAL)
         if written.str.fullmatch(_DECIMAL.pattern).all():
             digits = int(matches[1].str.rstrip("0").str.len().max()) if matches[1].notna().any() else 0
@@ -190,8 +212,23 @@ def _since_1970(times: Times, power: int, options: TableOptions) -> Times:
     return Times(np.rint(times.ticks * 10.0**exponent).astype(np.int64), NANOSECONDS, True, zone)
 
 
-def _hint_at_epochs(column: str, times: Times) -> None:
+def epoch_format(times: Times) -> str | None:
+    """The format of `EPOCHS` by which numbers are dates from 2000 to 2100; None where they are not."""
     low, high = times.ticks.min() / 10.0**times.digits, times.ticks.max() / 10.0**times.digits
     for form, power in EPOCHS.items():
         if 9.5e8 * 10**power <= low <= high <= 4.2e9 * 10**power:
-            log.info("column %s may be dates: dataset.date_format=%s reads numbers since 1970", column, form)
+            return form
+    return None
+
+
+def _hint_at_dates(column: str, times: Times) -> None:
+    form = epoch_format(times)
+    if form is not None:
+        log.warning("column %s may be dates: dataset.date_format=%s reads numbers since 1970", column, form)
+    elif times.digits == 0 and times.ticks.dtype == np.int64 and len(distinct := np.unique(times.ticks)) > 2:
+        for form in ("%d%m%Y", "%m%d%Y"):
+            written = pd.Series([f"{tick:08}" for tick in distinct.tolist()])
+            dates = pd.to_datetime(written, format=form, errors="coerce")
+            if dates.notna().all() and dates.dt.year.between(1950, 2100).all():
+                log.warning("column %s may be dates: dataset.date_format=%s reads them", column, form)
+                return

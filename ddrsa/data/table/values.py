@@ -24,6 +24,8 @@ NO = ("0", "0.0", "false", "f", "no", "n", "off", "nein", "aus", "falsch", "non"
 # A number as files of one and the same value differ: 1, 1.0, 1e+16. Not 007 or 1E3, which are names.
 _NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?")
 _SPACES = re.compile("[\u00a0\u2007\u202f]")
+# What numbers are written with besides ASCII: a minus, and the apostrophe of the Swiss.
+_MARKS = str.maketrans({"\u2212": "-", "\u2019": "'"})
 
 
 def texts(values: pd.Series) -> pd.Series:
@@ -33,7 +35,10 @@ def texts(values: pd.Series) -> pd.Series:
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
         values = values.astype(object)
-    codes, distinct = pd.factorize(values.astype(object))
+    try:
+        codes, distinct = pd.factorize(values.astype(object))
+    except TypeError:  # lists and the like, of Parquet
+        codes, distinct = pd.factorize(values.map(repr, na_action="ignore").astype(object))
     written = np.array([_written(value) for value in distinct] + [None], dtype=object)
     written[written == ""] = None
     return pd.Series(written[codes], index=values.index, dtype=object)
@@ -95,7 +100,16 @@ def numbers(table: Table, column: str, options: TableOptions) -> pd.Series:
 
 
 def _parsed(written: pd.Series, options: TableOptions) -> pd.Series:
-    """Numbers with the marks of the options; NaN where a text is none. Thousands stand in groups of three."""
+    """Numbers with the marks of the options; NaN where a text is none."""
+    return pd.to_numeric(with_plain_marks(written, options), errors="coerce").astype(np.float64)
+
+
+def with_plain_marks(written: pd.Series, options: TableOptions) -> pd.Series:
+    """Numbers as texts with a decimal point and nothing else; None where a text is none by the marks of the options.
+
+    Thousands stand in groups of three.
+    """
+    written = written.str.translate(_MARKS)
     if options.decimal != "." or options.thousands is not None:
         text = written.str.replace(_SPACES, " ", regex=True)
         whole = r"[+-]?\d+"
@@ -108,20 +122,22 @@ def _parsed(written: pd.Series, options: TableOptions) -> pd.Series:
         if options.thousands is not None:
             text = text.str.replace(options.thousands, "", regex=False)
         written = text.str.replace(options.decimal, ".", regex=False)
-    return pd.to_numeric(written, errors="coerce").astype(np.float64)
+    return written
 
 
 def _advice(shown: str, options: TableOptions) -> str:
     what = ", a finite number is expected"
     mark = "," if options.decimal == "." else "."
-    shown = _SPACES.sub(" ", shown)
+    shown = _SPACES.sub(" ", shown).translate(_MARKS)
     if re.fullmatch(rf"[+-]?[\d ']*\d{re.escape(mark)}\d+", shown):
         other = f"dataset.decimal={'comma' if mark == ',' else 'point'}"
         thousands = f"dataset.thousands={'comma' if mark == ',' else 'point'}"
         return f"{what}; {other} if {mark!r} is the decimal mark, {thousands} if it stands between thousands"
     if re.fullmatch(r"[+-]?\d{1,3}(([.,' ])\d{3})+([.,]\d+)?", shown):
         return f"{what}; dataset.thousands and dataset.decimal name the marks in it"
-    if not re.search(r"\d|^[+-]?inf", shown) and len(shown) <= 8:
+    if re.fullmatch(r"[+-]?inf", shown):
+        return f"{what}; dataset.missing_values=[inf, Infinity] if such a text means that there is no value"
+    if (not re.search(r"\d", shown) and len(shown) <= 16) or re.match(r"#|1\.#", shown):
         what += f"; dataset.missing_values=['{shown}'] if it means that there is no value,"
         return f"{what} or name the column in dataset.categorical_columns or dataset.exclude_columns"
     return f"{what}; name it in dataset.categorical_columns or dataset.exclude_columns if it is no measurement"

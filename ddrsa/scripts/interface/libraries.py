@@ -7,11 +7,17 @@ from dataclasses import dataclass
 
 from ddrsa.scripts.interface.source import Source
 
+ABSL = "absl"
+
 # How an option that is not seen is turned off: `scripts.flags`.
 NO_PREFIX = "no-prefix"  # --no-shuffle
 EQUALS = "equals"  # --shuffle=False
 BARE = "bare"  # left out: it is off by default
 FLAG_STYLES = (NO_PREFIX, EQUALS, BARE)
+
+# How an option that is not seen takes several values.
+ONE_VALUE = "one value"  # --sizes=[1,2]
+WORDS = "words"  # --sizes 1 2
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Library:
     modules: what a script imports of it, by the beginning of a dotted name. names: the classes or functions that make
         the command line, where the module is used for much else; () for any.
     flags: one of FLAG_STYLES; None where it depends on the script.
-    lists: whether a list is one value, --sizes=[1,2], and not --sizes 1 2.
+    lists: ONE_VALUE or WORDS; None where it depends on the script.
     assignments: whether an option is name=value, without dashes.
     """
 
@@ -29,22 +35,22 @@ class Library:
     modules: tuple[str, ...]
     names: tuple[str, ...] = ()
     flags: str | None = None
-    lists: bool = False
+    lists: str | None = WORDS
     assignments: bool = False
 
 
 LIBRARIES = (
     Library("tyro", ("tyro",), flags=NO_PREFIX),
-    Library("fire", ("fire",), flags=EQUALS, lists=True),
-    Library("LightningCLI", ("lightning", "pytorch_lightning"), ("LightningCLI",), EQUALS, lists=True),
-    Library("jsonargparse", ("jsonargparse",), flags=EQUALS, lists=True),
+    Library("fire", ("fire",), flags=EQUALS, lists=ONE_VALUE),
+    Library("LightningCLI", ("lightning", "pytorch_lightning"), ("LightningCLI",), EQUALS, lists=ONE_VALUE),
+    Library("jsonargparse", ("jsonargparse",), flags=EQUALS, lists=ONE_VALUE),
     Library("HfArgumentParser", ("transformers",), ("HfArgumentParser",), EQUALS),
     Library("TrlParser", ("trl",), ("TrlParser",), EQUALS),
-    Library("absl", ("absl",), ("app", "flags"), EQUALS),
+    Library(ABSL, ("absl",), ("app", "flags"), EQUALS, lists=None),
     Library("simple_parsing", ("simple_parsing",), flags=EQUALS),
-    Library("docopt", ("docopt",), flags=BARE),
-    Library("hydra", ("hydra",), ("main",), EQUALS, lists=True, assignments=True),
-    Library("plac", ("plac",)),
+    Library("docopt", ("docopt",), flags=BARE, lists=None),
+    Library("hydra", ("hydra",), ("main",), EQUALS, lists=ONE_VALUE, assignments=True),
+    Library("plac", ("plac",), lists=None),
     Library("tap", ("tap",)),
 )
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ddrsa.scripts.interface.absl_reader import read_absl
 from ddrsa.scripts.interface.argparse_reader import read_argparse
 from ddrsa.scripts.interface.click_reader import read_click, read_typer
 from ddrsa.scripts.interface.handing_on import hands_its_arguments_on
-from ddrsa.scripts.interface.libraries import library_of
+from ddrsa.scripts.interface.libraries import ABSL, library_of
 from ddrsa.scripts.interface.notebook_reader import PAPERMILL, read_notebook
 from ddrsa.scripts.interface.source import Findings, Option, Source
 
@@ -66,6 +67,8 @@ def interface_of(text: str | bytes) -> ScriptInterface:
     name: str | None
     if other is not None:
         name, found.complete = other.name, False
+        if name == ABSL:
+            read_absl(source, found)
         if source.imports("argparse"):
             read_argparse(source, found)  # what it adds to the library's own parser
             found.complete = False

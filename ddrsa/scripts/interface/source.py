@@ -12,6 +12,7 @@ from ddrsa.scripts.interface.literals import UNKNOWN, constants, evaluate
 VALUE = "value"  # --x 1
 VALUES = "values"  # --x 1 2 3
 REPEATED = "repeated"  # --x 1 --x 2
+LIST = "list"  # --x 1,2,3
 FLAG = "flag"  # --x
 COUNT = "count"  # -v -v
 
@@ -25,7 +26,7 @@ class Option:
 
     names: its spellings, in the order of the source: ("--epochs", "-e").
     off_names: those that turn it off: ("--no-cache",).
-    takes: one of VALUE, VALUES, REPEATED, FLAG, COUNT.
+    takes: one of VALUE, VALUES, REPEATED, LIST, FLAG, COUNT.
     default: where the source has it as a constant.
     turns_off: a flag that makes its variable false: `--no-cuda` of the variable `cuda`.
     words: how true and false are spelled as its value.

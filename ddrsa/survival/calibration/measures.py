@@ -119,6 +119,11 @@ def observed_failures(time: Floats, event: Bools, window: int) -> float:
     return float(1 - np.prod(1 - hazard))
 
 
+def windows_of(horizon: int) -> list[int]:
+    """The windows in which failures are counted: a quarter of the horizon, half of it and all of it, in cycles."""
+    return sorted({max(1, horizon // 4), max(1, horizon // 2), horizon})
+
+
 def reliability(survival: Floats, time: Floats, event: Bools) -> list[dict[str, Any]]:
     """The forecast probability of failing within w cycles against the share that does, for three windows w.
 
@@ -130,7 +135,7 @@ def reliability(survival: Floats, time: Floats, event: Bools) -> list[dict[str, 
     """
     horizon = survival.shape[1]
     result = []
-    for window in sorted({max(1, horizon // 4), max(1, horizon // 2), horizon}):
+    for window in windows_of(horizon):
         predicted = 1 - survival[:, window - 1]
         number = np.minimum((predicted * NUM_BINS).astype(np.int64), NUM_BINS - 1)
         bins = []

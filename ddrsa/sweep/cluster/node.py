@@ -17,8 +17,8 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import AVOID_VARIABLE, GIVEN_VARIABLE, WHOLE_VARIABLE
 from ddrsa.sweep.process.attempt import AttemptSpec, Report, say_in_log
 from ddrsa.sweep.process.attempt_server import Ended
+from ddrsa.sweep.process.client import ProcessServer
 from ddrsa.sweep.process.cores import CORES_VARIABLE
-from ddrsa.sweep.process.fork_client import ProcessServer
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,10 @@ from ddrsa.errors import ConfigError
 from ddrsa.rundir.locked_files import LockedFile, lock_directory
 from ddrsa.sweep.gpu.packing import AUTO, SETTLE_SECONDS, Packing
 from ddrsa.sweep.gpu.request import GpuLease, Request, processes_that_wait
-from ddrsa.sweep.gpu.visible import Gpu, requested_gpus, visible_gpus
+from ddrsa.sweep.gpu.visible import APPLE, Gpu, requested_gpus, visible_gpus
 
 __all__ = [
+    "APPLE",
     "Gpu",
     "GpuLease",
     "current_lease",
@@ -95,7 +96,7 @@ def lease_gpu(
     ones it takes that with the fewest leases, then that with the least memory in use, then the first. Who waits longer
     comes first: it has the least loaded of its GPUs kept for it.
 
-    gpus: "auto", all visible GPUs, or a list of torch's indices (`requested_gpus`).
+    gpus: "auto", all visible GPUs, a list of torch's indices, or `APPLE` (`requested_gpus`).
     runs_per_gpu: how many runs may share a GPU, at least 1; or "auto", as many as its memory has room for
         (`ddrsa.sweep.gpu.packing`), among runs that are "auto" too.
     lease_dir: see `lock_directory`.

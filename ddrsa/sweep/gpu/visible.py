@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 Entry = TypeVar("Entry", int, str)
 
 
+# As a value of `gpus`: the one GPU of a Mac, which no driver of NVIDIA's lists.
+APPLE = "apple"
+
+
 @dataclass(frozen=True)
 class Gpu:
     """One GPU: `index` is torch's (`cuda:<index>`), `identity` is the same in every process of the machine.
@@ -55,10 +59,12 @@ def requested_gpus(gpus: str | Sequence[int] = "auto", environ: Mapping[str, str
     """The visible GPUs that the config key `gpus` asks for: all of them ("auto"), or those with torch's indices.
 
     Where no GPU is visible, a list is taken as it is, with the identities "index-<i>": the allocation of runs to GPUs
-    can then be tried without any.
+    can then be tried without any. `APPLE` is the GPU of a Mac.
 
     Raises ConfigError where `gpus` is neither, is empty, names an index twice or one that is not visible.
     """
+    if gpus == APPLE:
+        return [Gpu(0, APPLE)]
     visible = visible_gpus(environ)
     if gpus == "auto":
         return visible

@@ -15,6 +15,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from ddrsa.better import MINIMIZE, name_says_higher
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, remove_leftovers, require_writable
 from ddrsa.rundir.sweep_files import CONFIG, OWNERS
@@ -87,6 +88,7 @@ def _run_search(
             "cannot do; hydra/launcher=supervised, ray and slurm can"
         )
     warn_of_searched_repeats(space.distributions)
+    _warn_of_the_direction(options, OmegaConf.select(config, "hydra.launcher.value_name"))
     sampler, pruner = make_sampler(options.sampler, 0, grid), make_pruner(options.pruner)
     if repeats.count > 1:
         pruner = pruner_of_repeats(pruner, repeats.count, (options.pruner or {}).get("p_threshold"))
@@ -162,6 +164,19 @@ def _planner(
         return run
 
     return plan_job
+
+
+def _warn_of_the_direction(options: OptunaSweeperConf, value_name: str | None) -> None:
+    """Say so where an objective that is better high by its name is minimized. value_name: what the task returns."""
+    objectives = [options.objective] if isinstance(options.objective, str | None) else options.objective
+    for objective, direction in zip(objectives, options.directions, strict=False):
+        name = value_name if objective is None else objective
+        if name is not None and name_says_higher(name) and direction == MINIMIZE:
+            log.warning(
+                "%s is minimized: the trial with the lowest is the best. Where the highest is meant, it is "
+                "hydra.sweeper.direction=maximize, in a new study",
+                name,
+            )
 
 
 def _note_other_repeats(study: optuna.Study, repeats: Repeats) -> None:

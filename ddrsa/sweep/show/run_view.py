@@ -101,8 +101,11 @@ class RunView:
     @property
     def seconds(self) -> float | None:
         """Seconds that this attempt has taken, until it ended."""
+        if self.since is not None and self.until is not None:
+            # On a cluster an attempt is seen to begin a little later than it does, a short one when it has ended.
+            return max(self.until - self.since, seconds_of(self.status) or 0.0)
         if self.since is not None:
-            return (self.until or time.monotonic()) - self.since
+            return time.monotonic() - self.since
         if (written := seconds_of(self.status)) is None or self.status.get("ended_at") is not None:
             return written
         # It goes on since its file was written: for how long, this machine's own runs say.

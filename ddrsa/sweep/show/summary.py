@@ -30,7 +30,7 @@ def print_summary(
     print_best: Callable[[Console], None] | None = None,
     shown: Presentation | None = None,
 ) -> None:
-    """Print how many runs ended how, the best of them, lowest first, and the failures.
+    """Print how many runs ended how, the best of them, and the failures.
 
     Of runs that cannot be compared with one another, the best of each kind.
 
@@ -57,7 +57,7 @@ def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path,
     if len(groups) > 1:
         console.print(f"the runs measure {len(groups)} different things, and are ranked among those alike alone:")
     for what, group in groups.items():
-        criterion, best = best_runs(group, values, shown.rank_by)
+        criterion, best = best_runs(group, values, shown)
         if best:
             shown_runs = f"{min(BEST_RUNS, len(best))} of" if len(best) > 1 else "of"
             title = f"best {shown_runs} {len(group)} runs"
@@ -97,22 +97,28 @@ def _differences(values: Sequence[Any]) -> list[str]:
 
 
 def best_runs(
-    runs: Sequence[RunView], values: Mapping[Path, Any], rank_by: Mapping[str, str]
+    runs: Sequence[RunView], values: Mapping[Path, Any], shown: Presentation
 ) -> tuple[str, list[tuple[float, RunView]]]:
-    """The title of the criterion of all judged runs, and the completed runs that have it, the lowest value first."""
-    found: dict[str, list[tuple[float, RunView]]] = {title: [] for title in [*rank_by.values(), RETURN_VALUE]}
+    """The title of the criterion of all judged runs, and the completed runs that have it, the best first.
+
+    Metrics of `rank_by` are better the lower they are; what the task returned is as `Presentation.highest_first` says.
+    """
+    rank_by, of_task = shown.rank_by, shown.value_name or RETURN_VALUE
+    found: dict[str, list[tuple[float, RunView]]] = {title: [] for title in [*rank_by.values(), of_task]}
     for run in {run.directory: run for run in runs if run.state is State.COMPLETED}.values():
-        for criterion, number in _criteria(run, values.get(run.directory), rank_by).items():
+        for criterion, number in _criteria(run, values.get(run.directory), rank_by, of_task).items():
             if isinstance(number, int | float) and not isinstance(number, bool) and number == number:
                 found[criterion].append((float(number), run))
-    criterion = next((name for name, ranked in found.items() if ranked), RETURN_VALUE)
-    return criterion, sorted(found[criterion], key=lambda each: each[0])
+    criterion = next((name for name, ranked in found.items() if ranked), of_task)
+    highest_first = criterion == of_task and shown.highest_first
+    title = f"{criterion} ({'highest' if highest_first else 'lowest'} first)"
+    return title, sorted(found[criterion], key=lambda each: -each[0] if highest_first else each[0])
 
 
-def _criteria(run: RunView, value: Any, rank_by: Mapping[str, str]) -> dict[str, Any]:
+def _criteria(run: RunView, value: Any, rank_by: Mapping[str, str], of_task: str) -> dict[str, Any]:
     metrics = _metrics(run)
     returned = RunDirectory(run.directory).status_or_empty().get("return_value") if value is None else value
-    return {**{title: nested(metrics, key) for key, title in rank_by.items()}, RETURN_VALUE: returned}
+    return {**{title: nested(metrics, key) for key, title in rank_by.items()}, of_task: returned}
 
 
 def _metrics(run: RunView) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def _best_table(criterion: str, best: Sequence[tuple[float, RunView]]) -> Table:
     table.add_column(criterion, justify="right", no_wrap=True)
     table.add_column("run", overflow="fold")
     for number, run in best[:BEST_RUNS]:
-        table.add_row(f"{number:.4f}", Text(run.name))
+        table.add_row(f"{number:.6g}", Text(run.name))
     return table
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ddrsa.rundir.room import LOOK_SECONDS, SECONDS_TO_WAIT, has_room
+from ddrsa.sweep.supervise.events import SweepObserver
 from ddrsa.sweep.supervise.run_state import SupervisedRun
+
+log = logging.getLogger(__name__)
 
 # A run that needs more room than there ever is fails in the end.
 MOST_ATTEMPTS_WITHOUT_ROOM = 10
@@ -14,9 +18,11 @@ MOST_ATTEMPTS_WITHOUT_ROOM = 10
 class DiskWait:
     """The runs that wait for room, and since when. The `instant` of a call is the time of a monotonic clock."""
 
-    def __init__(self, seconds: float = SECONDS_TO_WAIT) -> None:
-        """seconds: how long to wait."""
+    def __init__(self, observer: SweepObserver, seconds: float = SECONDS_TO_WAIT) -> None:
+        """observer: is told when nothing starts, and when it does again. seconds: how long to wait."""
+        self._observer = observer
         self._seconds = seconds
+        self._shown: str | None = None
         self._runs: list[SupervisedRun] = []
         self._directory: Path | None = None
         self._until = self._next_look = 0.0
@@ -28,6 +34,22 @@ class DiskWait:
             return None
         limit = f"{self._seconds / 60:g} minutes"
         return f"the disk of {self._directory} is full: nothing starts until there is room, for {limit} at most"
+
+    def show(self, *, stopped: bool = False) -> None:
+        """Say why nothing starts, when that changes. stopped: the sweep ends, so that nothing is waited for."""
+        reason = None if stopped else self.reason
+        if reason != self._shown:
+            self._shown = reason
+            if reason is not None:
+                log.warning("%s", reason, extra={"observed": True})
+            self._observer.held(reason)
+
+    def begin_if_full(self, directory: Path, instant: float) -> bool:
+        """Begin to wait where a directory has no room, and say whether it has none."""
+        if has_room(directory):
+            return False
+        self.begin(directory, instant)
+        return True
 
     def begin(self, directory: Path, instant: float) -> None:
         """No room was found in a directory."""
@@ -56,6 +78,7 @@ class DiskWait:
         if not has_room(self._directory):
             return False
         self._directory = None
+        log.warning("the disk has room again: the sweep goes on", extra={"observed": True})
         return True
 
     def is_over(self, instant: float) -> bool:

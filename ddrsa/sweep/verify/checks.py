@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ddrsa.sweep.gpu.visible import visible_gpus
-from ddrsa.sweep.process.fork_client import is_portable
+from ddrsa.sweep.process.server_process import is_portable
 from ddrsa.sweep.verify.bench import STEPS, Bench, require, until
 
 Check = Callable[[Bench], str]

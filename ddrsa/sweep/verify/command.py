@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ddrsa.sweep.process.fork_client import is_portable
+from ddrsa.sweep.process.server_process import is_portable
 from ddrsa.sweep.verify.bench import Bench, CheckFailed
 from ddrsa.sweep.verify.checks import CHECKS, Check
 

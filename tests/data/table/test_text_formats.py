@@ -48,13 +48,20 @@ def _values(read: Read, content: Any, **options: Any) -> list[list[float]]:
         (",unit,time,x\n0,A,1,2\n1,A,2,3\n", {}, [2, 3]),
         ("Unnamed: 0,unit,time,x\n0,A,1,2\n1,A,2,3\n", {}, [2, 3]),
         ("unit,time,x,empty\nA,1,2,\nA,2,3,\n", {}, [2, 3]),
+        ("sep=;\nunit;time;x\nA;1;2\nA;2;3\n", {}, [2, 3]),
+        ("plant 7\nexported, by SCADA\n\nunit;time;x\nA;1;2\nA;2;3\n", {"skip_lines": 2}, [2, 3]),
+        ("unit,time,x\n,h,K\nA,1,2\nA,2,3\n", {"skip_lines": 2, "columns": ["unit", "time", "x"]}, [2, 3]),
+        ("unit;time;t, inner, left\nA;1;2\nA;2;3\n", {"feature_columns": ["t, inner, left"]}, [2, 3]),
+        ("unit,time,x\nA,1,\u22122\nA,2,-0.5\n", {}, [-2, -0.5]),
+        ("unit,time,x\nA,1,1\u2019060.5\nA,2,-7\n", {"thousands": "apostrophe"}, [1060.5, -7]),
+        ("unit,time,x\nA,1,2\nA,2,#DIV/0!\n", {"missing_values": ["#DIV/0!"]}, [2, 2]),
     ],
 )
 def test_numbers_are_read_as_they_are_meant(
     read: Read, content: str | bytes, options: dict[str, Any], expected: list[float]
 ) -> None:
     sequences = read(content, **options)
-    assert sequences.feature_names == ("x",)
+    assert sequences.feature_names == tuple(options.get("feature_columns", ["x"]))
     assert sequences.features[:, 0].tolist() == expected
 
 
@@ -69,7 +76,15 @@ def test_numbers_are_read_as_they_are_meant(
         ("unit;time;x\nA;1;1.5\n", {"decimal": ",", "thousands": "."}, "line 2: column x has '1.5'"),
         ('unit,time,x\nA,1,"1,06"\n', {"thousands": "comma"}, "line 2: column x has '1,06'"),
         ('unit,time,x\nA,1,"1,060.5"\n', {}, "dataset.thousands and dataset.decimal name the marks"),
-        ("unit,time,x\nA,1,1e400\n", {}, "line 2: column x has inf, a finite number is expected; name it in"),
+        (
+            "unit,time,x\nA,1,1e400\n",
+            {},
+            "line 2: column x has inf, a finite number is expected; .*missing_values=\\[inf, Inf",
+        ),
+        ("unit,time,x\nA,1,2\nA,2,#REF!\n", {}, "line 3: column x has '#REF!', .*dataset.missing_values="),
+        ("plant 7\nunit,time,x\nA,1,2\nA,2,z\n", {"skip_lines": 1}, "line 4: column x has 'z'"),
+        ("unit,time,x\n", {"skip_lines": 1}, "units.csv is empty behind its first 1 lines"),
+        ("unit,time,x\nA,1,2\n", {"skip_lines": -1}, "dataset.skip_lines=-1: allowed is a whole number of lines"),
         ('unit,time,n,x\n\nA,1,"a\nb",2\nA,2,c,zz\n', {"exclude_columns": ["n"]}, "line 5: column x has 'zz'"),
         ("unit,time,x,x\nA,1,2,3\n", {}, "has the column x twice"),
         ("unit,time,x\nA,1,2\nA,2,3,9\n", {}, "line 3: 4 cells, the header has 3"),
@@ -146,6 +161,7 @@ def test_no_column_tells_the_event_under_a_name_that_pandas_made(read: Read, cap
     [
         ([4, 2, 0, 2, 0], "is the remaining life itself"),
         ([0, 0, 1, 0, 1], "is not 0 in the row of the event alone: it tells the event itself"),
+        ([1, 1, 0, 1, 0], "is 0 in the row of the event alone: it tells the event itself"),
         (range(5), "is the number of the row"),
     ],
 )
@@ -161,6 +177,18 @@ def test_a_feature_that_tells_the_event_is_said(
 def test_names_of_units_are_texts(read: Read, caplog: pytest.LogCaptureFixture) -> None:
     sequences = read("unit,time,x\n007,1,2\n7,1,2\nP1 ,1,2\nP1,2,3\n-3,1,2\n1e3,1,2\n1000,1,2\n")
     assert set(sequences.unit_names) == {"007", "7", "P1", "-3", "1e3", "1000"}
+    for one, other in (
+        ("P 1", "P\u00a01"),
+        ("K\u00fc", "Ku\u0308"),
+        ("A", "A\u200b"),
+        ("P 1", "P  1"),
+        ("P\uff11", "P1"),
+    ):
+        caplog.clear()
+        assert read(f"unit,time,x\n{one},1,2\n{other},1,2\n").num_units == 2
+        assert "though they look alike" in caplog.text
+    caplog.clear()
+    read("unit,time,x\n007,1,2\n7,1,2\nP1 ,1,2\nP1,2,3\n")
     assert "names of different units, though they look alike: 007, 7" in caplog.text
     assert "1 names of units differ from others in blanks at their ends alone" in caplog.text
 
@@ -189,6 +217,9 @@ def test_parquet_with_an_index(read: Read, caplog: pytest.LogCaptureFixture) -> 
     assert read(table.set_index(["unit", "time"]), name="a.parquet").unit_names == ("a", "b")
     assert read(table.rename_axis("row"), name="a.parquet").feature_names == ("x",)
     assert "the index row is the number of the row and is left out" in caplog.text
+    for cell in ([1, 2], {"a": 1}):
+        with pytest.raises(UsageError, match=r"row 1: column x has .*a finite number is expected"):
+            read(table.assign(x=pd.Series([cell, cell], dtype=object)), name="a.parquet")
     floats = pd.DataFrame({"unit": [1.0, 2.0], "time": [1, 1], "x": pd.array([True, None], dtype="boolean")})
     with pytest.raises(UsageError, match="column x has no value in any row of unit 2"):
         read(floats, name="a.parquet")
@@ -201,6 +232,9 @@ def test_a_workbook(read: Read) -> None:
     assert sequences.features[:, 0].tolist() == [1.5, 2]
     with pytest.raises(UsageError, match=r"a.xlsx, row 3: column x has 'a'"):
         read(pd.DataFrame({"unit": [1, 1], "time": [1, 2], "x": [2, "a"]}), name="a.xlsx")
+    above = pd.DataFrame([["plant 7", None, None], ["unit", "time", "x"], ["A", 1, 2], ["A", 2, "a"]])
+    with pytest.raises(UsageError, match=r"a.xlsx, row 5: column x has 'a'"):
+        read(above, name="a.xlsx", skip_lines=2)  # pandas writes a header of its own
     with pytest.raises(UsageError, match=r"dataset.sheet=B: .*a.xlsx has Sheet1"):
         read(table, name="a.xlsx", sheet="B")
 

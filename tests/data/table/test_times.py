@@ -64,12 +64,21 @@ def _times(sequences: Sequences) -> list[str]:
         (["0.1", "0.2", "0.3"], {}, "0.1", "0.3", 0.1),
         (["1700000000.1", "1700000000.2", "1700000000.3"], {}, "1700000000.1", "1700000000.3", 0.1),
         (["01-Jan-2024", "02-Jan-2024"], {}, "2024-01-01T00:00:00", "2024-01-02T00:00:00", 86400),
+        (["2024-01-01 00:00 UTC", "2024-01-01 01:00 UTC"], {}, "2024-01-01T00:00:00+00:00",
+         "2024-01-01T01:00:00+00:00", 3600),
+        (["999", "1.000", "1.001"], {"decimal": "comma", "thousands": "point"}, "999", "1001", 1),
+        (["999,5", "1 000,5"], {"decimal": "comma", "thousands": "space"}, "999.5", "1000.5", 1),
+        (["-2", "\u22121", "0"], {}, "-2", "0", 1),
+        (["2024-10-05 23:00", "2024-10-06 00:00", "2024-10-06 01:00", "2024-10-06 03:00"],
+         {"time_zone": "Australia/Sydney"}, "2024-10-05T23:00:00+10:00", "2024-10-06T03:00:00+11:00", 3600),
+        (["2024-04-07 01:00", "2024-04-07 01:30", "2024-04-07 01:30", "2024-04-07 02:00"],
+         {"time_zone": "Australia/Lord_Howe"}, "2024-04-07T01:00:00+11:00", "2024-04-07T02:00:00+10:30", 1800),
     ],
 )  # fmt: skip
 def test_times_are_read_exactly(
     read: Read, times: list[str], options: dict[str, Any], first: str, last: str, step: float
 ) -> None:
-    sequences = read(_text(times), **options)
+    sequences = read(_text(times, ";"), **options)
     assert sequences.labels is not None
     assert (_times(sequences)[0], _times(sequences)[-1], sequences.labels.step) == (first, last, step)
     assert sequences.features[:, 0].tolist() == list(range(len(times)))
@@ -104,6 +113,20 @@ def test_a_comma_before_the_fraction_of_a_second(read: Read) -> None:
         ),
         (["2024-01-01"], {"date_format": "%d.%m.%Y"}, "a date such as 31.01.2015 is expected"),
         (["1", "2"], {"date_format": "dd.mm.yyyy"}, "dataset.date_format=dd.mm.yyyy: allowed is null, iso, number"),
+        (["1.000", "2.000"], {"decimal": "comma"}, "line 2: column time has '1.000', numbers with the marks of"),
+        (["23:00", "00:00"], {"date_format": "%H:%M"}, "dataset.date_format=%H:%M has no year"),
+        (["2024-10-27 02:00 CEST", "2024-10-27 02:00 CET"], {}, "line 2: .* a zone by its letters.*dataset.time_zone"),
+        (["2024-01-27 02:00 EST"], {"date_format": "%Y-%m-%d %H:%M %Z"}, "line 2: .* a zone by its letters"),
+        (
+            ["2024-03-31 00:00", "2024-03-31 01:00", "2024-03-31 03:00", "2024-03-31 04:00"],
+            {},
+            "dataset.time_zone says so",
+        ),
+        (
+            ["2024-03-30", "2024-03-31", "2024-04-01", "2024-04-02"],
+            {"time_zone": "Europe/Berlin"},
+            r"from 2024-03-31 00:00:00\+01:00 to .*by the clocks of Europe/Berlin a day may have 23 or 25 hours",
+        ),
         (["2024-01-01"], {"time_zone": "Mars"}, "dataset.time_zone=Mars: allowed is a name such as Europe/Berlin"),
     ],
 )
@@ -125,6 +148,43 @@ def test_no_row_falls_into_another_step_when_it_is_resampled(read: Read, digits:
     numbers = [f"{1_700_000_000 + k / 10**digits:.{digits}f}" for k in range(50)] if digits < 7 else ["0"]
     resampled = read(_text(numbers), step=10.0**-digits)
     assert resampled.features[:, 0].tolist() == list(range(len(numbers)))
+
+
+@pytest.mark.parametrize(
+    ("times", "form"),
+    [
+        (["1717221600", "1717225200", "1717228800"], "epoch_s"),
+        (["1717221600000", "1717225200000"], "epoch_ms"),
+        (["01062024", "02062024", "03062024"], "%d%m%Y"),
+        (["06012024", "06022024", "06032024", "06132024"], "%m%d%Y"),
+    ],
+)
+def test_numbers_that_may_be_dates_are_said(
+    read: Read, caplog: pytest.LogCaptureFixture, times: list[str], form: str
+) -> None:
+    if "%" in form:
+        times = times[:3]
+    assert read(_text(times)).num_rows == len(times)
+    said = f"column time may be dates: dataset.date_format={form}"
+    # 01062024 is the sixth of January as well as the first of June.
+    assert said in caplog.text or (form == "%m%d%Y" and "dataset.date_format=%d%m%Y" in caplog.text)
+    assert _times(read(_text(times), date_format=form))[0].startswith("2024-06-01")
+
+
+def test_durations_of_parquet_are_seconds(read: Read) -> None:
+    times = pd.to_timedelta([0, 1.5, 3], unit="h")
+    sequences = read(pd.DataFrame({"unit": "A", "time": times, "x": [1, 2, 4]}), name="a.parquet")
+    assert _times(sequences) == ["0.0", "5400.0", "10800.0"]
+    assert sequences.labels is not None
+    assert sequences.labels.step == 5400
+
+
+def test_a_number_is_no_duration_beside_dates(read: Read) -> None:
+    text = "unit,time,x,rest\nA,2024-01-01 00:00,1,1\nA,2024-01-01 01:00,2,0\n"
+    with pytest.raises(UsageError, match="line 2: column rest has '1', a duration such as 36h"):
+        read(text, time_to_event_column="rest")
+    text = text.replace(",1\n", ",1h\n").replace(",0\n", ",0h\n")
+    assert read(text, time_to_event_column="rest").time_to_event.tolist() == [1, 0]
 
 
 def test_dates_of_parquet_keep_their_zone(read: Read) -> None:

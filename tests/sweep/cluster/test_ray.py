@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from searches import Searches
 from supervised import ROOT, Sweeps
 
 from ddrsa.rundir.training import TrainingDirectory, find_trainings
@@ -126,6 +128,15 @@ def test_a_run_that_another_launcher_does_is_left_to_it(sweeps: Sweeps, on_ray: 
         assert process.returncode == 0, output
     assert sorted(start["x"] for start in sweeps.starts()) == [1, 2, 3]
     assert "left alone" in output
+
+
+def test_a_search_asks_for_a_trial_as_soon_as_one_has_ended(searches: Searches, on_ray: list[str]) -> None:
+    searches.do({})
+    output = searches.require_that_no_trial_waits(*on_ray, "hydra.sweeper.n_jobs=2", "seconds=0.3", patience=PATIENCE)
+    # Each has four steps of 0.3 s: what its node has measured is shown, though it may be seen only when it has ended.
+    shown = re.findall(r"completed after (\d+) s", output)
+    assert len(shown) == 5
+    assert min(map(int, shown)) >= 1
 
 
 def test_a_cluster_that_is_not_there_is_one_line(sweeps: Sweeps) -> None:

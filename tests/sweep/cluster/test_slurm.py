@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from searches import Searches
 from slurm_node import SlurmNode
 from supervised import Sweeps
 
@@ -122,6 +124,16 @@ def test_interrupt(slurm: Sweeps, node: SlurmNode) -> None:
     assert sorted(slurm.states().values()) == ["completed"] * 2 + ["interrupted"] * 3
     assert node.jobs() == []
     assert len(slurm.starts()) == 2
+
+
+def test_a_search_asks_for_a_trial_as_soon_as_one_has_ended(searches: Searches, slurm: Sweeps) -> None:
+    searches.environ |= slurm.environ
+    options = (*ON_SLURM, "hydra.sweeper.n_jobs=2", "seconds=0.3")
+    output = searches.require_that_no_trial_waits(*options, patience=2 * PATIENCE)
+    # Each has four steps of 0.3 s: what its node has measured is shown, though it may be seen only when it has ended.
+    shown = re.findall(r"completed after (\d+) s", output)
+    assert len(shown) == 5
+    assert min(map(int, shown)) >= 1
 
 
 @pytest.mark.parametrize(

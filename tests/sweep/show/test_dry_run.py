@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import now, write_json
+from ddrsa.rundir.process_identity import this_process
 
 ROOT = Path(__file__).parents[3]
 TINY = [
@@ -94,11 +94,11 @@ def test_states_count_and_time_of_a_sweep_that_grows(tmp_path: Path) -> None:
     assert content(tmp_path) == before
 
     # One is under way, in this process; another was, in a process that is gone.
-    process = {"pid": os.getpid(), "hostname": socket.gethostname(), "started_at": now()}
-    write_json(first.status, {**status, "state": "running", **process})
+    running = {**status, "state": "running", "started_at": now(), **this_process()}
+    write_json(first.status, running)
     busy = train(tmp_path, "-m", "seed=0,1", "dry_run=true").stdout
     assert "0 of 2 runs would start, 1 are done, 1 are under way in another process" in busy
-    write_json(first.status, {**status, "state": "running", **process, "started_at": "2020-01-01T00:00:00+00:00"})
+    write_json(first.status, {**running, "process_start": 1})
     lost = train(tmp_path, "-m", "seed=0,1", "dry_run=true").stdout
     assert re.search(r"0  lost  +seed=0", lost)
     assert "1 of 2 runs would start, 1 are done\n" in lost

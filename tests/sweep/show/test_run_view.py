@@ -11,6 +11,7 @@ import pytest
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.process_identity import this_process
+from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.sweep.show.run_view import RunView
 from ddrsa.sweep.watch import watch
@@ -38,6 +39,21 @@ def test_the_progress_of_an_attempt_is_its_own(tmp_path: Path, hours: float) -> 
     assert view.epoch == 8
     assert view.seconds is not None
     assert 0 <= view.seconds < 60
+
+
+def test_an_attempt_that_is_seen_when_it_has_ended_took_what_its_machine_says(tmp_path: Path) -> None:
+    run, view = RunDirectory(tmp_path), RunView("x", tmp_path)
+    run.begin("abc")
+    run.end("completed")
+    write_json(run.status, {**run.status_or_empty(), "seconds": 75.0})
+    view.start(1)
+    view.end(State.COMPLETED, None)
+    assert view.seconds is not None
+    assert 75 <= view.seconds < 76
+    # What the attempt before took is not counted.
+    view.start(2)
+    view.end(State.KILLED, "its node died")
+    assert view.seconds < 60
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,17 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
+from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.run_view import RunView
 from ddrsa.sweep.show.summary import best_runs, print_summary
 
-RANK_BY = {"validation.nll": "validation NLL", "rul_rmse": "RUL RMSE"}
+SHOWN = Presentation(rank_by={"validation.nll": "validation NLL", "rul_rmse": "RUL RMSE"})
 
 
 def view(root: Path, name: str, state: State = State.COMPLETED, metrics: Any = None, value: Any = None) -> RunView:
@@ -32,20 +34,48 @@ def test_the_first_metric_of_the_list_that_runs_have_decides(tmp_path: Path) -> 
         view(tmp_path, "c", metrics={"rul_rmse": 0.0, "validation": {"nll": None}}),
         view(tmp_path, "d", State.FAILED, metrics={"validation": {"nll": 0.1}}),
     ]
-    criterion, best = best_runs(runs, {}, RANK_BY)
-    assert (criterion, [(number, run.name) for number, run in best]) == ("validation NLL", [(2.0, "b"), (3.0, "a")])
-    criterion, best = best_runs(runs[2:], {}, RANK_BY)
-    assert (criterion, [run.name for _, run in best]) == ("RUL RMSE", ["c"])
-    criterion, best = best_runs(runs, {}, {})
-    assert (criterion, [run.name for _, run in best]) == ("value", ["a", "b"])
+    criterion, best = best_runs(runs, {}, SHOWN)
+    assert (criterion, [(number, run.name) for number, run in best]) == (
+        "validation NLL (lowest first)",
+        [(2.0, "b"), (3.0, "a")],
+    )
+    criterion, best = best_runs(runs[2:], {}, SHOWN)
+    assert (criterion, [run.name for _, run in best]) == ("RUL RMSE (lowest first)", ["c"])
+    criterion, best = best_runs(runs, {}, Presentation())
+    assert (criterion, [run.name for _, run in best]) == ("value (lowest first)", ["a", "b"])
 
 
 def test_a_task_without_metrics_is_judged_by_its_value(tmp_path: Path) -> None:
     runs = [view(tmp_path, "a", value=2.0), view(tmp_path, "b"), view(tmp_path, "c", value="text")]
     values = {tmp_path / "b": 1}
-    criterion, best = best_runs(runs, values, RANK_BY)
-    assert (criterion, [(number, run.name) for number, run in best]) == ("value", [(1.0, "b"), (2.0, "a")])
-    assert best_runs([view(tmp_path, "e", value=True)], {}, {})[1] == []
+    criterion, best = best_runs(runs, values, SHOWN)
+    assert (criterion, [(number, run.name) for number, run in best]) == (
+        "value (lowest first)",
+        [(1.0, "b"), (2.0, "a")],
+    )
+    assert best_runs([view(tmp_path, "e", value=True)], {}, Presentation())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("value_name", "direction", "highest"),
+    [
+        (None, None, False),
+        ("test.accuracy", None, True),
+        ("test.loss", None, False),
+        ("test.accuracy", "minimize", False),
+        (None, "maximize", True),
+    ],
+)
+def test_the_best_is_the_highest_where_the_name_or_the_direction_says_so(
+    tmp_path: Path, value_name: str | None, direction: str | None, highest: bool
+) -> None:
+    runs = [view(tmp_path, "a", value=1e-5), view(tmp_path, "b", value=0.9)]
+    shown = Presentation(value_name=value_name, direction=direction)
+    stream = io.StringIO()
+    print_summary(Console(file=stream, width=80), runs, {}, None, shown)
+    header, first, *_ = stream.getvalue().splitlines()[2:]
+    assert header.split() == [value_name or "value", "(highest" if highest else "(lowest", "first)", "run"]
+    assert first.split() == (["0.9", "b"] if highest else ["1e-05", "a"])
 
 
 def test_eighty_columns_but_for_the_paths(tmp_path: Path, monkeypatch: Any) -> None:

@@ -93,7 +93,7 @@ def test_a_disk_that_stays_full_ends_the_sweep_and_the_runs_say_why(
     monkeypatch.setattr(disk, "has_room", lambda _: False)
     server, observer = AttemptsInMemory(), Held()
     supervisor = Supervisor(server, observer, n_jobs=1, retries=5)
-    supervisor._disk = disk.DiskWait(seconds=0.3)
+    supervisor._disk = disk.DiskWait(observer, seconds=0.3)
     supervisor.submit([planned(tmp_path, number) for number in range(2)])
     server.reports = {1: without_room()}
     run, outcome = supervisor.wait() or pytest.fail("no run ended")
@@ -128,7 +128,7 @@ def test_a_run_that_fills_the_disk_itself_fails_in_the_end(tmp_path: Path, monke
     supervisor = Supervisor(server, Held(), n_jobs=1)
     supervisor.submit([planned(tmp_path)])
     while not supervisor._results:
-        server.reports = {number: without_room() for number in supervisor._active}
+        server.reports = {number: without_room() for number in supervisor._under_way}
         supervisor._step()
     assert len(server.specs) == disk.MOST_ATTEMPTS_WITHOUT_ROOM + 1
     assert supervisor._results[0][1].reason == "OSError: no space"

@@ -9,7 +9,7 @@ import time
 import pytest
 from supervised import Sweeps, both_ways, both_ways_slowly
 
-from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
+from ddrsa.sweep.process.server_process import PORTABLE_VARIABLE
 
 
 @both_ways

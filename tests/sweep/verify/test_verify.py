@@ -15,7 +15,7 @@ import pytest
 from rich.console import Console
 
 from ddrsa.sweep.__main__ import main
-from ddrsa.sweep.process.fork_client import PORTABLE_VARIABLE
+from ddrsa.sweep.process.server_process import PORTABLE_VARIABLE
 from ddrsa.sweep.verify import checks
 from ddrsa.sweep.verify.bench import Bench, CheckFailed
 from ddrsa.sweep.verify.checks import CHECKS

@@ -12,7 +12,8 @@ from torch import Tensor
 from ddrsa.data.load import load_dataset
 from ddrsa.data.sequences import ARRAYS, Sequences
 from ddrsa.data.windows import Windows
-from ddrsa.evaluation import evaluate, evaluate_official
+from ddrsa.evaluation.evaluate import evaluate
+from ddrsa.evaluation.official import evaluate_official
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.build import build_model
 from ddrsa.models.options import RecurrentOptions

@@ -1,18 +1,12 @@
-"""Client of the server of attempts: start them, signal them, collect their exits.
-
-Where the system has prctl, the server forks (`ddrsa.sweep.process.fork_server`) and has a guardian, else it starts
-interpreters (`ddrsa.sweep.process.spawn_server`). DDRSA_PORTABLE=1 in the environment makes it do so everywhere.
-"""
+"""Client of the server of attempts: start them, signal them, collect their exits."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import pickle
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import cloudpickle
-import psutil
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.claims import Claim
@@ -33,26 +26,24 @@ from ddrsa.rundir.files import remove_leftovers
 from ddrsa.rundir.process_identity import is_alive
 from ddrsa.rundir.states import State
 from ddrsa.sweep.gpu.lease import processes_that_wait
-from ddrsa.sweep.process import fork_server, guardian, spawn_server
 from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
 from ddrsa.sweep.process.channel import Channel
-from ddrsa.sweep.process.server import SECONDS_TO_START, python_that_calls
-from ddrsa.sweep.process.tree import adopt_orphans, descendants, kernel_binds_children, send_signal, signal_tree
+from ddrsa.sweep.process.server import SECONDS_TO_START
+from ddrsa.sweep.process.server_process import (
+    SECONDS_TO_DIE,
+    close_server,
+    is_portable,
+    kill_marked,
+    kill_server,
+    start_server,
+)
+from ddrsa.sweep.process.tree import adopt_orphans, signal_tree
 
 log = logging.getLogger(__name__)
 
-PORTABLE_VARIABLE = "DDRSA_PORTABLE"
-MARK_VARIABLE = "DDRSA_SERVER"
 # Of a server that imports: one that needs more memory than there is dies each time.
 MOST_DEATHS = 3
-# A server that answers has ended an attempt, or everything, long before.
-SECONDS_TO_DIE = 5.0
-
-
-def is_portable() -> bool:
-    """Whether the processes of the attempts are bound to the launcher by portable means alone."""
-    return not kernel_binds_children() or os.environ.get(PORTABLE_VARIABLE, "0") not in ("", "0")
 
 
 class ProcessServer:
@@ -88,12 +79,12 @@ class ProcessServer:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with its:
             adopt_orphans()
-            self._process = _start_server(its.fileno(), self._portable, self._mark)
+            self._process = start_server(its.fileno(), self._portable, self._mark)
         self._control, self._ready = Channel(ours), False
         self._ready_until = time.monotonic() + SECONDS_TO_START
         self._killed_at.clear()
         setup = self._file_with(self._setup)
-        self._finalizer = weakref.finalize(self, _close, self._control, self._process, setup)
+        self._finalizer = weakref.finalize(self, close_server, self._control, self._process, setup)
         self._send(setup, do="setup")
 
     def is_ready(self, timeout: float) -> bool:
@@ -160,7 +151,7 @@ class ProcessServer:
             first = self._killed_at.setdefault(number, time.monotonic())
             if time.monotonic() - first > SECONDS_TO_DIE:
                 log.error("the process that starts the runs does not answer: it is ended")
-                _kill(self._process)
+                kill_server(self._process)
                 return
         self._send(do="kill", number=number, signal=int(signal_number))
 
@@ -242,7 +233,7 @@ class ProcessServer:
         log.error("the process that starts the runs was killed; the runs under way ended with it")
         for pid in self._pids.values():
             signal_tree(pid, signal.SIGKILL)  # what has not ended with the server: the runs' children
-        _kill_marked(self._mark)  # the guardian, too, may have been killed
+        kill_marked(self._mark)  # the guardian, too, may have been killed
         self._stop()  # before another attempt: nothing of these may be at work still
         return [self._ended(number, -signal.SIGKILL, 0) for number in list(self._files)]
 
@@ -259,58 +250,3 @@ class ProcessServer:
         if claim.is_lost():
             content = Report(State.RUNNING, elsewhere=True)
         return Ended(number, exit_code, content if isinstance(content, Report) else None, peak_memory)
-
-
-def _start_server(control: int, portable: bool, mark: str) -> subprocess.Popen[bytes]:
-    """The process to wait for: the guardian, or the portable server itself. control: the descriptor for the server."""
-    environ = {**os.environ, MARK_VARIABLE: mark}
-    if portable:
-        return _in_a_session(python_that_calls(spawn_server.main, control), [control], environ)
-    given, held = os.pipe()
-    try:
-        numbers = map(str, (os.getpid(), control, held, given))
-        command = [sys.executable, "-I", "-S", guardian.__file__, *numbers]
-        command += python_that_calls(fork_server.main, control, given)
-        return _in_a_session(command, [control, held, given], environ)
-    finally:
-        os.close(given)
-        os.close(held)
-
-
-def _in_a_session(command: list[str], passed: list[int], environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, pass_fds=passed, env=environ, stdin=subprocess.DEVNULL, start_new_session=True)
-
-
-def _kill_marked(mark: str) -> None:
-    """Kill all below this process that has the mark in its environment: orphans that it has adopted."""
-
-    def is_marked(process: psutil.Process) -> bool:
-        with contextlib.suppress(psutil.Error):
-            return process.environ().get(MARK_VARIABLE) == mark
-        return False
-
-    while left := [process for process in descendants() if is_marked(process)]:
-        send_signal(left, signal.SIGKILL)
-        if not psutil.wait_procs(left, timeout=1)[0]:
-            break
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and all below it, also such as are stopped."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        root = psutil.Process(process.pid)
-        while left := descendants(process.pid):  # while the guardian stands, what loses its parent stays below it
-            send_signal(left, signal.SIGKILL)
-            if not psutil.wait_procs(left, timeout=1)[0]:
-                break
-        root.kill()
-
-
-def _close(control: Channel, process: subprocess.Popen[bytes], setup: int) -> None:
-    control.close()
-    try:
-        process.wait(SECONDS_TO_DIE)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # Ctrl+C at the very end: all is done but this
-        _kill(process)
-        process.wait()
-    os.close(setup)
