@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # So many tests go at once: most of them wait for processes of their own, so that two for each core keep all busy.
 TEST_PROCESSES ?= 4
 
-.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-wheel lint format bench clean
+.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-mlflow test-wheel lint format bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,8 +19,7 @@ $(BIN)/.installed: pyproject.toml constraints.txt
 install: $(BIN)/.installed  ## make .venv and install the package in it, with the tools for its development
 
 demo: install  ## sweep 9 quick runs on the simulated fleet and compare them (minutes)
-	$(BIN)/python train.py -m model=lstm,gru,transformer batch_size=32,64,128 experiment=quick hydra.sweep.dir=$(DEMO_DIR)
-	$(BIN)/python analyze.py hydra.sweep.dir=$(DEMO_DIR)
+	$(BIN)/python train.py -m model=lstm,gru,transformer batch_size=32,64,128 experiment=quick hydra.sweep.dir=$(DEMO_DIR) report=true
 
 test: install  ## the test suite; DDRSA_DATA_DIR adds the tests on NASA's files
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal -m 'not slow and not ray and not slurm and not wheel'
@@ -55,6 +54,12 @@ test-hydra-next: install  ## the plugins, a grid, a search and the analysis with
 		tests/sweep/plan tests/sweep/show/test_dry_run.py tests/sweep/supervise/test_resume.py tests/analysis/test_analyze.py \
 		tests/sweep/search/test_search.py::test_look_first_and_the_best_at_the_end \
 		tests/sweep/search/test_search.py::test_other_launchers_take_batches
+
+MLFLOW_SERVER := .venv-mlflow
+test-mlflow: install  ## the tests against a server of MLflow, in an environment of its own (minutes)
+	$(PYTHON) -m venv $(MLFLOW_SERVER)
+	$(MLFLOW_SERVER)/bin/python -m pip install --quiet --disable-pip-version-check mlflow==3.17.2
+	$(BIN)/python -m pytest tests/tracking
 
 test-wheel: install  ## the wheel, in environments of its own without the checkout (minutes)
 	$(BIN)/python -m pytest -m wheel tests/wheel

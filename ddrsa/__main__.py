@@ -48,6 +48,7 @@ SUBCOMMANDS = {
     "watch": Subcommand("show the progress of a sweep that runs elsewhere", "ddrsa.sweep.__main__", before=("watch",)),
     "best": Subcommand("print the best trial of a search", "ddrsa.sweep.__main__", before=("best",)),
     "resume": Subcommand("go on with a sweep, of any Hydra app", "ddrsa.sweep.__main__", before=("resume",)),
+    "export-tracking": Subcommand("tell a tracker of a sweep that has ended", "ddrsa.tracking.__main__"),
     "verify": Subcommand("check here what the launcher promises", "ddrsa.sweep.__main__", before=("verify",)),
 }  # fmt: skip
 
@@ -108,7 +109,7 @@ def _complete(arguments: list[str]) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<11}{subcommand.help}" for name, subcommand in SUBCOMMANDS.items()]
+    lines = [f"  {name:<17}{subcommand.help}" for name, subcommand in SUBCOMMANDS.items()]
     return "\n".join(
         [
             f"usage: {COMMAND} [SUBCOMMAND [ARGUMENTS]]",

@@ -119,6 +119,22 @@ def telling_errors() -> Iterator[None]:
         sys.exit(tell(error))
 
 
+@contextmanager
+def ending_the_command() -> Iterator[None]:
+    """End the command where the block raises: Hydra turns an exception of a callback into a warning, and goes on."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Whoever read the output has gone, `head` for one; Python would try to write the rest when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except Exception as error:
+        usage = isinstance(error, UsageError)
+        text = f"error: {error}" if usage else f"error: {type(error).__name__}: {error}"
+        print(printable(text), file=sys.stderr)
+        raise SystemExit(2 if usage else 1) from error
+
+
 def _with_quotes(argument: str) -> str:
     """`argument`, with its value in quotes if it is an expression that has none."""
     key, equals, value = argument.partition("=")

@@ -16,10 +16,13 @@ _EXTRAS = {
     "excel": ("python_calamine",),
     "models": ("captum", "charset_normalizer", "numba", "pooch", "questionary", "requests", "torch", "tqdm"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
+    "mlflow": ("mlflow",),
+    "notify": ("apprise",),
     "parquet": ("pyarrow",),
     "ray": ("ray",),
     "slurm": ("submitit",),
     "tensorboard": ("tensorboard",),
+    "wandb": ("wandb",),
 }
 
 

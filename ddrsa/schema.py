@@ -56,6 +56,9 @@ class Schema:
     dry_run: bool = field(default=False, metadata=_OF_THE_SWEEP)
     scripts: Any = None
     visualize: bool = field(default=False, metadata=_OF_THE_SWEEP)
+    tracking: Any = field(default=None, metadata=_OF_THE_SWEEP)
+    report: bool = field(default=False, metadata=_OF_THE_SWEEP)
+    notify: Any = field(default=None, metadata=_OF_THE_SWEEP)
 
 
 NOT_IDENTITY = frozenset(key.name for key in fields(Schema) if not key.metadata.get("identity", True)) | {"hydra"}

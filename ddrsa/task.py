@@ -5,10 +5,6 @@ Worker processes unpickle `run_task` by name, so they import this module too bef
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +14,9 @@ from omegaconf import DictConfig
 
 from ddrsa import config as run_config
 from ddrsa import resolvers
+from ddrsa.cli import ending_the_command
 from ddrsa.compat_hydra import trust_callback
-from ddrsa.errors import ConfigError, UsageError
+from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import require_writable
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.scripts.listing import print_jobs
@@ -31,7 +28,13 @@ from ddrsa.sweep.show.dry_run import print_run
 
 resolvers.register()
 run_config.register()
-trust_callback("ddrsa.task.CheckConfig")  # of conf/config.yaml
+for _callback in (
+    "task.CheckConfig",
+    "tracking.callback.TrackSweep",
+    "follow.report.ReportSweep",
+    "notify.callback.NotifySweep",
+):
+    trust_callback(f"ddrsa.{_callback}")  # of conf/config.yaml
 
 
 def run_task(config: DictConfig) -> float | None:
@@ -54,14 +57,14 @@ class CheckConfig(Callback):
     """
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        with _ending_the_command():
+        with ending_the_command():
             options = scripts_options(config)
             if options is not None and options.list:
                 print_jobs(options, Selection(config.only, config.exclude, "scripts.job"))
                 raise SystemExit(0)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
-        with _ending_the_command():
+        with ending_the_command():
             check_single_run(config)
             if config.dry_run:
                 print_run(config)
@@ -69,21 +72,6 @@ class CheckConfig(Callback):
             check_device(config)
             check_data(config)
             require_writable(Path(config.hydra.run.dir), "hydra.run.dir")
-
-
-@contextmanager
-def _ending_the_command() -> Iterator[None]:
-    """End the command where the block raises: Hydra turns an exception of a callback into a warning, and goes on."""
-    try:
-        yield
-    except BrokenPipeError:
-        # Whoever read the output has gone, `head` for one; Python would try to write the rest when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
-    except Exception as error:
-        usage = isinstance(error, UsageError)
-        print(f"error: {error}" if usage else f"error: {type(error).__name__}: {error}", file=sys.stderr)
-        raise SystemExit(2 if usage else 1) from error
 
 
 def check_device(config: DictConfig) -> None:

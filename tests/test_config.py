@@ -67,8 +67,8 @@ def test_a_key_that_nobody_knows_is_refused_with_the_nearest(of_scripts: bool, t
     wrong = r"^learning_rte: there is no such key in the config. Did you mean 'learning_rate'\?$"
     with pytest.raises(ConfigError, match=wrong):
         check_config(config(*script, "+learning_rte=0.1"))
-    with pytest.raises(ConfigError, match=r"^note: there is no such key in the config$"):
-        check_config(config(*script, "+note=1"))
+    with pytest.raises(ConfigError, match=r"^remark: there is no such key in the config$"):
+        check_config(config(*script, "+remark=1"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ ddrsa train resume=DIR goes on with the sweep in DIR. In a checkout it is `pytho
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import hydra
@@ -13,6 +15,7 @@ from omegaconf import DictConfig
 from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
+from ddrsa.notify.addresses import refuse_addresses
 from ddrsa.started import absolute_config_path
 from ddrsa.sweep.resume import resumable
 from ddrsa.task import run_task
@@ -31,4 +34,12 @@ def hydra_main(config: DictConfig) -> float | None:
 def main() -> NoReturn:
     """Do what `sys.argv` says and exit."""
     absolute_config_path()
-    run_cli(resumable(hydra_main, SCRIPT_KEYS))
+    run_cli(_without_addresses(resumable(hydra_main, SCRIPT_KEYS)))
+
+
+def _without_addresses(run: Callable[[], None]) -> Callable[[], None]:
+    def main() -> None:
+        refuse_addresses(sys.argv[1:])
+        run()
+
+    return main

@@ -39,6 +39,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.overrides import override_text
 from ddrsa.started import absolute_config_path, subcommand, train_program
+from ddrsa.time_units import CYCLES, SECONDS, counted, unit_of_column
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="describe", **VERSION_BASE)
@@ -83,34 +84,46 @@ def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[
     """
     with collected_notes() as notes, silent_readers():
         parts = read_parts(options, data_dir=data_dir, cache_dir=None)
-    name = _name(options)
+    name, unit = _name(options), _unit(options, parts["run_to_failure"])
     try:
-        plots = _draw(parts["run_to_failure"], options, name, output_dir)
+        plots = _draw(parts["run_to_failure"], options, name, unit, output_dir)
     except OSError as error:
         raise DataError(f"output_dir={output_dir} cannot be written: {error}") from error
     return {
         "dataset": name,
-        "time_unit": options.time_unit,
+        "time_unit": unit,
         "parts": {part: describe_part(sequences) for part, sequences in parts.items()},
         "notes": [note.message for note in notes],
         "plots": [str(path) for path in plots],
     }
 
 
-def _draw(sequences: Sequences, options: DatasetOptions, name: str, output_dir: Path) -> list[Path]:
-    figures = {"lifetimes": lifetimes_figure(sequences, name, options.time_unit)}
+def _draw(sequences: Sequences, options: DatasetOptions, name: str, unit: str, output_dir: Path) -> list[Path]:
+    figures = {"lifetimes": lifetimes_figure(sequences, name, unit)}
     value = "features"
     if options.scaling == "condition":
         # Otherwise the operating conditions hide all that wears. Fitted on every unit: nothing is learned from this.
         sequences = fit_scaler(sequences, "condition").apply(sequences)
         value = "features, standardised within operating conditions,"
-    trends = trends_figure(sequences, name, options.time_unit, value)
+    trends = trends_figure(sequences, name, unit, value)
     if trends is not None:
         figures["trends"] = trends
     paths = [output_dir / f"{plot}.png" for plot in figures]
     for path, figure in zip(paths, figures.values(), strict=True):
         save(figure, path)
     return paths
+
+
+def _unit(options: DatasetOptions, sequences: Sequences) -> str:
+    """What a row stands for: cycles, steps of 6h, or where the files have their own rows, rows of 1 hour."""
+    labels = sequences.labels
+    if options.time_unit != "rows" or labels is None or labels.step is None:
+        return options.time_unit
+    if labels.has_dates:
+        unit = next((unit for unit, size in SECONDS.items() if labels.step >= size), "seconds")
+        return f"rows of {counted(labels.step / SECONDS[unit], unit)}"
+    unit = unit_of_column(getattr(options, "time_column", "time"), labels.step)
+    return unit if unit == CYCLES else f"rows of {counted(labels.step, unit)}"
 
 
 def _name(options: DatasetOptions) -> str:

@@ -18,7 +18,7 @@ import torch
 from ddrsa.cli import USAGE_EXIT_CODE, in_one_line
 from ddrsa.errors import ConfigError
 from ddrsa.export.onnx_file import metadata, onnx_bytes
-from ddrsa.export.pipeline import INPUTS, Pipeline, example
+from ddrsa.export.pipeline import AGE, Pipeline, example, inputs_of
 from ddrsa.rundir.files import atomic_write
 from ddrsa.started import subcommand
 from ddrsa.texts import say
@@ -27,8 +27,9 @@ from ddrsa.trained import TrainedRun, load_trained
 USAGE = """\
 usage: {command} RUN_DIR_OR_CHECKPOINT FILE.onnx | FILE.pt2
 
-Writes scaling, model and calibration as one graph: features (batch, lookback, features) and mask (batch, lookback) in;
-hazards, survival and rul out; any batch size. .onnx is for onnxruntime, .pt2 is torch.export's own format."""
+Writes scaling, model and calibration as one graph: features (batch, lookback, features) and mask (batch, lookback) in,
+of kaplan_meier and boosting also age (batch); hazards, survival and rul out; any batch size. .onnx is for onnxruntime,
+.pt2 is torch.export's own format."""
 
 
 @in_one_line
@@ -53,13 +54,15 @@ def main(arguments: Sequence[str]) -> int:
     said = metadata(run)
     say(f"{path}: {len(content) / 1e6:.2f} MB, lookback {said['lookback']}, horizon {said['horizon']}")
     say(f"features, in this order: {', '.join(run.scaler.feature_names)}")
+    if AGE in inputs_of(run):
+        say(f"{AGE}: the number of the last row within its unit, from 1, which this model reads")
     return 0
 
 
 def exported_program(run: TrainedRun) -> bytes:
     """The run's `Pipeline` as torch.export.save writes it, for any batch size."""
     pipeline = Pipeline(run).eval().cpu()
-    shapes = {name: {0: torch.export.Dim("batch")} for name in INPUTS}
+    shapes = {name: {0: torch.export.Dim("batch")} for name in inputs_of(run)}
     with torch.no_grad():
         program = torch.export.export(pipeline, example(run, run.scaler, 3), dynamic_shapes=shapes)
     buffer = io.BytesIO()

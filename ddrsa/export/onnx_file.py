@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ddrsa.errors import DataError
-from ddrsa.export.pipeline import INPUTS, OUTPUTS, Pipeline, example
+from ddrsa.export.pipeline import OUTPUTS, Pipeline, example, inputs_of
 from ddrsa.extras import needed
 from ddrsa.trained import TrainedRun
 
@@ -24,7 +24,7 @@ _CHECKED_BATCHES = (1, 2, 7)
 
 
 def onnx_bytes(run: TrainedRun) -> bytes:
-    """The graph of the run's `Pipeline` with inputs `INPUTS` and outputs `OUTPUTS`, for any batch size B.
+    """The graph of the run's `Pipeline` with the inputs of `inputs_of` and the outputs `OUTPUTS`, for any batch size B.
 
     Its metadata say what is put in and what comes out. Raises UsageError where a package of the extra `export` is
     missing, DataError where onnxruntime does not get what torch gets.
@@ -36,9 +36,9 @@ def onnx_bytes(run: TrainedRun) -> bytes:
         program = torch.onnx.export(
             pipeline,
             example(run, run.scaler, 3),
-            input_names=INPUTS,
+            input_names=inputs_of(run),
             output_names=OUTPUTS,
-            dynamic_shapes={name: {0: torch.export.Dim("batch")} for name in INPUTS},
+            dynamic_shapes={name: {0: torch.export.Dim("batch")} for name in inputs_of(run)},
             custom_translation_table={torch.ops.aten.sort.stable: _stable_sort()},
             dynamo=True,
             verbose=False,
@@ -83,10 +83,11 @@ def _compare(content: bytes, run: TrainedRun, pipeline: Pipeline) -> None:
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     for batch in _CHECKED_BATCHES:
-        features, mask = example(run, run.scaler, batch, seed=batch)
+        inputs = example(run, run.scaler, batch, seed=batch)
         with torch.no_grad():
-            wanted = pipeline(features, mask)
-        found = session.run(OUTPUTS, {"features": features.numpy(), "mask": mask.numpy()})
+            wanted = pipeline(*inputs)
+        named = {name: value.numpy() for name, value in zip(inputs_of(run), inputs, strict=True)}
+        found = session.run(OUTPUTS, named)
         for name, here, there in zip(OUTPUTS, wanted, found, strict=True):
             unit = run.config.horizon if name == "rul" else 1
             difference = float(np.abs(np.asarray(there) - here.numpy()).max()) / unit

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from ddrsa.data.cmapss.text_format import SETTINGS
 from ddrsa.data.conditions import SETTING_UNITS
 from ddrsa.data.scaling import Scaler
-from ddrsa.errors import ConfigError
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.trained import TrainedRun
 
 INPUTS = ("features", "mask")
+# Of a model that reads the age of a unit.
+AGE = "age"
 OUTPUTS = ("hazards", "survival", "rul")
 
 
@@ -20,18 +21,15 @@ class Pipeline(nn.Module):
     """Scaling, model, calibration and what is read from the hazards.
 
     Called with features (B, K, F) float64, as the data have them, in the order of the scaler's `feature_names`; and
-    mask (B, K) bool, True on the unit's rows. The last row is the present; where a unit has fewer than K rows, the rows
-    before its first are masked, and what stands there is not looked at. Returns hazards and survival, (B, L) float32,
-    as `ddrsa.survival.hazard` defines them, and the RUL, (B,) float32, in steps.
-
-    Raises ConfigError for a model that reads the age of a unit, which is not in the rows.
+    mask (B, K) bool, True on the unit's rows. The last row is the present; where a unit has fewer than K rows, the
+    rows before its first are masked, and what stands there is not looked at. A model that reads the age of a unit
+    is called with that of the last row too: age (B,) int64, the number of the row within its unit, from 1. Returns
+    hazards and survival, (B, L) float32, as `ddrsa.survival.hazard` defines them, and the RUL, (B,) float32, in
+    steps.
     """
 
     def __init__(self, run: TrainedRun) -> None:
         super().__init__()
-        if run.model.reads_age:
-            name = run.config.model.name
-            raise ConfigError(f"model={name} reads the age of a unit and not only its last rows: it is not exported")
         scaler = run.scaler
         self.model = run.model
         self.register_buffer("kept", torch.from_numpy(scaler.kept))
@@ -43,12 +41,17 @@ class Pipeline(nn.Module):
             self.register_buffer("centres", torch.from_numpy(scaler.centres / SETTING_UNITS))
             self.register_buffer("setting_units", torch.from_numpy(SETTING_UNITS))
 
-    def forward(self, features: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, features: Tensor, mask: Tensor, age: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         offset, scale = self._of_rows(features)
         # The offset is taken off in float64: a large counter has more digits than float32 holds.
         scaled = ((features.index_select(-1, self._buffer("kept")) - offset) / scale).float()
         real = mask[..., None]
-        windows = torch.cat([torch.where(real, scaled, 0.0), real.float()], -1)
+        channel = torch.ones_like(mask, dtype=torch.float32)
+        if age is not None:
+            lookback = mask.shape[1]
+            channel = (age[:, None] - torch.arange(lookback - 1, -1, -1, device=mask.device)).float()
+        channel = torch.where(mask, channel, 0.0)
+        windows = torch.cat([torch.where(real, scaled, 0.0), channel[..., None]], -1)
         logits = self.model(windows)
         return logits.sigmoid(), survival(logits), restricted_mean(logits)
 
@@ -66,8 +69,13 @@ class Pipeline(nn.Module):
         return self.get_buffer(name)
 
 
-def example(run: TrainedRun, scaler: Scaler, batch: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Windows within the range of the training, whole ones and padded ones, (B, K, F) and (B, K)."""
+def inputs_of(run: TrainedRun) -> tuple[str, ...]:
+    """The names of what the run's `Pipeline` is called with."""
+    return (*INPUTS, AGE) if run.model.reads_age else INPUTS
+
+
+def example(run: TrainedRun, scaler: Scaler, batch: int, seed: int = 0) -> tuple[Tensor, ...]:
+    """Windows within the range of the training, whole ones and padded ones, as `inputs_of` names them."""
     generator = torch.Generator().manual_seed(seed)
     lookback, names = run.config.lookback, scaler.feature_names
     if run.inputs is not None:
@@ -80,4 +88,8 @@ def example(run: TrainedRun, scaler: Scaler, batch: int, seed: int = 0) -> tuple
     mask = torch.ones(batch, lookback, dtype=torch.bool)
     for number in range(1, batch):
         mask[number, : number * (lookback - 1) // batch] = False
-    return low + share * (high - low), mask
+    features = low + share * (high - low)
+    if not run.model.reads_age:
+        return features, mask
+    whole = torch.randint(lookback, 2 * lookback + run.config.horizon, (batch,), generator=generator)
+    return features, mask, torch.where(mask.all(1), whole, mask.sum(1))

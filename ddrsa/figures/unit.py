@@ -113,6 +113,7 @@ def _draw_ahead(ax: Axes, view: UnitView) -> None:
 
 def _dates(ax: Axes, times: NDArray[Any]) -> None:
     if times.dtype.kind == "M":
-        locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+        # With fewer ticks some lengths of time, 64 hours for one, have no step that matplotlib knows.
+        locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
         ax.xaxis.set_major_locator(locator)
         ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]

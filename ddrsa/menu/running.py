@@ -1,4 +1,4 @@
-"""Execution of a choice in the menu: the sweep, then its analysis, each as a process of its own."""
+"""Execution of a choice in the menu: the sweep with its analysis, as a process of its own."""
 
 from __future__ import annotations
 
@@ -47,18 +47,16 @@ def run(command: Sequence[str]) -> int:
 
 
 def run_and_analyze(console: Console, train: Sequence[str], sweep_dir: Path) -> int:
-    """Run the sweep, then its analysis where there is something to analyze. Returns the exit code of the sweep."""
-    analyze = [*program("analyze"), f"hydra.sweep.dir={sweep_dir}"]
+    """Run the sweep, which writes its report at its end. Returns the exit code of the sweep."""
+    train = [*train, "report=true"]
     console.print(shown(train), soft_wrap=True)
     code = run(train)
     if code == USAGE_EXIT_CODE:
         return code
     if code >= INTERRUPTED_EXIT_CODE:
-        go_on = [*program("train"), f"resume={sweep_dir}"]
-        console.print(f"\nto go on:       {shown(go_on)}\nto look at it:  {shown(analyze)}", soft_wrap=True)
-        return code
-    console.print(f"\n{shown(analyze)}", soft_wrap=True)
-    return run(analyze) or code
+        console.print(f"\nto go on:       {shown([*program('train'), f'resume={sweep_dir}'])}", soft_wrap=True)
+    console.print(f"to look at it:  {shown([*program('analyze'), f'hydra.sweep.dir={sweep_dir}'])}", soft_wrap=True)
+    return code
 
 
 @contextmanager

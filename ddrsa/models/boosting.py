@@ -27,6 +27,7 @@ class BoostedDDRSA(DDRSAModel):
 
     The hazard is constant within intervals of the horizon, which are short where the failure is near.
 
+    depth: the steps from the root to the deepest leaf of any tree.
     Buffers: prior (), the logit without any tree; feature, threshold, left, right, value (T, M), the nodes of each of T
     trees: a row goes to `left` where its `feature` is at or below `threshold`, else to `right`; a leaf leads to itself.
 
@@ -47,6 +48,7 @@ class BoostedDDRSA(DDRSAModel):
         super().__init__()
         self.num_features, self.horizon = num_features, horizon
         self.starts = interval_starts(horizon)
+        self.depth = 0
         self.register_buffer("prior", torch.zeros(()))
         for name in _TREES:
             dtype = torch.float32 if name in ("threshold", "value") else torch.int64
@@ -70,35 +72,38 @@ class BoostedDDRSA(DDRSAModel):
 
     def logits(self, sums: Tensor) -> Tensor:
         """Hazard logits (B, L) from the sum of the trees at `rows`, (B * J,)."""
-        of_interval = self.prior + sums.unflatten(0, (-1, len(self.starts)))
-        lengths = torch.tensor([b - a for a, b in pairwise([*self.starts, self.horizon])], device=sums.device)
-        return of_interval.repeat_interleave(lengths, dim=1, output_size=self.horizon)
+        of_interval = self.prior + sums.reshape(-1, len(self.starts))
+        lengths = [b - a for a, b in pairwise([*self.starts, self.horizon])]
+        interval = [number for number, length in enumerate(lengths) for _ in range(length)]
+        return of_interval.index_select(1, torch.tensor(interval, device=sums.device))
 
     def rows(self, summary: Tensor) -> Tensor:
         """(B * J, num_columns): each of the summaries (B, S) with the number of each of J intervals."""
         number = torch.arange(len(self.starts), dtype=summary.dtype, device=summary.device)
-        repeated = summary.repeat_interleave(len(number), dim=0)
-        return torch.cat([repeated, number.repeat(len(summary))[:, None]], 1)
+        repeated = summary[:, None].expand(-1, len(number), -1)
+        numbers = number[None, :, None].expand(summary.shape[0], -1, -1)  # len() would be a fixed size to an export
+        return torch.cat([repeated, numbers], 2).flatten(0, 1)
 
     def sum_of_trees(self, rows: Tensor, first: int = 0) -> Tensor:
         """(R,) the sum of the trees from number `first` on, at the rows (R, num_columns)."""
         trees = torch.arange(first, len(self.feature), device=rows.device)
         if not len(trees):
             return torch.zeros(len(rows), device=rows.device)
+        if torch.compiler.is_exporting():  # parts of a batch of any size have no number
+            return self._sum(rows, trees)
         return torch.cat([self._sum(part, trees) for part in rows.split(max(1, _PAIRS_AT_ONCE // len(trees)))])
 
     def _sum(self, rows: Tensor, trees: Tensor) -> Tensor:
-        node = torch.zeros((len(rows), len(trees)), dtype=torch.int64, device=rows.device)
-        while True:
+        node = torch.zeros((rows.shape[0], len(trees)), dtype=torch.int64, device=rows.device)
+        for _ in range(self.depth):
             below = rows.gather(1, self.feature[trees, node]) <= self.threshold[trees, node]
-            following = torch.where(below, self.left[trees, node], self.right[trees, node])
-            if torch.equal(following, node):
-                return self.value[trees, node].sum(1)
-            node = following
+            node = torch.where(below, self.left[trees, node], self.right[trees, node])
+        return self.value[trees, node].sum(1)
 
     def set_trees(self, prior: float, trees: Mapping[str, Tensor]) -> None:
         """Take the trees: the buffers of the class by name, each (T, M). Raises ValueError where they are none."""
         self._check(trees)
+        self.depth = _depth(trees["left"], trees["right"])
         device = self.prior.device
         self.prior = torch.tensor(prior, dtype=torch.float32, device=device)
         for name in _TREES:
@@ -126,9 +131,21 @@ class BoostedDDRSA(DDRSAModel):
         if len(found) == len(_TREES):
             if len(found["feature"]):
                 self._check(found)
+            self.depth = _depth(found["left"], found["right"])
             for name, table in found.items():  # as many trees as were fitted
                 setattr(self, name, torch.zeros_like(table, dtype=getattr(self, name).dtype, device=self.prior.device))
         super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def _depth(left: Tensor, right: Tensor) -> int:
+    """The steps from the roots to the deepest leaves of the trees, (T, M) each; nodes lead forward only."""
+    reached = torch.zeros(left.shape, dtype=torch.int64, device=left.device)
+    for node in range(left.shape[1]):
+        inner = left[:, node] != node
+        for following in (left[:, node], right[:, node]):
+            further = torch.maximum(reached.gather(1, following[:, None])[:, 0], reached[:, node] + 1)
+            reached.scatter_(1, following[:, None], torch.where(inner, further, reached[:, node])[:, None])
+    return int(reached.max()) if reached.numel() else 0
 
 
 def interval_starts(horizon: int) -> list[int]:

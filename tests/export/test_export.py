@@ -18,8 +18,10 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.export import onnx_file
 from ddrsa.export.__main__ import exported_program, main
 from ddrsa.export.onnx_file import onnx_bytes
+from ddrsa.models.boosting import BoostedDDRSA
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
+from ddrsa.models.kaplan_meier import KaplanMeierDDRSA
 from ddrsa.models.options import OPTIONS
 from ddrsa.predict.forecasts import forecast_units
 from ddrsa.rundir.training import TrainingDirectory
@@ -35,7 +37,11 @@ SMALL: dict[str, dict[str, Any]] = {
     "gru": {"hidden_size": 8, "num_layers": 2},
     "transformer": {**ATTENTION, "rows_per_token": 3},
     "probsparse": {**ATTENTION, "rows_per_token": 1, "factor": 1, "activation": "gelu"},
-}
+    "kaplan_meier": {},
+    "boosting": {
+        "trees_per_epoch": 12, "shrinkage": 0.3, "max_leaf_nodes": 8, "min_samples_leaf": 5, "max_rows": 1000,
+    },
+}  # fmt: skip
 slow = pytest.mark.slow
 
 
@@ -57,8 +63,28 @@ def small_run(directory: TrainingDirectory, name: str, scaler: Scaler, slope: fl
     model = build_model(
         options, num_features=len(scaler.kept), lookback=LOOKBACK, horizon=run.config.horizon, dropout=0.1
     )
+    if isinstance(model, KaplanMeierDDRSA):
+        lives = torch.tensor([20, 28, 35, 40, 52])
+        model.fit(lives, torch.tensor([True, True, False, True, True]), bandwidth=3.0)
+    elif isinstance(model, BoostedDDRSA):
+        model.set_trees(-3.0, random_trees(12, model.num_columns))
     calibrated = CalibratedModel(model, Calibration("fitted", offset=-1.4, slope=slope)).eval()
     return replace(run, config=replace(run.config, model=options), model=calibrated, scaler=scaler)
+
+
+def random_trees(number: int, num_columns: int) -> dict[str, torch.Tensor]:
+    """Trees of two levels whose second ends early on one side, so that leaves have different depths."""
+    left = torch.tensor([1, 3, 2, 3, 4]).expand(number, -1)
+    right = torch.tensor([2, 4, 2, 3, 4]).expand(number, -1)
+    feature = torch.randint(num_columns, (number, 5))
+    # Ages and numbers of intervals are whole, and columns are scaled.
+    threshold = torch.where(feature >= num_columns - 2, torch.randint(40, (number, 5)) + 0.5, torch.randn(number, 5))
+    return {"left": left, "right": right, "feature": feature, "threshold": threshold, "value": torch.randn(number, 5)}
+
+
+def ages_of(units: Sequences, rows: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The number of each row within its unit, from 1."""
+    return np.asarray(rows - units.unit_start_of_row[rows] + 1, dtype=np.int64)
 
 
 def windows_of(units: Sequences, rows: np.ndarray[Any, Any], fill: float) -> tuple[np.ndarray[Any, Any], ...]:
@@ -76,6 +102,8 @@ def windows_of(units: Sequences, rows: np.ndarray[Any, Any], fill: float) -> tup
     ("name", "scaling"),
     [
         ("tcn", "condition"),
+        ("kaplan_meier", "minmax"),
+        ("boosting", "condition"),
         *(pytest.param(name, "minmax", marks=slow) for name in ("lstm", "gru", "transformer", "probsparse")),
     ],
 )
@@ -91,7 +119,14 @@ def test_onnxruntime_gives_what_predict_gives(
     for batch in (1, 5, len(rows)):
         # What stands in the padding is of no account.
         features, mask = windows_of(fleet, rows[:batch], fill=-9999.0)
-        hazards, survival, rul = session.run(["hazards", "survival", "rul"], {"features": features, "mask": mask})
+        given = {"features": features, "mask": mask}
+        if run.model.reads_age:
+            given["age"] = ages_of(fleet, rows[:batch])
+        assert {each.name for each in session.get_inputs()} >= set(given) - {"features"}
+        known = {each.name for each in session.get_inputs()}
+        hazards, survival, rul = session.run(
+            ["hazards", "survival", "rul"], {k: v for k, v in given.items() if k in known}
+        )
         np.testing.assert_allclose(hazards, expected.hazards()[:batch], rtol=0, atol=1e-5)
         np.testing.assert_allclose(survival, expected.survival()[:batch], rtol=0, atol=1e-5)
         np.testing.assert_allclose(rul, expected.predictions()["rul"][:batch], rtol=1e-5, atol=1e-5)
@@ -101,7 +136,7 @@ def test_onnxruntime_gives_what_predict_gives(
 
 
 @slow
-@pytest.mark.parametrize("name", ["tcn", "probsparse"])
+@pytest.mark.parametrize("name", ["tcn", "probsparse", "boosting"])
 def test_exported_program_gives_what_predict_gives(
     trained_run: TrainingDirectory, fleet: Sequences, name: str, tmp_path: Path
 ) -> None:
@@ -112,7 +147,8 @@ def test_exported_program_gives_what_predict_gives(
     features, mask = (torch.from_numpy(array) for array in windows_of(fleet, rows, fill=0.0))
     expected = forecast_units(run, fleet, rows, TimeScale())
     for batch in (1, len(rows)):
-        hazards, _, rul = program(features[:batch], mask[:batch])
+        age = [torch.from_numpy(ages_of(fleet, rows[:batch]))] if run.model.reads_age else []
+        hazards, _, rul = program(features[:batch], mask[:batch], *age)
         np.testing.assert_allclose(hazards.detach(), expected.hazards()[:batch], rtol=0, atol=1e-6)
         np.testing.assert_allclose(rul.detach(), expected.predictions()["rul"][:batch], rtol=1e-5)
 

@@ -87,8 +87,8 @@ def test_a_preset_is_listed_run_and_analyzed(menu: Menu, tmp_path: Path) -> None
     assert not (tmp_path / "multirun").exists()
     child.send(DOWN + UP + ENTER)
     child.expect("4 runs: 4 completed")
-    child.expect(r"analyze\.py hydra\.sweep\.dir=multirun/")
     child.expect("best_configurations.csv")
+    child.expect(r"analyze\.py hydra\.sweep\.dir=multirun/")
     child.expect(pexpect.EOF)
     assert child.wait() == 0
     assert (sweep_dir(tmp_path) / "best_configurations.csv").is_file()

@@ -158,12 +158,15 @@ def _whole_numbers(path: Path, column: pd.Series) -> pd.Series:
     return numbers.astype(np.int64)
 
 
+# Of the first release, and of copies that went through a spreadsheet.
+_AMERICAN = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")
+
+
 def _hours(path: Path, column: pd.Series) -> pd.Series:
     """Hours since 1970."""
     times = pd.to_datetime(column, errors="coerce", format="ISO8601")
-    if times.isna().any():  # the first release, and copies that went through a spreadsheet
-        american = pd.to_datetime(column, errors="coerce", format="%m/%d/%Y %I:%M:%S %p")
-        times = times.fillna(american.astype(times.dtype))
+    for form in _AMERICAN if times.isna().any() else ():
+        times = times.fillna(pd.to_datetime(column, errors="coerce", format=form).astype(times.dtype))
     wrong = column[times.isna()]
     if len(wrong):
         raise DataError(f"{path}: datetime is {wrong.tolist()[0]!r}, a time such as 2015-01-01 06:00:00 is expected")

@@ -34,7 +34,8 @@ def as_yaml(guesses: Mapping[str, Guess], name: str) -> str:
     ]
     for key, guess in guesses.items():
         value = yaml.safe_dump(guess.value, default_flow_style=True, allow_unicode=True, width=10_000).splitlines()[0]
-        lines += ["", f"# {guess.why}", f"{key}: {value}"]
+        doubt = [f"# NOT SURE: {guess.doubt}"] if guess.doubt else []
+        lines += ["", f"# {guess.why}", *doubt, f"{key}: {value}"]
     return "\n".join(lines) + "\n"
 
 
@@ -53,5 +54,7 @@ def write_dataset_file(guesses: Mapping[str, Guess], name: str, my_conf: Path) -
 
 
 def as_text(guesses: Mapping[str, Guess]) -> str:
-    """The guesses and their reasons for a terminal."""
-    return "\n".join(f"  {f'{key}={override_text(guess.value)}':44} {guess.why}" for key, guess in guesses.items())
+    """The guesses and their reasons for a terminal, and behind them those that are to be looked at."""
+    lines = [f"  {f'{key}={override_text(guess.value)}':44} {guess.why}" for key, guess in guesses.items()]
+    unsure = [f"  {key}: {guess.doubt}" for key, guess in guesses.items() if guess.doubt]
+    return "\n".join([*lines, *(["", "not sure, please look:", *unsure] if unsure else [])])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,21 +15,18 @@ from ddrsa.data.proposal.columns import (
     UNIT,
     Guess,
     guess_event,
+    guess_kinds,
     guess_time,
-    guess_unit,
-    numeric,
 )
-from ddrsa.data.table.files import EXCEL, PARQUET, find_table_files, is_row_number, read_files
+from ddrsa.data.proposal.features import guess_features
+from ddrsa.data.proposal.text import guess_marks, guess_text
+from ddrsa.data.table.files import find_table_files, read_files
 from ddrsa.data.table.read import read_table_sequences
 from ddrsa.data.table.source import Table
-from ddrsa.data.table.text_files import find_format
 from ddrsa.data.table.times import Times
 from ddrsa.data.table.values import texts
-from ddrsa.data.table_options import SEPARATORS, TableOptions
+from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError, UsageError
-
-FAILURE = r"fail|ausfall|defe[kc]t|broke|break|crash|st[oö]rung|trip"
-RESET = r"repair|replac|reparatur|tausch|overhaul|instand|renew|new"
 
 
 class _Everything(frozenset[str]):
@@ -49,24 +45,26 @@ def propose(path: str, *, events: str | None = None, attributes: str | None = No
     base = TableOptions(path=path, all_units_fail=True)
     guesses = {"path": Guess(path, "as given")}
     files = find_table_files(path)
-    base, of_text = _text(files[0], base)
+    base, of_text = guess_text(files[0], base)
     guesses |= of_text
     table = read_files(files, replace(base, unit_column="?"), _Everything())
-    base, marks = _marks(table, base)
+    base, marks = guess_marks(table, base)
     guesses |= marks
     found = guess_time(table, base, set())
     if found is None:
         raise DataError(f"{files[0]}: none of the columns {', '.join(table.columns)} can be the time")
-    time, base, times = found
-    unit = guess_unit(table, times, base, {str(time.value)})
+    time, base, times, unit = found.column, found.options, found.times, found.unit
     if unit is None:
-        unit = Guess(None, "no column can be the unit: each file is one")
+        doubt = "" if len(files) > 1 else "there is one file, and so one unit"
+        unit = Guess(None, "no column can be the unit: each file is one", doubt)
         names = pd.Series(np.repeat("file", len(table.frame)))
     else:
         names = texts(table.frame[str(unit.value)])
     guesses |= {"unit_column": unit, "time_column": time}
     if base.date_format is not None:
-        guesses["date_format"] = Guess(base.date_format, "by the other order the rows would not be in order")
+        why = "so the rows of the units are in order, and lie equally far apart"
+        guesses["date_format"] = Guess(base.date_format, why if "%" in base.date_format else time.why, time.doubt)
+        guesses["time_column"] = replace(time, doubt="")
     taken = {str(time.value), str(unit.value)}
     if events is not None:
         guesses |= _events(events, base, str(unit.value))
@@ -80,81 +78,8 @@ def propose(path: str, *, events: str | None = None, attributes: str | None = No
         taken.add(str(guesses["attributes_unit_column"].value))
         new = third.frame.drop(columns=[name for name in third.columns if name in table.columns])
         everything = Table(pd.concat([table.frame, new], axis=1), table.parts)
-    guesses |= _features(everything, base, taken)
+    guesses |= guess_features(everything, base, taken)
     guesses |= _step(names, times)
-    return guesses
-
-
-def _text(path: Path, base: TableOptions) -> tuple[TableOptions, dict[str, Guess]]:
-    if {*PARQUET, *EXCEL} & set(path.suffixes):
-        return base, {}
-    guesses: dict[str, Guess] = {}
-    try:
-        form = find_format(path, base)
-    except DataError as error:
-        if "dataset.columns" not in str(error):
-            raise
-        with_names = replace(base, separator=base.separator or _separator_of_rows(path))
-        cells = path.read_text(errors="replace").splitlines()[0].count(with_names.separator or ",") + 1
-        base = replace(with_names, columns=[f"column_{n + 1}" for n in range(cells)])
-        guesses["columns"] = Guess(base.columns, "the first line has numbers: names to be corrected")
-        form = find_format(path, base)
-    word = {mark: name for name, mark in SEPARATORS.items()}.get(form.separator, form.separator)
-    if form.separator != ",":
-        guesses["separator"] = Guess(word, "it parts the first line into most names")
-    if form.encoding not in ("utf-8", "utf-8-sig"):
-        guesses["encoding"] = Guess(form.encoding, "the file is no UTF-8")
-    return replace(base, separator=form.separator, encoding=form.encoding), guesses
-
-
-def _separator_of_rows(path: Path) -> str:
-    line = path.read_text(errors="replace").splitlines()[0]
-    return max(("\t", ";", "|", ","), key=line.count)
-
-
-def _marks(table: Table, base: TableOptions) -> tuple[TableOptions, dict[str, Guess]]:
-    """The decimal mark and that between thousands, by the numbers in the columns of texts."""
-    cells = pd.concat([texts(table.frame[column]) for column in table.columns[:50]]).dropna().head(200_000)
-    cells = cells[cells.str.contains(r"\d")]
-    comma = cells.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+").sum()
-    point = cells.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})*\.\d+|[+-]?\d+\.\d+").sum()
-    if comma <= point:
-        grouped = cells.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?").any()
-        if not grouped:
-            return base, {}
-        return replace(base, thousands=","), {"thousands": Guess("comma", "numbers such as 1,234.5")}
-    guesses = {"decimal": Guess("comma", f"{comma} numbers have a comma, {point} a point")}
-    base = replace(base, decimal=",")
-    if cells.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?").any():
-        base, guesses = (
-            replace(base, thousands="."),
-            {**guesses, "thousands": Guess("point", "numbers such as 1.234,5")},
-        )
-    return base, guesses
-
-
-def _features(table: Table, base: TableOptions, taken: set[str]) -> dict[str, Guess]:
-    categorical, excluded = [], {}
-    for column in table.columns:
-        values = table.frame[column]
-        if column in taken or is_row_number(column):
-            continue
-        words = texts(values)
-        if words.nunique() <= 1:
-            excluded[column] = "it has one value"
-        elif numeric(table, column, base) is None:
-            if words.nunique() <= MOST_CATEGORIES:
-                categorical.append(column)
-            else:
-                excluded[column] = f"{words.nunique()} different texts"
-        elif re.search(r"^rul\b|remaining|restleben", column, re.IGNORECASE):
-            excluded[column] = "its name says that it tells the event"
-    guesses = {}
-    if categorical:
-        guesses["categorical_columns"] = Guess(categorical, f"texts, at most {MOST_CATEGORIES} different ones")
-    if excluded:
-        why = "; ".join(f"{column}: {reason}" for column, reason in excluded.items())
-        guesses["exclude_columns"] = Guess(list(excluded), why)
     return guesses
 
 
@@ -188,19 +113,18 @@ def _events(path: str, base: TableOptions, unit_column: str) -> dict[str, Guess]
     found = guess_time(table, base, {str(unit.value)})
     if found is None:
         raise DataError(f"{path}: none of the columns {', '.join(table.columns)} can be the time")
-    guesses["events_time_column"] = found[0]
+    guesses["events_time_column"] = found.column
     for column in table.columns:
-        if column in (unit.value, found[0].value):
+        if column in (unit.value, found.column.value):
             continue
         kinds = texts(table.frame[column]).dropna().unique().tolist()
-        failures = [kind for kind in kinds if re.search(FAILURE, kind, re.IGNORECASE)]
-        if failures and len(kinds) <= MOST_CATEGORIES:
-            resets = [kind for kind in kinds if re.search(RESET, kind, re.IGNORECASE) and kind not in failures]
+        of_kinds = guess_kinds(kinds) if len(kinds) <= MOST_CATEGORIES else {}
+        if of_kinds:
             guesses["events_kind_column"] = Guess(column, f"it has {', '.join(map(str, kinds))}")
-            guesses["failure_kinds"] = Guess(failures, "their names say so")
-            if resets:
-                guesses["reset_kinds"] = Guess(resets, "by their names the unit is as new then")
+            guesses |= of_kinds
             break
+    else:
+        guesses["events_path"] = Guess(path, "as given", "no column tells kinds: each of its rows counts as a failure")
     guesses["after_event"] = Guess("new_unit", "a unit that goes on after a failure has another life")
     return guesses
 

@@ -52,7 +52,7 @@ def _spread(values: Any) -> dict[str, float] | None:
 
 def as_text(report: dict[str, Any]) -> str:
     """The report of `describe.py` for a terminal."""
-    lines = [f"{report['dataset']}, one row is one of: {report['time_unit']}"]
+    lines = [f"{report['dataset']}: times are in {report['time_unit']}"]
     for name, part in report["parts"].items():
         groups = "" if part["groups"] is None else f" in {part['groups']} groups"
         lines += [

@@ -85,7 +85,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 def find_format(path: Path, options: TableOptions) -> TextFormat:
     """The encoding, separator and columns: those of `options`, or what the file shows, with a word in the log."""
-    encoding = options.encoding or _encoding(path)
+    encoding = options.encoding or find_encoding(path)
     try:
         codecs.lookup(encoding)
     except LookupError as error:
@@ -214,7 +214,7 @@ def _text(path: Path, encoding: str) -> Iterator[IO[str]]:
         yield text
 
 
-def _encoding(path: Path) -> str:
+def find_encoding(path: Path) -> str:
     """That of the byte order mark, UTF-8 where the whole file is that, else the one that charset-normalizer finds."""
     with opened(path) as stream:
         sample = stream.read(SAMPLE)

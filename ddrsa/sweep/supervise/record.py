@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 Reader = Callable[[Path], dict[str, Any] | None]
 
+LOGGERS = ("ddrsa.sweep", "ddrsa.follow", "ddrsa.tracking", "ddrsa.notify")
+
 PACKAGES = ("ddrsa", "hydra-core", "omegaconf", "joblib", "optuna")
 
 
@@ -206,18 +208,20 @@ class SweepRecord(SweepObserver):
 
 @contextmanager
 def sweep_log(directory: Path) -> Iterator[None]:
-    """In this block what `ddrsa.sweep` logs goes to sweep.log too."""
+    """In this block what `ddrsa.sweep` logs, and what accompanies a sweep, goes to sweep.log too."""
     handler = _SweepLog(directory / LOG)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("ddrsa.sweep")
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(min(level or logging.INFO, logging.INFO))
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.addHandler(handler)
+        logger.setLevel(min(level or logging.INFO, logging.INFO))
     try:
         yield
     finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+            logger.removeHandler(handler)
         with contextlib.suppress(OSError):
             handler.close()
 

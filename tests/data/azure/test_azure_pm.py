@@ -265,6 +265,17 @@ def test_plain_and_gzipped_files_are_the_same(tmp_path: Path, tables: Tables) ->
     np.testing.assert_array_equal(read_azure_pm(find_files(tmp_path), 15).features, plain.features)
 
 
+@pytest.mark.parametrize("form", ["%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M", "%Y-%m-%dT%H:%M:%S"])
+@pytest.mark.parametrize("name", ["telemetry", "errors", "maint", "failures"])
+def test_times_as_a_spreadsheet_writes_them(tmp_path: Path, tables: Tables, name: str, form: str) -> None:
+    plain = _read(tmp_path / "plain", tables)
+    table = tables[name]
+    rewritten = {**tables, name: table.assign(datetime=pd.to_datetime(table["datetime"]).dt.strftime(form))}
+    again = _read(tmp_path / "rewritten", rewritten)
+    np.testing.assert_array_equal(again.features, plain.features)
+    np.testing.assert_array_equal(again.time_to_event, plain.time_to_event)
+
+
 def _with(tables: Tables, name: str, **columns: Any) -> Tables:
     return {**tables, name: tables[name].assign(**columns)}
 

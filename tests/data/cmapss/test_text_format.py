@@ -39,6 +39,17 @@ def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_table(packed), read_table(plain))
 
 
+def test_marks_and_line_ends_of_windows_are_no_cells(tmp_path: Path) -> None:
+    plain = read_table(_write(tmp_path, _line(1, 1), _line(1, 2)))
+    (tmp_path / "marked.txt").write_text(_line(1, 1) + _line(1, 2), encoding="utf-8-sig", newline="\r\n")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "marked.txt"), plain)
+    (tmp_path / "marked.txt.gz").write_bytes(gzip.compress((tmp_path / "marked.txt").read_bytes()))
+    pd.testing.assert_frame_equal(read_table(tmp_path / "marked.txt.gz"), plain)
+    for encoding in ("utf-8", "utf-8-sig"):
+        (tmp_path / "RUL.txt").write_text("112\n98\n", encoding=encoding, newline="\r\n")
+        assert read_rul(tmp_path / "RUL.txt", 2).tolist() == [112, 98]
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [

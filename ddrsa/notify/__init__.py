@@ -1,0 +1,1 @@
+"""Messages about a sweep, to phones, mail and chats."""
