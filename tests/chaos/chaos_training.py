@@ -9,6 +9,7 @@ from chaos_bench import ChaosBench, require
 
 import ddrsa.commands.train
 from ddrsa.errors import DataError
+from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.training.checkpoint import load_checkpoint
 
@@ -46,7 +47,8 @@ class TrainingBench(ChaosBench):
         for file in sorted(self.sweep.glob("*/status.json")):
             run = TrainingDirectory(file.parent)
             status, metrics = run.read_status() or {}, run.read_test_metrics() or {}
-            rows = [line.rpartition(",")[0] for line in run.training_log.read_text().splitlines()]
+            # Without the seconds, and the checksum, which knows them.
+            rows = [list(row.values())[:-1] for row in read_rows(run.training_log)[0]]
             kept = {key: value for key, value in metrics.items() if key not in _TIMES}
             found[run.path.name] = (status["state"], status.get("return_value"), rows, kept)
         return found
@@ -58,6 +60,6 @@ class TrainingBench(ChaosBench):
                 checkpoint = load_checkpoint(self.sweep / name / "checkpoint_best.pt")
             except DataError:
                 continue  # that of a completed run is looked at when it is used, and refused
-            losses = [float(row.split(",")[2]) for row in rows[1:]]
+            losses = [float(row[2]) for row in rows]
             best = checkpoint["progress"]["best_epoch"]
             require(losses[best - 1] == min(losses), f"{name} has epoch {best} as the best of {losses}")
