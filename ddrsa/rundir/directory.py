@@ -117,7 +117,7 @@ class RunDirectory:
 
     def write_test_metrics(self, metrics: dict[str, Any]) -> None:
         """Replace test_metrics.json; `end` comes next."""
-        write_json(self.test_metrics, metrics, checksum=True)
+        write_json(self.test_metrics, metrics)
 
     @staticmethod
     def expected_result(status: dict[str, Any]) -> str | None:
@@ -200,7 +200,7 @@ class RunDirectory:
             status = {**status, _RESULT: file_hash(self.test_metrics)}
         # That a run is under way means nothing after the machine went down: until when is not worth the time.
         durable = status.get("state") != State.RUNNING
-        write_json(self.status, {**status, "updated_at": now()}, durable=durable, checksum=True)
+        write_json(self.status, {**status, "updated_at": now()}, durable=durable)
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
