@@ -6,7 +6,7 @@ DEMO_DIR ?= multirun/demo
 # So many tests go at once: most of them wait for processes of their own, so that two for each core keep all busy.
 TEST_PROCESSES ?= 4
 
-.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-mlflow test-wheel lint format bench clean
+.PHONY: help install demo test test-all chaos chaos-power test-hydra-next test-ray test-slurm test-mlflow test-wheel lint format docs docs-serve bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -73,6 +73,13 @@ lint: install  ## ruff, mypy, import-linter
 format: install  ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install  ## the docs as a site in build/site, with every link checked
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	$(BIN)/python docs/build_site.py
+
+docs-serve: docs  ## read them at http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory build/site 8000
 
 bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/training_throughput.py

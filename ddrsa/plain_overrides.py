@@ -19,6 +19,7 @@ from ddrsa.overrides import override_text
 
 _GROUPS = frozenset(
     {"launcher", "sweeper", "sweeper/sampler", "sweeper/pruner", "job_logging", "hydra_logging", "output"}
+    | {"tracking", "report", "notify"}
 )
 # Keys of hydra.* that are numbers, names and conditions. Those that end in a dot are mappings of them.
 _HYDRA_KEYS = (

@@ -27,7 +27,7 @@ from ddrsa.errors import DataError
 from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import sample_lives
 from ddrsa.figures.style import ToldIn, write_figure
-from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.forecast import forecast_windows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
 from ddrsa.time_scale import time_scale
@@ -93,8 +93,7 @@ def _of_forecasts(run: TrainedRun, metrics: dict[str, Any]) -> dict[str, Any]:
         fold=config.fold,
     ).test
     windows = Windows(test, config.lookback, run.device, ages=run.model.reads_age)
-    size = forecast_batch_size(run.model, config.lookback, run.device)
-    logits = forecast(run.model, (batch.windows for batch in windows.batches(size))).cpu()
+    logits = forecast_windows(run.model, windows).cpu()
     lives, told = sample_lives(test, logits), told_in(run)
     figures = {"predicted_rul": rul.predicted_rul(logits, test.time_to_event, test.event_observed, lives, told)}
     if lives:

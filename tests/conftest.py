@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
+from programs import TRAINING, run_program
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.rundir.training import TrainingDirectory, find_trainings
@@ -53,8 +53,18 @@ def fleet() -> Sequences:
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> TrainingDirectory:
-    """A small run on a simulated fleet with some censored units, done by the command line and drawn."""
-    root = tmp_path_factory.mktemp("trained")
+    """A small run on a simulated fleet with some censored units, done by the command line and drawn; once for all."""
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "trained"
+    with FileLock(f"{root}.lock"):
+        if not root.exists():
+            root.mkdir()
+            _train(root)
+    (run,) = find_trainings(root / "sweep")
+    return run
+
+
+def _train(root: Path) -> None:
     environment = {
         **os.environ,
         "DDRSA_CACHE_DIR": str(root / "cache"),
@@ -63,10 +73,6 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> TrainingDirectory:
     }
     overrides = ["dataset.num_units=16", "dataset.censored_fraction=0.2", "lookback=8", "horizon=24", "num_epochs=3"]
     overrides += ["batch_size=256", "model.hidden_size=4", "learning_rate=0.03", "device=cpu", "visualize=true"]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "train.py"), *overrides, "hydra.sweep.dir=sweep"],
-        cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=200,
-    )  # fmt: skip
+    given = (*overrides, "hydra.sweep.dir=sweep")
+    done = run_program(ROOT / "train.py", *given, imports=TRAINING, cwd=root, env=environment)
     assert done.returncode == 0, done.stderr
-    (run,) = find_trainings(root / "sweep")
-    return run

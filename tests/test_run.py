@@ -16,7 +16,7 @@ from typing import Any
 import joblib
 import pytest
 import torch
-from programs import TRAINING, run_program
+from programs import TRAINING, run_program, start_program
 
 from ddrsa.rundir.claims import Claim
 from ddrsa.rundir.training import TrainingDirectory, find_trainings
@@ -119,11 +119,9 @@ def test_killed_run_goes_on_to_the_same_result(tmp_path: Path, environment: dict
     overrides = ["num_epochs=20"]
     assert train(tmp_path, environment, *overrides, sweep="whole").returncode == 0
 
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *TINY, *overrides, "hydra.sweep.dir=killed"],
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.DEVNULL,
+    given = (*TINY, *overrides, "hydra.sweep.dir=killed")
+    process = start_program(
+        ROOT / "train.py", *given, imports=TRAINING, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL
     )
     deadline = time.monotonic() + 60
     while not any(run.checkpoint_last.exists() for run in find_trainings(tmp_path / "killed")):
@@ -147,13 +145,13 @@ def test_killed_run_goes_on_to_the_same_result(tmp_path: Path, environment: dict
 
 
 def test_interrupt_is_recorded(tmp_path: Path, environment: dict[str, str]) -> None:
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *TINY, "num_epochs=10000", "patience=0", "hydra.sweep.dir=sweep"],
+    process = start_program(
+        *(ROOT / "train.py", *TINY, "num_epochs=10000", "patience=0", "hydra.sweep.dir=sweep"),
+        imports=TRAINING,
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
     )
     deadline = time.monotonic() + 60
     while not any(run.checkpoint_last.exists() for run in find_trainings(tmp_path / "sweep")):

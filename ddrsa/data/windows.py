@@ -37,6 +37,8 @@ class Windows:
         lookback: K, in rows.
         device: where the rows and the batches lie.
         ages: the last channel is the number of the row within its unit, from 1, in the place of 1.
+
+    rows_before: (N,) int64, how many rows of its unit stand before each.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Windows:
         width = rows.shape[1]
         self._view = self._rows.as_strided((len(rows) - lookback + 1, lookback, width), (width, width, 1))
         self._first_row = torch.from_numpy(position - (lookback - 1)).to(device)
+        before = np.arange(sequences.num_rows) - sequences.unit_start_of_row
+        self.rows_before = torch.from_numpy(before.astype(np.int64)).to(device)
         self.unit = torch.from_numpy(np.array(sequences.unit)).to(device)
         self.time_to_event = torch.from_numpy(np.array(sequences.time_to_event)).to(device)
         self.event_observed = torch.from_numpy(np.array(sequences.event_observed)).to(device)
@@ -65,6 +69,10 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self._first_row)
+
+    def rows(self, first: int, end: int) -> Tensor:
+        """(end - first, F + 1) rows of the units, one behind the other, without padding."""
+        return self._rows.index_select(0, self._first_row[first:end] + self.lookback - 1)
 
     def gather(self, index: Tensor) -> Batch:
         """The windows that end at the rows `index`, (B,) int64."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.forecast import forecast_windows
 from ddrsa.survival.conformal import Conformal, fit_conformal
 from ddrsa.survival.policies import Lives
 from ddrsa.survival.precision import where_float64_is
@@ -18,8 +18,7 @@ from ddrsa.survival.precision import where_float64_is
 def forecast_rows(model: DDRSAModel, sequences: Sequences, lookback: int, device: torch.device) -> Tensor:
     """Hazard logits (N, L) at every row."""
     windows = Windows(sequences, lookback, device, ages=model.reads_age)
-    size = forecast_batch_size(model, lookback, device)
-    return where_float64_is(forecast(model, (batch.windows for batch in windows.batches(size))))
+    return where_float64_is(forecast_windows(model, windows))
 
 
 def whole_lives(logits: Tensor, sequences: Sequences) -> Lives:

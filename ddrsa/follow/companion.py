@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ class Companion:
         self.name = name
         self._consumer, self._begun, self._options = consumer, begun, dict(options)
         self._process: subprocess.Popen[str] | None = None
+        self._sign = 0.0
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"follow {name}", daemon=True)
         self._thread.start()
@@ -55,7 +57,9 @@ class Companion:
         for line in process.stdout:
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 said = json.loads(line)
-                log.log(logging.getLevelName(said["level"]), "%s", printable(said["text"]))
+                self._sign = time.monotonic()
+                if said["text"]:  # without one it is a sign that it goes on
+                    log.log(logging.getLevelName(said["level"]), "%s", printable(said["text"]))
 
     def tell_end(self) -> None:
         """Say that the sweep has ended; `wait` comes next."""
@@ -68,17 +72,22 @@ class Companion:
                 self._process.stdin.write(as_line(ended=True))
                 self._process.stdin.flush()
 
-    def wait(self, deadline: float) -> bool:
+    def wait(self, deadline: float, silence: float = math.inf) -> bool:
         """Whether the process ended, with all that it had to do, before `deadline` of the monotonic clock.
 
-        Otherwise it is ended now.
+        Otherwise it is ended now; and where it has given no sign for so many seconds of `silence`.
         """
         process = self._process
         if process is None:
             return not self._thread.is_alive()
+        self._sign = time.monotonic()
         try:
-            code = process.wait(max(deadline - time.monotonic(), 0))
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            while (code := process.poll()) is None:
+                if time.monotonic() > min(deadline, self._sign + silence):
+                    self.kill()
+                    return False
+                time.sleep(0.05)
+        except KeyboardInterrupt:
             self.kill()
             return False
         self._thread.join(1)

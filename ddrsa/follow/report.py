@@ -43,8 +43,9 @@ class ReportSweep(SweepCallback):
         for module in ("pandas", "matplotlib", "jinja2", "scipy"):
             if find_spec(module) is None:
                 raise ConfigError(missing_extra("report=true", ModuleNotFoundError(name=module), "analysis"))
-        if not begun.single:
-            self._begun = begun
+        if begun.single:
+            raise ConfigError("report=true: it is of a sweep, which needs -m; visualize=true draws a single run")
+        self._begun = begun
 
     def finish(self) -> None:
         """Write it, where the sweep has begun. Ctrl+C leaves it out."""

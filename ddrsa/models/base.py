@@ -29,6 +29,17 @@ class DDRSAModel(nn.Module):
         """The number of windows of `lookback` rows that a CPU should work on at once, at least 1."""
         return max(1, self.steps_at_once // (lookback + self.horizon))
 
+    def reads_rows(self, lookback: int) -> bool:  # noqa: ARG002
+        """Whether `at_every_row` can give the forecasts of windows of `lookback` rows."""
+        return False
+
+    def at_every_row(self, rows: Tensor, rows_before: Tensor, lookback: int) -> Tensor:
+        """Hazard logits (N, L) at each of consecutive rows (N, F + 1) of units: those of the windows that end there.
+
+        rows_before: (N,) int64, how many rows of its unit stand before each.
+        """
+        raise NotImplementedError(f"{type(self).__name__} forecasts windows alone")
+
 
 def ages(windows: Tensor) -> Tensor:
     """(B,) int64: the number of each window's last row within its unit, from 1, of windows with ages.

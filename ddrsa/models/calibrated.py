@@ -24,3 +24,12 @@ class CalibratedModel(DDRSAModel):
 
     def forward(self, windows: Tensor) -> Tensor:
         return self.calibration(self.model(windows))
+
+    def windows_at_once(self, lookback: int) -> int:
+        return self.model.windows_at_once(lookback)
+
+    def reads_rows(self, lookback: int) -> bool:
+        return self.model.reads_rows(lookback)
+
+    def at_every_row(self, rows: Tensor, rows_before: Tensor, lookback: int) -> Tensor:
+        return self.calibration(self.model.at_every_row(rows, rows_before, lookback))

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.kernels.choice import takes_compiled_kernel
+from ddrsa.models.kernels.choice import WINDOWS_OF_TILE, compiles_layers, takes_compiled_kernel
 
+# Windows times steps times units times layers that compiled layers work on at once on a CPU.
+_KEPT_AT_ONCE = 704_000
 CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -57,32 +59,35 @@ class RecurrentDDRSA(DDRSAModel):
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, 1)
 
+    def windows_at_once(self, lookback: int) -> int:
+        units = self.encoder.hidden_size
+        if not compiles_layers(units):
+            return super().windows_at_once(lookback)
+        # Of each window, step and unit they keep 20 bytes: 14 MB in all.
+        kept = (lookback + self.horizon) * units * self.encoder.num_layers
+        return WINDOWS_OF_TILE * max(1, _KEPT_AT_ONCE // (kept * WINDOWS_OF_TILE))
+
     def forward(self, windows: Tensor) -> Tensor:
         """Hazard logits (B, L) from windows (B, K, F + 1)."""
-        if takes_compiled_kernel(windows, self.cell, self.encoder.hidden_size):
-            context = self.dropout(self._compiled(self.encoder, windows, windows.shape[1], every=False))
-            decoded = self._compiled(self.decoder, context, self.horizon, every=True)
-        else:
-            states, _ = self.encoder(windows)
-            context = self.dropout(states[:, -1])
-            decoded, _ = self.decoder(context[:, None].expand(-1, self.horizon, -1))
+        if takes_compiled_kernel(windows, self.encoder.hidden_size):
+            return self._compiled(windows)
+        states, _ = self.encoder(windows)
+        context = self.dropout(states[:, -1])
+        decoded, _ = self.decoder(context[:, None].expand(-1, self.horizon, -1))
         logits: Tensor = self.output(self.dropout(decoded)).squeeze(-1)
         # A GRU's output lies step by step in memory, and the loss would jump from step to step.
         return logits.contiguous()
 
-    def _compiled(self, layers: nn.LSTM | nn.GRU, x: Tensor, steps: int, every: bool) -> Tensor:
-        """What `layers` make of (B, K, F), or of one row (B, F) at all steps: all states (B, steps, H), or the last."""
-        from ddrsa.models.kernels.layer import Layer, run_layer  # imports numba
+    def _compiled(self, windows: Tensor) -> Tensor:
+        from ddrsa.models.kernels.function import Shape, recurrent_logits  # imports numba
 
-        for number in range(layers.num_layers):
-            is_last = number == layers.num_layers - 1
-            work = Layer(steps, constant=x.ndim == 2, every=every or not is_last)
-            weights = [getattr(layers, f"{name}_l{number}") for name in ("weight_ih", "weight_hh")]
-            biases = [getattr(layers, f"{name}_l{number}") for name in ("bias_ih", "bias_hh")] if layers.bias else []
-            x = run_layer(work, x, *weights, *biases)
-            if not is_last:
-                x = nn.functional.dropout(x, layers.dropout, self.training)
-        return x
+        encoder = self.encoder
+        lookback, inputs = windows.shape[1:]
+        shape = Shape(self.cell == "lstm", inputs, encoder.hidden_size, encoder.num_layers, lookback, self.horizon)
+        dropout = self.dropout.p if self.training else 0.0
+        # Their order is that of PyTorch's layers.
+        parameters = [*encoder.parameters(), *self.decoder.parameters(), *self.output.parameters()]
+        return recurrent_logits(shape, windows, dropout, parameters)
 
     @torch.no_grad()
     def _remember_up_to(self, lookback: int) -> None:

@@ -5,12 +5,15 @@ for Sequence Modeling" (2018), with the dilation multiplied by the kernel size f
 forecast is made at the last row alone, and there each block needs its input only at every kernel-size-th position: so
 each works on groups of its input that do not overlap, and all blocks together cost little more than the first. The
 rows themselves are read by a causal convolution of the same kind.
+
+Forecasts at every row of a unit share what their windows have in common: each block is computed once per row then.
 """
 
 from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
@@ -60,6 +63,22 @@ class TemporalConvolutionDDRSA(DDRSAModel):
         logits: Tensor = self.output(self.dropout(self.norm(values[:, -1])))
         return logits
 
+    def reads_rows(self, lookback: int) -> bool:
+        # Else the first group of a block lies partly before the window, and what is cut off there depends on its end.
+        return min(lookback, self.receptive_field) % (self.receptive_field // self.kernel_size) == 0
+
+    def at_every_row(self, rows: Tensor, rows_before: Tensor, lookback: int) -> Tensor:
+        size, seen = self.kernel_size, min(lookback, self.receptive_field)
+        values = self.embedding(groups_before(rows, rows_before, 1, size, size))
+        dilation = 1
+        for block in self.blocks:
+            assert isinstance(block, CausalBlock)
+            dilation *= size
+            # Of the last block, groups that lie before the window are left out.
+            values = block.at_every_row(values, rows_before, dilation, min(size, seen // dilation))
+        logits: Tensor = self.output(self.dropout(self.norm(values)))
+        return logits
+
 
 class CausalBlock(nn.Module):
     """A causal convolution and a linear layer beside a residual connection, at every `kernel_size`-th position.
@@ -84,10 +103,30 @@ class CausalBlock(nn.Module):
         last = in_groups(values, self.kernel_size)[:, :, -1]
         return (last + self.dropout(change)) * real, real
 
+    def at_every_row(self, values: Tensor, rows_before: Tensor, dilation: int, num_seen: int) -> Tensor:
+        """(N, C) of the input at every row, (N, C), without dropout; arguments as of `groups_before`."""
+        groups = groups_before(self.norm(values), rows_before, dilation, self.kernel_size, num_seen)
+        change: Tensor = self.linear(nn.functional.gelu(self.convolution(groups)))
+        return values + change
+
 
 def in_groups(values: Tensor, size: int) -> Tensor:
     """(B, T, C) as (B, T / size, size, C), with zeros before the first position where T is no multiple of `size`."""
     return pad(values, (0, 0, -values.shape[1] % size, 0)).unflatten(1, (-1, size))
+
+
+def groups_before(values: Tensor, rows_before: Tensor, dilation: int, size: int, num_seen: int) -> Tensor:
+    """(N, size * C) of (N, C): those at each row and at every `dilation`-th before it, the row itself last.
+
+    There are zeros in the place of all but the last `num_seen`, and of those before the first row of the unit.
+    """
+    back = torch.arange(size - 1, -1, -1, device=values.device) * dilation
+    index = torch.arange(len(values), device=values.device)[:, None] - back
+    there = (rows_before[:, None] >= back) & (back < num_seen * dilation) & (index >= 0)
+    index = index.where(there, len(values))
+    return (
+        torch.cat([values, values.new_zeros(1, values.shape[1])]).index_select(0, index.flatten()).view(len(values), -1)
+    )
 
 
 def blocks_to_see(lookback: int, kernel_size: int) -> int:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
-from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.forecast import forecast_windows
 from ddrsa.predict.decision import Decision
 from ddrsa.predict.doubts import Doubts, find_doubts
 from ddrsa.survival.hazard import log_survival, restricted_mean, survival
@@ -163,9 +163,7 @@ def forecast_units(
 def forecast_rows(run: TrainedRun, scaled: Sequences, rows: NDArray[np.int64]) -> Tensor:
     """Hazard logits (R, L) at `rows` (R,) of units whose features are scaled."""
     windows = Windows(scaled, run.config.lookback, run.device, ages=run.model.reads_age)
-    size = forecast_batch_size(run.model, run.config.lookback, run.device)
-    index = torch.from_numpy(rows).to(run.device)
-    return forecast(run.model, (windows.gather(part).windows for part in index.split(size)))
+    return forecast_windows(run.model, windows, torch.from_numpy(rows).to(run.device))
 
 
 def unit_names(units: Sequences) -> pd.Index:

@@ -79,7 +79,7 @@ def _export(directory: Path, options: TrackerOptions) -> int:
         tracker = options.make(directory.absolute())
         with opened(directory.absolute(), options.name, tracker.place) as ledger:
             ledger.options = options.given
-            mirror = Mirror(tracker, ledger, options.mirror, lambda text: print(printable(without_secrets(text))))
+            mirror = Mirror(tracker, ledger, options.mirror, _print)
             _tell(mirror, tracker, look, runs)
     except UsageError:
         raise
@@ -89,6 +89,11 @@ def _export(directory: Path, options: TrackerOptions) -> int:
         return 1
     print(printable(f"{options.name} has been told of {len(runs)} runs, at {without_secrets(tracker.place)}"))
     return 0
+
+
+def _print(text: str) -> None:
+    if text:
+        print(printable(without_secrets(text)))
 
 
 def _tell(mirror: Mirror, tracker: Tracker, look: SweepLook, runs: Sequence[SeenRun]) -> None:

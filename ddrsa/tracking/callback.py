@@ -15,9 +15,10 @@ from ddrsa.tracking.trackers import TrackerOptions
 
 log = logging.getLogger(__name__)
 
-# At the end of a sweep its command waits so long for the trackers, while they take what they are told. One whose server
-# does not answer has given up long before.
+# At the end of a sweep its command waits so long for the trackers while they take what they are told, and so long for
+# one that gives no sign of that.
 END_SECONDS = 60.0
+SILENT_SECONDS = 20.0
 
 
 class TrackSweep(SweepCallback):
@@ -57,7 +58,7 @@ class TrackSweep(SweepCallback):
                 companion.tell_end()
             deadline = time.monotonic() + END_SECONDS
             for companion in companions:
-                if not companion.wait(deadline):
+                if not companion.wait(deadline, SILENT_SECONDS):
                     directory = None if self._begun is None else self._begun()
                     log.warning(
                         "%s has not been told all: %s export-tracking %s %s sends the rest",

@@ -61,7 +61,7 @@ class TrackingConsumer:
         return self._mirror
 
     def _tell_user(self, text: str) -> None:
-        self._say(f"{self.name}: {without_secrets(text)}")
+        self._say(f"{self.name}: {without_secrets(text)}" if text else "")
 
     def _error(self, error: Exception) -> Exception:
         if isinstance(error, ConfigError):

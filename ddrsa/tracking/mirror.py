@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ class Mirror:
         self._say = say
         self._readers: dict[Path, SeriesReader] = {}
         self._said: set[str] = set()
+        self._next_sign = 0.0
         self._opened: set[str] = set()  # in this process: a tracker may have to open what it has
 
     def tell(self, look: SweepLook, runs: Sequence[SeenRun], *, ended: bool) -> None:
@@ -58,6 +60,7 @@ class Mirror:
             parent = None if single else self._tell_of_sweep(look, started)
             for run in started:
                 self._tell_of_run(run, look, parent)
+                self._progress()
             if parent is not None:
                 self._end_sweep(parent, look, list(runs), ended)
         finally:
@@ -160,6 +163,12 @@ class Mirror:
         for name in self._tracker.files(entry.id, new):
             self._once(f"{self._tracker.name} has no place for {name}")
         entry.files |= {_name(path, folder): _time(path) for path, folder in new}
+
+    def _progress(self) -> None:
+        """Let whoever waits know that the tracker takes what it is told."""
+        if time.monotonic() >= self._next_sign:
+            self._next_sign = time.monotonic() + 1
+            self._say("")
 
     def _once(self, text: str) -> None:
         if text not in self._said:

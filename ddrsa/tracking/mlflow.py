@@ -29,6 +29,7 @@ _STATUS = {
     State.KILLED: "KILLED",
     State.INTERRUPTED: "KILLED",
 }
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
 # A server that is away shall not hold up what else is to be told.
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
 
@@ -48,7 +49,7 @@ class MlflowTracker:
 
     def __init__(self, options: MlflowOptions, program: str) -> None:
         """program: the default name of the experiment."""
-        for variable, value in {**_PATIENCE, "MLFLOW_DISABLE_TELEMETRY": "true"}.items():
+        for variable, value in {**_PATIENCE, **_QUIET}.items():
             os.environ.setdefault(variable, value)
         import mlflow
 
@@ -57,6 +58,7 @@ class MlflowTracker:
         self._client = mlflow.MlflowClient(uri)
         self._experiment_name = options.experiment or os.environ.get("MLFLOW_EXPERIMENT_NAME") or program
         self._experiment: str | None = None
+        self._program = program
         self.place = f"{without_userinfo(uri)} {self._experiment_name}"
 
     def open(self, described: Described, known: str | None) -> str:
@@ -64,7 +66,7 @@ class MlflowTracker:
         found = self._existing(known) or self._search(experiment, described.key)
         if found is not None:
             return found
-        tags = {_KEY: described.key, **described.tags}
+        tags = {_KEY: described.key, "mlflow.source.name": self._program, **described.tags}
         if described.parent is not None:
             tags["mlflow.parentRunId"] = described.parent
         if commit := described.tags.get("ddrsa.git_commit"):

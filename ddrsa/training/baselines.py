@@ -14,7 +14,7 @@ from torch import Tensor
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.boosting import BoostedDDRSA
-from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.forecast import forecast_windows
 from ddrsa.models.kaplan_meier import KaplanMeierDDRSA
 from ddrsa.models.options import BaselineOptions, BoostingOptions
 from ddrsa.rundir.training import TrainingDirectory
@@ -90,8 +90,7 @@ def train_baseline(
 
 
 def _forecast(model: DDRSAModel, split: Windows) -> Tensor:
-    size = forecast_batch_size(model, split.lookback, split.device)
-    return forecast(model, (batch.windows for batch in split.batches(size)))
+    return forecast_windows(model, split)
 
 
 def _mean_loss(logits: Tensor, time_to_event: Tensor, event_observed: Tensor) -> float:

@@ -15,7 +15,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
-from ddrsa.models.forecast import forecast, forecast_batch_size
+from ddrsa.models.forecast import forecast_windows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
 from ddrsa.survival.losses import event_inside, negative_log_likelihood, ranking_loss, training_loss
@@ -178,9 +178,7 @@ def _judge(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple
 
     The loss is that of the forecasts as the model gives them, without the ranking loss.
     """
-    logits = forecast(
-        model, (batch.windows for batch in split.batches(forecast_batch_size(model, split.lookback, split.device)))
-    )
+    logits = forecast_windows(model, split)
     loss = training_loss(
         logits,
         split.time_to_event,

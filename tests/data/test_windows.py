@@ -38,6 +38,7 @@ def test_no_window_is_materialised(fleet: Sequences) -> None:
     lookback = 40
     windows = Windows(fleet, lookback)
     held = sum(t.untyped_storage().nbytes() for t in vars(windows).values() if isinstance(t, torch.Tensor))
-    # The rows with their padding once (held through two names), and one number per row for index, unit, time, event.
+    # The rows with their padding once (held through two names), and one number per row for index, rows before it, unit,
+    # time and event.
     rows = (fleet.num_rows + fleet.num_units * (lookback - 1)) * 3 * 4
-    assert held <= 2 * rows + fleet.num_rows * (8 + 8 + 4 + 1)
+    assert held <= 2 * rows + fleet.num_rows * (8 + 8 + 8 + 4 + 1)

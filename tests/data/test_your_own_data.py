@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
+from programs import TRAINING, run_program
 
 from ddrsa.data.options import check_dataset_options
 from ddrsa.evaluation.evaluate import shortcomings
@@ -18,6 +19,21 @@ from ddrsa.rundir.training import find_trainings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
+
+
+def commands(text: str) -> list[list[str]]:
+    """The commands of a block, each split as a shell splits it."""
+    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines()]
+
+
+def printed(command: list[str], folder: Path, environ: dict[str, str]) -> str:
+    """What `python SCRIPT ...` or `python -m MODULE ...` prints; it must end well."""
+    python, *rest = command
+    assert python == "python"
+    script = folder / rest[0] if rest[0] != "-m" else (ROOT / rest[1].replace(".", "/")).with_suffix(".py")
+    done = run_program(script, *rest[1 if rest[0] != "-m" else 2 :], imports=TRAINING, cwd=folder, env=environ)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.fixture
@@ -46,11 +62,7 @@ def test_the_example_works(blocks: list[tuple[str, str]], tmp_path: Path) -> Non
             (tmp_path / "my_conf" / "dataset").mkdir(parents=True)
             (tmp_path / "my_conf" / "dataset" / "pumps.yaml").write_text(text)
         else:
-            done = subprocess.run(
-                ["bash", "-euc", text], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-            )
-            assert done.returncode == 0, done.stderr
-            output.append(done.stdout)
+            output.append("".join(printed(command, tmp_path, environment) for command in commands(text)))
     report, training = output[1], output[2]
     assert "20 units" in report
     assert re.search(r"censored +4 ", report)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +11,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from programs import TRAINING, run_program
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.figures import calibration, hazards, policy, rul, training
@@ -94,10 +93,7 @@ def test_result_stands_where_the_plots_cannot_be_written(trained_run: TrainingDi
     (copy.path / "plots").write_text("in the way")
     overrides = (copy.path / ".hydra" / "overrides.yaml").read_text().replace("- ", "").split()
     train = Path(__file__).parents[2] / "train.py"
-    done = subprocess.run(
-        [sys.executable, str(train), *overrides, f"hydra.run.dir={copy.path}"],
-        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100,
-    )  # fmt: skip
+    done = run_program(train, *overrides, f"hydra.run.dir={copy.path}", imports=TRAINING, cwd=tmp_path)
     assert done.returncode == 0
     assert "is complete already" in done.stdout
     assert "plots could not be drawn: FileExistsError" in done.stdout

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import conv1d, gelu, layer_norm, pad
 
+from ddrsa.data.sequences import Sequences
+from ddrsa.data.windows import Windows
+from ddrsa.models import forecast as forecast_module
+from ddrsa.models.forecast import forecast, forecast_windows
 from ddrsa.models.tcn import CausalBlock, TemporalConvolutionDDRSA, blocks_to_see
 from ddrsa.survival.hazard import restricted_mean
 
@@ -67,3 +72,46 @@ def test_untrained_model_expects_neither_a_failure_at_once_nor_none() -> None:
     torch.manual_seed(0)
     model = TemporalConvolutionDDRSA(3, lookback=20, horizon=100, channels=32, kernel_size=2, dropout=0.0)
     assert 30 < restricted_mean(model(windows)).mean() < 90
+
+
+def windows_of_units(lengths: tuple[int, ...], lookback: int) -> Windows:
+    generator = np.random.default_rng(0)
+    unit = np.repeat(np.arange(len(lengths)), lengths)
+    left = np.concatenate([np.arange(length)[::-1] for length in lengths])
+    features = generator.normal(size=(len(unit), 3)).astype(np.float32)
+    seen = np.ones(len(unit), np.bool_)
+    sequences = Sequences(features, unit, left.astype(np.float32), seen, ("a", "b", "c"))
+    return Windows(sequences, lookback)
+
+
+@pytest.mark.parametrize(
+    ("lookback", "kernel_size", "shared"),
+    [
+        *[(4, 2, True), (8, 2, True), (64, 2, True), (64, 4, True), (27, 3, True), (18, 3, True), (32, 4, True)],
+        *[(128, 4, True), (48, 4, True), (20, 2, False), (20, 3, False), (30, 4, False), (1, 2, False)],
+    ],
+)
+def test_forecasts_at_every_row_are_those_of_the_windows(lookback: int, kernel_size: int, shared: bool) -> None:
+    model = build(lookback, kernel_size)
+    windows = windows_of_units((1, 90, 3, 40, 151), lookback)
+    assert model.reads_rows(lookback) == shared
+    by_windows = forecast(model, (batch.windows for batch in windows.batches(50)))
+    torch.testing.assert_close(forecast_windows(model, windows), by_windows, rtol=1e-6, atol=1e-6)
+    last = torch.tensor([0, 90, 93])
+    torch.testing.assert_close(forecast_windows(model, windows, last), by_windows[last], rtol=1e-6, atol=1e-6)
+
+
+def test_a_pass_in_parts_is_the_whole_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build(16, 2)
+    windows = windows_of_units((70, 2, 50), 16)
+    whole = forecast_windows(model, windows)
+    monkeypatch.setattr(forecast_module, "ROWS_AT_ONCE", 7)
+    torch.testing.assert_close(forecast_windows(model, windows), whole, rtol=1e-6, atol=1e-6)
+
+
+def test_a_window_longer_than_the_model_sees_is_cut_in_the_pass_as_well() -> None:
+    model = build(8, 2)
+    windows = windows_of_units((30, 25), 19)
+    by_windows = forecast(model, (batch.windows for batch in windows.batches(50)))
+    assert model.reads_rows(19)
+    torch.testing.assert_close(forecast_windows(model, windows), by_windows, rtol=1e-6, atol=1e-6)

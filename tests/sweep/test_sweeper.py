@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 import yaml
 from hydra.core.utils import JobReturn, JobStatus
+from programs import LAUNCHING, run_program
 
 from ddrsa.sweep.supervise.failures import SweepFailed, failed_runs
 
@@ -82,9 +82,7 @@ def app(tmp_path: Path) -> RunApp:
     environ = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
 
     def run(*overrides: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "app.py", "-m", *overrides], cwd=tmp_path, env=environ, capture_output=True, text=True
-        )
+        return run_program(Path("app.py"), "-m", *overrides, imports=LAUNCHING, cwd=tmp_path, env=environ)
 
     return run
 

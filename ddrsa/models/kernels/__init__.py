@@ -1,1 +1,1 @@
-"""GRU layers on a CPU, 16 windows at a time, compiled by numba for the processor that runs them."""
+"""Recurrent networks on a CPU, 32 windows at a time, compiled by numba for the processor that runs them."""

@@ -1,136 +1,141 @@
-"""A GRU layer as a function that autograd knows, computed by the kernels."""
+"""A recurrent layer over the 32 windows of a tile, and its gradients.
+
+All arrays are flat float32. U units are filled up to a multiple of 8 with such as have no weights: their states are 0.
+"""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
-from torch import Tensor
-from torch.autograd.function import once_differentiable
+from numba import njit, types
 
-from ddrsa.models.kernels import gru
-from ddrsa.models.kernels.vectors import LANES
+from ddrsa.models.kernels import gru, lstm
+from ddrsa.models.kernels.products import add_outer_product, add_rows, clear, product
+from ddrsa.models.kernels.vectors import add, load, splat, store
+
+# Steps whose deltas are there at once: they stay in the processor's cache.
+CHUNK = 32
+_LSTM_GATES, _LSTM_KEPT, _LSTM_DELTAS = lstm.GATES, lstm.KEPT, lstm.DELTAS
+_GRU_GATES, _GRU_KEPT, _GRU_DELTAS = gru.GATES, gru.KEPT, gru.DELTAS
 
 
-@dataclass(frozen=True)
-class Layer:
-    """The shape of a layer's work.
+@njit(nogil=True)
+def forward_layer(
+    is_lstm: bool, units: int, steps: int, source: Any, width: int, constant: bool, packed: Any, at: int, keep: bool,
+    kept: Any, kept_at: int, states: Any, room: Any,
+) -> None:  # fmt: skip
+    """Fill `states` (steps + 1, U), the first of them 0, and `kept` (steps, KEPT, U) from `kept_at` on.
 
-    steps: T. constant: whether the input is the same at all steps. every: whether the states of all
-    steps are wanted, or the last alone.
+    source: (steps, width), or (width,) for all steps where it is `constant`. packed: from `at` on the weights of the
+    input and of the state, and the two biases. keep: if not, `kept` is (KEPT, U), written over at each step. room: for
+    4 * GATES * U rows.
     """
+    gates = _LSTM_GATES if is_lstm else _GRU_GATES
+    kept_step = (_LSTM_KEPT if is_lstm else _GRU_KEPT) * units * 32 if keep else 0
+    rows, floats = gates * units, units * 32
+    w_hh = at + rows * width
+    biases = w_hh + rows * units
+    # What the sums of the input's side begin with, those sums, those of the state's side; and an LSTM's cells, or what
+    # the sums of a GRU's state begin with. An LSTM's begin with those of the input.
+    bias, of_input, of_state = room, room[rows * 32 :], room[2 * rows * 32 :]
+    cells = room[3 * rows * 32 :]
+    begin_of_state = of_input if is_lstm else cells
+    for g in range(rows):
+        b_ih, b_hh = packed[biases + g], packed[biases + rows + g]
+        if is_lstm:
+            b_ih += b_hh
+        for half in range(0, 32, 16):
+            store(bias, g * 32 + half, splat(b_ih))
+            if not is_lstm:
+                store(begin_of_state, g * 32 + half, splat(b_hh))
+    zero = types.intp(0)
+    clear(states, zero, floats)
+    if is_lstm:
+        clear(cells, zero, floats)
+    if constant:
+        product(packed, at, width, source, zero, bias, zero, of_input, zero, rows)
+    for t in range(steps):
+        if not constant:
+            product(packed, at, width, source, t * width * 32, bias, zero, of_input, zero, rows)
+        before = t * floats
+        product(packed, w_hh, units, states, before, begin_of_state, zero, of_state, zero, rows)
+        if is_lstm:
+            lstm.step(of_state, floats, cells, kept, kept_at + t * kept_step, states, before + floats)
+        else:
+            gru.step(of_input, of_state, floats, kept, kept_at + t * kept_step, states, before, before + floats)
 
-    steps: int
-    constant: bool
-    every: bool
+
+@njit(nogil=True)
+def rebuild_states(is_lstm: bool, units: int, steps: int, kept: Any, kept_at: int, states: Any, tanhs: Any) -> None:
+    """The states (steps + 1, U), the first of them 0, from what was kept; and for an LSTM tanh(c) (steps, U)."""
+    floats = units * 32
+    clear(states, types.intp(0), floats)
+    for t in range(steps):
+        if is_lstm:
+            at = kept_at + t * _LSTM_KEPT * floats
+            lstm.rebuild(floats, kept, at, states, (t + 1) * floats, tanhs, t * floats)
+        else:
+            gru.rebuild(floats, kept, kept_at + t * _GRU_KEPT * floats, states, (t + 1) * floats)
 
 
-def run_layer(
-    layer: Layer, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None, b_hh: Tensor | None = None
-) -> Tensor:
-    """The states (B, T, H), or the last (B, H), of a layer that begins with zeros.
+@njit(nogil=True)
+def backward_layer(
+    is_lstm: bool, units: int, steps: int, source: Any, width: int, constant: bool, transposed: Any, at: int,
+    kept: Any, kept_at: int, states: Any, tanhs: Any, d_states: Any, every: bool, lanes: Any, to: int,
+    d_source: Any, wanted: bool, room: Any,
+) -> None:  # fmt: skip
+    """The gradients of a layer.
 
-    x: (B, T, F), or (B, F) where it is constant; float32 on the CPU, like the weights of PyTorch's layers (G H, F),
-    (G H, H), (G H,). The gradient can be taken once. The result does not depend on the number of threads.
+    transposed: from `at` on, the weights of the state and of the input. states, tanhs: of `rebuild_states`. d_states:
+    (steps, U), or (U,) of the last state alone where not `every`. lanes: from `to` on, filled lane by lane with the
+    gradients of the weights of the input, (GATES * U, width up to a multiple of 4), and of the state, and with the sum
+    of the deltas over the steps, (DELTAS * U). d_source: the gradient of the source, where it is `wanted`. room: for
+    (2 + (CHUNK + 1) * DELTAS) * U rows.
     """
-    zeros = w_ih.new_zeros(len(w_ih)) if b_ih is None or b_hh is None else None
-    biases = (zeros, zeros) if zeros is not None else (b_ih, b_hh)
-    states: Tensor = _Recurrence.apply(layer, x, w_ih, w_hh, *biases)  # type: ignore[no-untyped-call]
-    return states
-
-
-class _Recurrence(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        context: Any, layer: Layer, x: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor, b_hh: Tensor
-    ) -> Tensor:
-        units, inputs = w_hh.shape[1], w_ih.shape[1]
-        tiles = _tiles(x)
-        weights = [_flat(each) for each in (w_ih, w_hh, b_ih, b_hh)]
-        differentiable = any(context.needs_input_grad)
-        count = len(tiles) if differentiable else 0
-        kept = np.empty((count, layer.steps * gru.KEPT * units * LANES), np.float32)
-        states = np.empty((len(tiles), (layer.steps + 1) * units * LANES), np.float32)
-
-        def work(tile: int) -> None:
-            # Without a gradient, what is kept is kept for nobody.
-            room = kept[tile] if differentiable else np.empty(kept.shape[1], np.float32)
-            gru.forward(tiles[tile], layer.constant, *weights, layer.steps, inputs, units, room, states[tile])
-
-        _for_each(len(tiles), work)
-        context.layer, context.batch, context.tiles, context.kept, context.states = layer, len(x), tiles, kept, states
-        context.save_for_backward(w_ih, w_hh)
-        by_step = torch.from_numpy(states).view(len(tiles), layer.steps + 1, units, LANES)
-        return _windows(by_step[:, 1:] if layer.every else by_step[:, -1], len(x))
-
-    @staticmethod
-    @once_differentiable
-    def backward(context: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
-        layer: Layer = context.layer
-        w_ih, w_hh = context.saved_tensors
-        units, inputs = w_hh.shape[1], w_ih.shape[1]
-        tiles = context.tiles
-        transposed = [_flat(each.t()) for each in (w_ih, w_hh)]
-        outer = _tiles(d_states)
-        sizes = (w_ih.numel(), w_hh.numel(), len(w_ih), len(w_ih))
-        # Of each tile its own, added up in the order of the tiles: the sum is the same for any number of threads.
-        gradients = [np.zeros((len(tiles), size), np.float32) for size in sizes]
-        d_x = np.empty((len(tiles), tiles.shape[1] if context.needs_input_grad[1] else 0), np.float32)
-
-        def work(tile: int) -> None:
-            deltas = np.empty(layer.steps * gru.DELTAS * units * LANES, np.float32)
-            gru.backward(
-                *(tiles[tile], layer.constant, *transposed, layer.steps, inputs, units),
-                *(context.kept[tile], context.states[tile], outer[tile], layer.every),
-                *(each[tile] for each in gradients),
-                *(d_x[tile], deltas),
-            )
-
-        _for_each(len(tiles), work)
-        summed = [torch.from_numpy(each.sum(axis=0)) for each in gradients]
-        of_x = None
-        if context.needs_input_grad[1]:
-            shape = (inputs, LANES) if layer.constant else (layer.steps, inputs, LANES)
-            of_x = _windows(torch.from_numpy(d_x).view(len(tiles), *shape), context.batch)
-        return None, of_x, summed[0].view_as(w_ih), summed[1].view_as(w_hh), summed[2], summed[3]
-
-
-def _flat(weights: Tensor) -> Any:
-    return weights.detach().contiguous().view(-1).numpy()
-
-
-def _tiles(x: Tensor) -> Any:
-    """(ceil(B / 16), ... * 16) of (B, ...): 16 windows side by side; what is missing of the last 16 is 0."""
-    x = x.detach()
-    missing = -len(x) % LANES
-    if missing:
-        x = torch.cat([x, x.new_zeros(missing, *x.shape[1:])])
-    tiles = x.reshape(-1, LANES, x[0].numel()).transpose(1, 2)
-    return tiles.contiguous().view(len(tiles), -1).numpy()
-
-
-def _windows(tiles: Tensor, batch: int) -> Tensor:
-    """(B, ...) of (tiles, ..., 16): the reverse of `_tiles`."""
-    return tiles.movedim(-1, 1).reshape(-1, *tiles.shape[1:-1])[:batch].contiguous()
-
-
-# Its threads are gone in a process that is forked.
-_pool: tuple[tuple[int, int], ThreadPoolExecutor] | None = None
-
-
-def _for_each(count: int, work: Any) -> None:
-    """Call `work` with 0 .. count - 1, by as many threads as torch has: the kernels let go of the interpreter."""
-    global _pool
-    threads = min(torch.get_num_threads(), count)
-    if threads <= 1:
-        for tile in range(count):
-            work(tile)
-        return
-    key = os.getpid(), threads
-    if _pool is None or _pool[0] != key:
-        _pool = key, ThreadPoolExecutor(threads, initializer=torch.set_flush_denormal, initargs=(True,))
-    list(_pool[1].map(work, range(count)))
+    zero = types.intp(0)
+    gates = _LSTM_GATES if is_lstm else _GRU_GATES
+    kept_step = (_LSTM_KEPT if is_lstm else _GRU_KEPT) * units * 32
+    delta_rows = (_LSTM_DELTAS if is_lstm else _GRU_DELTAS) * units
+    rows, floats, step = gates * units, units * 32, delta_rows * 32
+    # Where the deltas of the input's side begin.
+    side = step - rows * 32
+    of_state = to + rows * ((width + 3) // 4 * 4) * 16
+    of_sums = of_state + rows * units * 16
+    d_h, d_c, sums, deltas = room, room[floats:], room[2 * floats :], room[2 * floats + step :]
+    clear(room, zero, 2 * floats + step)
+    clear(lanes, to, of_sums + delta_rows * 16 - to)
+    end = steps
+    while end > 0:
+        start = max(zero, end - CHUNK)
+        for t in range(end - 1, start - 1, -1):
+            if every:
+                for v in range(0, floats, 16):
+                    store(d_h, v, add(load(d_h, v), load(d_states, t * floats + v)))
+            elif t == steps - 1:
+                for v in range(0, floats, 16):
+                    store(d_h, v, load(d_states, v))
+            now, here = kept_at + t * kept_step, (t - start) * step
+            if is_lstm:
+                lstm.step_back(floats, kept, now, t == 0, tanhs, t * floats, d_h, d_c, deltas, here)
+            else:
+                gru.step_back(floats, kept, now, states, t * floats, d_h, deltas, here)
+            product(transposed, at, rows, deltas, here, d_h, zero, d_h, zero, units)
+        count = end - start
+        add_outer_product(lanes, of_state, units, deltas, zero, step, rows, states, start * floats, floats, count)
+        add_rows(sums, deltas, step, delta_rows * 2, count)
+        if not constant:
+            of_source = width * 32
+            add_outer_product(lanes, to, width, deltas, side, step, rows, source, start * of_source, of_source, count)
+            if wanted:
+                clear(d_source, start * floats, count * floats)
+                for t in range(start, end):
+                    here, there = (t - start) * step + side, t * floats
+                    product(transposed, at + rows * units, rows, deltas, here, d_source, there, d_source, there, units)
+        end = start
+    if constant:
+        add_outer_product(lanes, to, width, sums, side, zero, rows, source, zero, zero, zero + 1)
+        if wanted:
+            clear(d_source, zero, floats)
+            product(transposed, at + rows * units, rows, sums, side, d_source, zero, d_source, zero, units)
+    for g in range(delta_rows):
+        store(lanes, of_sums + g * 16, add(load(sums, g * 32), load(sums, g * 32 + 16)))

@@ -1,127 +1,161 @@
-"""Products of a weight matrix with 16 windows at a time.
+"""Products of a weight matrix with the 32 windows of a tile.
 
-A matrix of weights is flat, row by row. A column of rows of windows is flat as well: row j of it are the 16 floats from
-16 j on.
+A matrix of weights is packed: 8 rows at a time, and of each column of them the 8 numbers side by side (`packing.py`).
+Row j of a tile are the 32 floats from 32 j on.
 """
+
+# ruff: noqa: ARG001  (an intrinsic is called with types, and names them)
 
 from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-from ddrsa.models.kernels.vectors import fma, load, splat, store, total
+from ddrsa.models.kernels.vectors import LANES, TILE, add, fused, load, place, splat, spread_ir, store
 
-_ARRAY = types.float32[::1]
-_WEIGHTS, _SIZES = [_ARRAY] * 4, [types.intp] * 3
-# The one signature of each pass of a layer: another would be compiled anew, in the middle of a training.
-FORWARD = types.void(_ARRAY, types.boolean, *_WEIGHTS, *_SIZES, _ARRAY, _ARRAY)
-BACKWARD = types.void(
-    *(_ARRAY, types.boolean, _ARRAY, _ARRAY, *_SIZES, _ARRAY, _ARRAY, _ARRAY, types.boolean),
-    *([_ARRAY] * 6),
-)
+# Rows whose sums stand in registers at once, for both halves of a tile; and the sides of a block of an outer product.
+ROWS = 8
+_SIDE = 4
+_INDEX = ir.IntType(64)
 
-# Rows whose sums stand in registers at once.
-_ROWS = 8
-_BLOCK = 4
+
+class _Memory:
+    """Vectors of the arrays among the arguments of an intrinsic, by the number of the argument and the place."""
+
+    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
+        self.context, self.builder, self.signature, self.arguments = context, builder, signature, arguments
+
+    def _pointer(self, array: int, at: Any) -> Any:
+        return place(self.context, self.builder, self.signature.args[array], self.arguments[array], at)
+
+    def load(self, array: int, at: Any, offset: int) -> Any:
+        loaded = self.builder.load(self._pointer(array, self.builder.add(at, ir.Constant(_INDEX, offset))))
+        loaded.align = 4
+        return loaded
+
+    def store(self, array: int, at: Any, offset: int, value: Any) -> None:
+        stored = self.builder.store(value, self._pointer(array, self.builder.add(at, ir.Constant(_INDEX, offset))))
+        stored.align = 4
+
+
+def _times(builder: Any, number: Any, factor: int) -> Any:
+    return builder.mul(number, ir.Constant(_INDEX, factor))
+
+
+@intrinsic
+def _multiply(
+    typing: Any, packed: Any, w: Any, width: Any, source: Any, at: Any, begin: Any, begin_at: Any, result: Any, to: Any
+) -> Any:  # fmt: skip
+    """8 rows of `product`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory = _Memory(context, builder, signature, arguments)
+        _, w, width, _, at, _, begin_at, _, to = arguments
+        places = [row * TILE + half for row in range(ROWS) for half in (0, LANES)]
+        sums = [cgutils.alloca_once_value(builder, memory.load(5, begin_at, offset)) for offset in places]
+        with cgutils.for_range(builder, width) as loop:
+            row_of_source = builder.add(at, _times(builder, loop.index, TILE))
+            halves = [memory.load(3, row_of_source, offset) for offset in (0, LANES)]
+            first = builder.add(w, _times(builder, loop.index, ROWS))
+            for number, each in enumerate(sums):
+                if number % 2 == 0:
+                    index = builder.add(first, ir.Constant(_INDEX, number // 2))
+                    weight = spread_ir(context, builder, signature.args[0], arguments[0], index)
+                builder.store(fused(builder, weight, halves[number % 2], builder.load(each)), each)
+        for each, offset in zip(sums, places, strict=True):
+            memory.store(7, to, offset, builder.load(each))
+        return context.get_dummy_value()
+
+    numbers = types.intp
+    return types.void(packed, numbers, numbers, source, numbers, begin, numbers, result, numbers), generate
+
+
+@intrinsic
+def _multiply_outer(
+    typing: Any, gradient: Any, to: Any, row: Any, deltas: Any, d: Any, delta_step: Any, source: Any, s: Any,
+    source_step: Any, steps: Any,
+) -> Any:  # fmt: skip
+    """4 rows and columns of `add_outer_product`; row: how far one row of the gradient is from the next."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        memory = _Memory(context, builder, signature, arguments)
+        _, to, row, _, d, delta_step, _, s, source_step, steps = arguments
+        rows = [builder.add(to, _times(builder, row, number)) for number in range(_SIDE)]
+        sums = [
+            cgutils.alloca_once_value(builder, memory.load(0, at, column * LANES))
+            for at in rows
+            for column in range(_SIDE)
+        ]
+        with cgutils.for_range(builder, steps) as loop:
+            delta_at = builder.add(d, builder.mul(loop.index, delta_step))
+            source_at = builder.add(s, builder.mul(loop.index, source_step))
+            for half in (0, LANES):
+                columns = [memory.load(6, source_at, column * TILE + half) for column in range(_SIDE)]
+                for number in range(_SIDE):
+                    delta = memory.load(3, delta_at, number * TILE + half)
+                    for column in range(_SIDE):
+                        each = sums[number * _SIDE + column]
+                        builder.store(fused(builder, delta, columns[column], builder.load(each)), each)
+        for number, each in enumerate(sums):
+            memory.store(0, rows[number // _SIDE], number % _SIDE * LANES, builder.load(each))
+        return context.get_dummy_value()
+
+    numbers = types.intp
+    arguments = (gradient, numbers, numbers, deltas, numbers, numbers, source, numbers, numbers, numbers)
+    return types.void(*arguments), generate
 
 
 @njit(nogil=True)
-def add_product(weights: Any, first: int, width: int, source: Any, at: int, sums: Any, to: int, rows: int) -> None:
-    """sums[g] += sum over j of weights[g, j] source[j], for `rows` rows of weights from `first`, each `width` long.
+def product(
+    packed: Any, first: int, width: int, source: Any, at: int, begin: Any, begin_at: int, result: Any, to: int,
+    rows: int,
+) -> None:  # fmt: skip
+    """result[g] = begin[g] + sum over j of weights[g, j] source[j], of `rows` rows, a multiple of 8.
 
-    at, to: where the source and the sums begin, in floats.
+    first: where the weights begin, each row of them `width` long. at, begin_at, to: where the others begin, in floats.
     """
-    g = 0
-    while g + _ROWS <= rows:
-        a = to + g * 16
-        s0, s1, s2, s3 = load(sums, a), load(sums, a + 16), load(sums, a + 32), load(sums, a + 48)
-        s4, s5, s6, s7 = load(sums, a + 64), load(sums, a + 80), load(sums, a + 96), load(sums, a + 112)
-        w = first + g * width
-        for j in range(width):
-            x = load(source, at + j * 16)
-            s0 = fma(splat(weights[w + j]), x, s0)
-            s1 = fma(splat(weights[w + width + j]), x, s1)
-            s2 = fma(splat(weights[w + 2 * width + j]), x, s2)
-            s3 = fma(splat(weights[w + 3 * width + j]), x, s3)
-            s4 = fma(splat(weights[w + 4 * width + j]), x, s4)
-            s5 = fma(splat(weights[w + 5 * width + j]), x, s5)
-            s6 = fma(splat(weights[w + 6 * width + j]), x, s6)
-            s7 = fma(splat(weights[w + 7 * width + j]), x, s7)
-        store(sums, a, s0)
-        store(sums, a + 16, s1)
-        store(sums, a + 32, s2)
-        store(sums, a + 48, s3)
-        store(sums, a + 64, s4)
-        store(sums, a + 80, s5)
-        store(sums, a + 96, s6)
-        store(sums, a + 112, s7)
-        g += _ROWS
-    while g < rows:
-        s0 = load(sums, to + g * 16)
-        for j in range(width):
-            s0 = fma(splat(weights[first + g * width + j]), load(source, at + j * 16), s0)
-        store(sums, to + g * 16, s0)
-        g += 1
+    for row in range(0, rows, ROWS):
+        _multiply(packed, first + row * width, width, source, at, begin, begin_at + row * 32, result, to + row * 32)
 
 
 @njit(nogil=True)
 def add_outer_product(
-    gradient: Any,
-    first: int,
-    columns: int,
-    deltas: Any,
-    at: int,
-    delta_step: int,
-    rows: int,
-    source: Any,
-    source_at: int,
-    source_step: int,
-    steps: int,
-) -> None:
-    """gradient[g, j] += sum over steps and windows of deltas[step, g] source[step, j]: that of a matrix of weights.
+    gradient: Any, first: int, columns: int, deltas: Any, at: int, delta_step: int, rows: int, source: Any,
+    source_at: int, source_step: int, steps: int,
+) -> None:  # fmt: skip
+    """gradient[g, j] += sum over steps of deltas[step, g] source[step, j], lane by lane, one half of the tile on top
+    of the other.
 
-    first, columns: where the gradient begins, and the length of its rows. at, source_at: where the first step's deltas
-    and source begin; delta_step, source_step: how far one step is from the next, in floats.
+    rows: a multiple of 4. columns: of the source, in the gradient a multiple of 4; up to 3 rows of what lies behind the
+    source's are read as well, and fill them up. first: where the gradient begins. at, source_at: where the first step's
+    deltas and source begin; delta_step, source_step: how far one step is from the next, in floats.
     """
+    wide = (columns + 3) // 4 * 4
+    for g in range(0, rows, 4):
+        for j in range(0, wide, 4):
+            _multiply_outer(
+                *(gradient, first + (g * wide + j) * 16, wide * 16, deltas, at + g * 32, delta_step),
+                *(source, source_at + j * 32, source_step, steps),
+            )
+
+
+@njit(nogil=True)
+def add_rows(sums: Any, deltas: Any, step: int, count: int, steps: int) -> None:
+    """sums += the sum over steps of the `count` vectors of deltas; step: how far one step is from the next."""
+    for v in range(0, count * 16, 16):
+        summed = load(sums, v)
+        for t in range(steps):
+            summed = add(summed, load(deltas, t * step + v))
+        store(sums, v, summed)
+
+
+@njit(nogil=True)
+def clear(array: Any, at: int, count: int) -> None:
+    """Put 0 at `count` places from `at` on, a multiple of 16."""
     zero = splat(types.float32(0))
-    for g in range(0, rows, _BLOCK):
-        for j in range(0, columns, _BLOCK):
-            d, s = at + g * 16, source_at + j * 16
-            if g + _BLOCK <= rows and j + _BLOCK <= columns:
-                a0, a1, a2, a3 = zero, zero, zero, zero
-                b0, b1, b2, b3 = zero, zero, zero, zero
-                c0, c1, c2, c3 = zero, zero, zero, zero
-                e0, e1, e2, e3 = zero, zero, zero, zero
-                for _ in range(steps):
-                    x0, x1, x2, x3 = load(source, s), load(source, s + 16), load(source, s + 32), load(source, s + 48)
-                    y = load(deltas, d)
-                    a0, a1, a2, a3 = fma(y, x0, a0), fma(y, x1, a1), fma(y, x2, a2), fma(y, x3, a3)
-                    y = load(deltas, d + 16)
-                    b0, b1, b2, b3 = fma(y, x0, b0), fma(y, x1, b1), fma(y, x2, b2), fma(y, x3, b3)
-                    y = load(deltas, d + 32)
-                    c0, c1, c2, c3 = fma(y, x0, c0), fma(y, x1, c1), fma(y, x2, c2), fma(y, x3, c3)
-                    y = load(deltas, d + 48)
-                    e0, e1, e2, e3 = fma(y, x0, e0), fma(y, x1, e1), fma(y, x2, e2), fma(y, x3, e3)
-                    d += delta_step
-                    s += source_step
-                _add_row(gradient, first + g * columns + j, a0, a1, a2, a3)
-                _add_row(gradient, first + (g + 1) * columns + j, b0, b1, b2, b3)
-                _add_row(gradient, first + (g + 2) * columns + j, c0, c1, c2, c3)
-                _add_row(gradient, first + (g + 3) * columns + j, e0, e1, e2, e3)
-            else:
-                for p in range(g, min(g + _BLOCK, rows)):
-                    for q in range(j, min(j + _BLOCK, columns)):
-                        summed = zero
-                        for step in range(steps):
-                            y = load(deltas, at + step * delta_step + p * 16)
-                            summed = fma(y, load(source, source_at + step * source_step + q * 16), summed)
-                        gradient[first + p * columns + q] += total(summed)
-
-
-@njit(inline="always")
-def _add_row(gradient: Any, at: int, a: Any, b: Any, c: Any, d: Any) -> None:
-    gradient[at] += total(a)
-    gradient[at + 1] += total(b)
-    gradient[at + 2] += total(c)
-    gradient[at + 3] += total(d)
+    for v in range(at, at + count, 16):
+        store(array, v, zero)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+from programs import LAUNCHING, run_program
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import write_json
@@ -118,10 +119,7 @@ class Terminal:
 
 
 def sweep(folder: Path, *overrides: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "app.py", "-m", *overrides]
-    return subprocess.run(
-        command, cwd=folder, env=environment(**changes), capture_output=True, text=True, timeout=60, check=False
-    )
+    return run_program(Path("app.py"), "-m", *overrides, imports=LAUNCHING, cwd=folder, env=environment(**changes))
 
 
 def test_a_terminal_shows_the_runs_and_is_left_clean(folder: Path) -> None:

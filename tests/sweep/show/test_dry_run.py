@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import LAUNCHING_SCRIPTS, run_program
 
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.files import now, write_json
@@ -30,8 +31,8 @@ TINY = [
 def train(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "DDRSA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
     flags = [override for override in overrides if override == "-m"]
-    command = [sys.executable, str(ROOT / "train.py"), *flags, *TINY, *(each for each in overrides if each != "-m")]
-    return subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    given = (*flags, *TINY, *(each for each in overrides if each != "-m"))
+    return run_program(ROOT / "train.py", *given, imports=LAUNCHING_SCRIPTS, cwd=folder, env=environ)
 
 
 def content(folder: Path) -> dict[str, int]:
