@@ -2,7 +2,8 @@
 
 The LSTM with the default hyperparameters is trained on the simulated fleet and on NASA's engines; the seed draws its
 weights, and the split too. Everything is of validation units, out of fold for what is fitted to them: the likelihood,
-the expected calibration error at the horizon, half and a quarter of it, D-calibration's p, and the restricted RMSE.
+the expected calibration error at the horizon, half and a quarter of it, D-calibration's p, the restricted RMSE, and the
+95 % interval of the error at the horizon by the bootstrap over units.
 
     DDRSA_DATA_DIR=... python benchmarks/calibration.py [--data simulated FD001 FD002 FD004] [--seeds 0 1 2]
 """
@@ -28,13 +29,16 @@ from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import exact_correction
 from ddrsa.survival.calibration.fit import fit_calibration, out_of_fold
 from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, reliability
+from ddrsa.survival.calibration.resampled import resampled_errors
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.survival.metrics import root_mean_squared_error
+from ddrsa.survival.unit_bootstrap import draws
 from ddrsa.training.options import TrainingOptions
 from ddrsa.training.trainer import train
 
 LOOKBACK, HORIZON, LAMBDA = 64, 128, 0.75
+DRAWS = 300
 DATA = {
     "simulated": {"name": "simulated"},
     "FD001": {"name": "turbofan", "subset": "FD001"},
@@ -50,7 +54,9 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="a folder for the forecasts; those that are there are not made again")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{'data':10} seed {'':7} {'NLL':>7} {'error at L':>10} {'L/2':>6} {'L/4':>6} {'p':>7} {'RMSE':>6}")
+    print(
+        f"{'data':10} seed {'':7} {'NLL':>7} {'error at L':>10} {'L/2':>6} {'L/4':>6} {'p':>7} {'RMSE':>6}   error at L"
+    )
     for seed in arguments.seeds:
         for name in arguments.data:
             judge(name, seed, arguments.keep)
@@ -64,11 +70,11 @@ def judge(name: str, seed: int, keep: Path | None) -> None:
     logits = trained_forecasts(name, seed, training, validation, keep)
     known = (validation.time_to_event, validation.event_observed)
     exact = exact_correction(LAMBDA)
-    fitted = fit_calibration(logits, *known, otherwise=exact)
+    fitted = fit_calibration(logits, *known, validation.unit, theory=exact)
     calibrated = {
         "none": logits,
         "odds": exact(logits),
-        "fitted": out_of_fold(logits, *known, validation.unit, otherwise=exact),
+        "fitted": out_of_fold(logits, *known, validation.unit, theory=exact),
     }
     time, event = observed_times(data.validation, HORIZON)
     for label, values in calibrated.items():
@@ -102,10 +108,13 @@ def measured(logits: Tensor, tau: Tensor, seen: Tensor, time: np.ndarray, event:
     errors = calibration_errors(reliability(survivals, time, event))
     nll = float(negative_log_likelihood(logits, tau, seen).double().mean())
     p = d_calibration(survivals, time, event, unit)["p_value"]
+    number = np.unique(unit, return_inverse=True)[1]
+    drawn = draws(int(number.max()) + 1, DRAWS)
+    low, high = np.quantile(resampled_errors(survivals, time, event, number, drawn)["horizon"], [0.025, 0.975])
     known = event | (time >= HORIZON)
     rmse = root_mean_squared_error(restricted_mean(logits).double().numpy()[known], time[known])
     of_windows = f"{errors['horizon']:10.3f} {errors['half_horizon']:6.3f} {errors['quarter_horizon']:6.3f}"
-    return f"{nll:7.3f} {of_windows} {p:7.2g} {rmse:6.2f}"
+    return f"{nll:7.3f} {of_windows} {p:7.2g} {rmse:6.2f}   {low:.3f} to {high:.3f}"
 
 
 if __name__ == "__main__":

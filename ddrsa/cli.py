@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import difflib
 import functools
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +26,7 @@ from ddrsa.compat_hydra import raise_without_a_word, reports_errors_itself
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
-from ddrsa.texts import printable
+from ddrsa.texts import plain_logs, printable
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -64,12 +66,15 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     raise_without_a_word()
     try:
         hydra_main()
+        code = 0
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED_EXIT_CODE)
+        code = INTERRUPTED_EXIT_CODE
     except Exception as error:
-        sys.exit(tell(error))
-    sys.exit(0)
+        code = tell(error)
+    # Another Ctrl+C while the interpreter ends would print a traceback. Registered last, it is done first.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def tell(error: Exception) -> int:
@@ -86,6 +91,7 @@ def in_one_line(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]
 
     @functools.wraps(main)
     def told(arguments: Sequence[str]) -> int:
+        plain_logs()
         try:
             return main(arguments)
         except UsageError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import sys
 import unicodedata
-from typing import Any
+from typing import Any, TextIO
 
 # Control characters but for the end of a line, and those that turn the direction of what follows.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
@@ -16,6 +18,26 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*|\s*[+-]?(inf|
 def printable(text: Any) -> str:
     r"""`text` with its control characters spelled out: an escape sequence is \x1b[31m, and colours nothing."""
     return _CONTROLS.sub(_spelled, str(text))
+
+
+def say(text: Any = "", *, to: TextIO | None = None) -> None:
+    """Print a line as `printable`: for whatever names a file, a unit or a value that somebody else may have written."""
+    print(printable(text), file=to, flush=True)
+
+
+def say_error(error: BaseException) -> None:
+    """Print an error in one line to stderr."""
+    say(f"error: {' '.join(str(error).split())}", to=sys.stderr)
+
+
+def plain_logs() -> None:
+    """Let all that this process logs be `printable`: for commands that look at what others have written."""
+    logging.setLogRecordFactory(_PrintableRecord)
+
+
+class _PrintableRecord(logging.LogRecord):
+    def getMessage(self) -> str:  # noqa: N802 - logging's name
+        return printable(super().getMessage())
 
 
 def _spelled(found: re.Match[str]) -> str:

@@ -28,8 +28,10 @@ from ddrsa.figures import calibration, hazards, policy, rul, training
 from ddrsa.figures.lives import sample_lives
 from ddrsa.figures.style import ToldIn, write_figure
 from ddrsa.models.forecast import forecast_windows
+from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
+from ddrsa.texts import say
 from ddrsa.time_scale import time_scale
 from ddrsa.time_units import CYCLES
 from ddrsa.trained import TrainedRun, load_trained
@@ -56,13 +58,26 @@ def visualize_run(
         raise DataError(f"{directory.test_metrics} comes from an earlier version and lacks what is drawn: do it again")
     run = load_trained(directory.path, device=device, data_dir=data_dir, cache_dir=cache_dir)
     figures = {
-        "training_curves": training.training_curves(pd.read_csv(directory.training_log)),
+        "training_curves": training.training_curves(_epochs(directory.training_log)),
         "policy_trade_off": policy.policy_trade_off(metrics["policies"], told_in(run)),
         "reliability": calibration.reliability(metrics["calibration"], told_in(run)),
         **_of_forecasts(run, metrics),
     }
     plots = directory.path / PLOTS
     return [path for name, figure in figures.items() for path in write_figure(plots, name, figure)]
+
+
+def _epochs(path: Path) -> pd.DataFrame:
+    """The rows of a training_log.csv that are whole. Raises DataError where there is none."""
+    try:
+        rows, damaged = read_rows(path)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    if not rows:
+        raise DataError(f"{path} has no whole row: the curves of the training cannot be drawn")
+    if damaged:
+        log.warning("%s: damaged rows are left out, line %s", path, ", ".join(map(str, damaged)))
+    return pd.DataFrame(rows).astype(float)
 
 
 def visualize_if_possible(
@@ -118,11 +133,11 @@ def shown_cost(metrics: dict[str, Any]) -> float:
 def main(arguments: Sequence[str]) -> int:
     """Draw each of the run directories; return the exit code, 2 for what the user can mend."""
     if not arguments or arguments[0].startswith("-"):
-        print(f"usage: {subcommand('visualize')} RUN_DIR [RUN_DIR ...]")
+        say(f"usage: {subcommand('visualize')} RUN_DIR [RUN_DIR ...]")
         return 0 if set(arguments) & {"-h", "--help"} else USAGE_EXIT_CODE
     data_dir = os.environ.get("DDRSA_DATA_DIR", "data")
     cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
     for path in arguments:
         written = visualize_run(TrainingDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
-        print(f"{Path(path) / PLOTS}: {len(written)} files")
+        say(f"{Path(path) / PLOTS}: {len(written)} files")
     return 0

@@ -42,9 +42,9 @@ def runs(folder: Path) -> dict[str, ddrsa.TrainedModel]:
         common = [*SMALL, "hydra.sweep.dir=sweep"]
         return {
             "none": ddrsa.train(["calibration=none", *common]),
-            "odds": ddrsa.train(common),
-            "fitted": ddrsa.train(["calibration=fitted", *common]),
-            "likelihood": ddrsa.train(["loss=likelihood", "ranking_weight=0.1", *common]),
+            "odds": ddrsa.train(["calibration=odds", *common]),
+            "fitted": ddrsa.train(common),
+            "likelihood": ddrsa.train(["loss=likelihood", "ranking_weight=0.1", "calibration=odds", *common]),
         }
 
 
@@ -175,7 +175,10 @@ def test_a_checkpoint_with_a_wrong_calibration_is_refused(runs: dict[str, ddrsa.
     [
         (["calibration=platt"], "calibration=platt: allowed is none, odds, fitted"),
         (["loss=mse"], "loss=mse: allowed is ddrsa, likelihood"),
-        (["lambda_param=1"], "calibration=odds: with lambda_param=1 the loss says nothing of the odds"),
+        (
+            ["lambda_param=1", "calibration=odds"],
+            "calibration=odds: with lambda_param=1 the loss says nothing of the odds",
+        ),
         (["ranking_weight=-1"], "ranking_weight=-1.0: allowed is 0 or more"),
     ],
 )

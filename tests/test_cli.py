@@ -50,6 +50,10 @@ def main(config):
         case "sleep":
             print("asleep", flush=True)
             time.sleep(60)
+        case "sleep at the end":
+            import weakref
+            weakref.finalize(run_cli, lambda: (print("asleep at the end", flush=True), time.sleep(2)))
+            raise KeyboardInterrupt
         case "resolver":
             config.refused
         case "missing":
@@ -174,6 +178,15 @@ def test_interrupt(application: Path) -> None:
     process = start(application, "raises=sleep")
     assert process.stdout is not None
     assert process.stdout.readline() == "asleep\n"
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stderr) == (130, "interrupted\n")
+
+
+def test_another_interrupt_while_the_interpreter_ends_prints_no_traceback(application: Path) -> None:
+    process = start(application, "raises='sleep at the end'")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "asleep at the end\n"
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (130, "interrupted\n")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import read_yaml
+from ddrsa.rundir.structure import Fields, ListOf, MapTo, check_structure
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.schema import OF_THE_SWEEP
 from ddrsa.started import TRAIN_JOB, subcommand, sweep_program, sweep_starter, train_program
+
+log = logging.getLogger(__name__)
+
+_HYDRA = Fields({"hydra!": Fields({"job!": Fields({"name!": str})})})
 
 # More epochs than before, by this factor.
 LONGER = 2
@@ -58,11 +63,24 @@ def has_keys(run: RunDirectory, *keys: str) -> bool:
 
 
 def _config(run: RunDirectory) -> dict[str, Any]:
+    return plain_file(run.config, MapTo(object)) or {}  # the table of runs says what is wrong with it
+
+
+def plain_file(file: Path, form: Any, *, say: bool = False) -> Any:
+    """The content of a YAML file that Hydra wrote; None where it is missing, or not of `form`.
+
+    say: log what is wrong with it, by its name and the key.
+    """
     try:
-        config = yaml.safe_load(run.config.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return config if isinstance(config, dict) else {}
+        content = read_yaml(file)
+        check_structure(content, form, file)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        if say:
+            log.warning("%s; commands that are shown do without it", " ".join(str(error).split()))
+        return None
+    return content
 
 
 def command(run: RunDirectory, arguments: list[str]) -> str:
@@ -106,22 +124,16 @@ def short_value(value: Any) -> str:
 
 
 def _overrides(run: RunDirectory, hyperparameters: Mapping[str, Any]) -> list[str]:
-    try:
-        overrides = yaml.safe_load(run.overrides.read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        overrides = None
-    if isinstance(overrides, list) and all(isinstance(item, str) for item in overrides):
-        return overrides
+    overrides = plain_file(run.overrides, ListOf(str), say=True)
+    if overrides is not None:
+        return list(overrides)
     return [f"{key}={hydra_value(value)}" for key, value in hyperparameters.items()]
 
 
 def _job_program(run: RunDirectory) -> list[str]:
     """The program of a run that is in no sweep with a manifest, by the name that Hydra noted."""
-    try:
-        hydra = yaml.safe_load((run.path / ".hydra" / "hydra.yaml").read_text())
-        name = str(hydra["hydra"]["job"]["name"])
-    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
-        name = TRAIN_JOB
+    hydra = plain_file(run.path / ".hydra" / "hydra.yaml", _HYDRA, say=True)
+    name = TRAIN_JOB if hydra is None else hydra["hydra"]["job"]["name"]
     return train_program() if name == TRAIN_JOB else ["python", f"{name}.py"]
 
 

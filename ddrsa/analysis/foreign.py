@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ddrsa.better import MAXIMIZE
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import read_text, read_yaml
+from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.sweep_files import CONFIG
+
+log = logging.getLogger(__name__)
 
 RETURN_VALUE = "return_value"
 """The metric that is what the task returned; of a list it is `return_value_0`, `return_value_1`, ..."""
@@ -26,6 +29,14 @@ _LARGEST = 2**22
 
 # Keys of a file of results whose numbers went into the run, and did not come out of it.
 _NO_METRICS = frozenset({"schema_version", "config", "cfg", "args", "hparams", "params", "hyperparameters"})
+
+_WANTED = Fields({"direction": (str, list, None), "objective": (str, list, None)})
+_DIRECTIONS = Fields(
+    {
+        "hydra!": Fields({"sweeper!": _WANTED, "launcher": Fields({"direction": (str, None)})}),
+        "scripts": (dict, None),
+    }
+)
 
 # The keys of a config that only the project's own tasks have.
 _OF_MODELS = frozenset({"lookback", "horizon", "lambda_param"})
@@ -46,11 +57,11 @@ def foreign_metrics(run: RunDirectory, returned: Any) -> tuple[dict[str, float],
     found: dict[str, dict[str, float]] = {}
     problems = []
     for file in sorted(run.path.glob("*.json")):
-        if file.name in _NO_RESULTS or file.stat().st_size > _LARGEST:
+        if file.name in _NO_RESULTS or file.lstat().st_size > _LARGEST:
             continue
         try:
-            content = json.loads(file.read_text())
-        except (OSError, ValueError) as error:
+            content = json.loads(read_text(file, most=_LARGEST))
+        except (OSError, ValueError, RecursionError) as error:
             problems.append(f"{file.name} cannot be read: {' '.join(str(error).split())}")
             continue
         if isinstance(content, dict):
@@ -71,16 +82,23 @@ def job_log(directory: Path) -> Path | None:
 
 def maximized(sweep_dir: Path) -> set[str]:
     """The metrics that the search in `sweep_dir` maximizes, or that are better high by its launcher's `direction`."""
+    file = sweep_dir / CONFIG
     try:
-        config = yaml.safe_load((sweep_dir / CONFIG).read_text())
-        launcher, sweeper = config["hydra"]["launcher"], config["hydra"]["sweeper"]
-        directions, objectives = sweeper.get("direction"), sweeper.get("objective")
-        if directions is None and launcher.get("direction") == MAXIMIZE:
-            return {RETURN_VALUE, *filter(None, [(config.get("scripts") or {}).get("objective")])}
-        if objectives is None and "scripts" in config and config["scripts"] is not None:
-            objectives = config["scripts"].get("objective")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        config = read_yaml(file)
+        check_structure(config, _DIRECTIONS, file)
+    except FileNotFoundError:
         return set()
+    except (OSError, ValueError) as error:
+        log.warning("%s; it is not known which numbers the sweep wanted high", " ".join(str(error).split()))
+        return set()
+    launcher, sweeper = config["hydra"].get("launcher", {}), config["hydra"]["sweeper"]
+    of_scripts = (config.get("scripts") or {}).get("objective")
+    of_scripts = of_scripts if isinstance(of_scripts, str) else None
+    directions, objectives = sweeper.get("direction"), sweeper.get("objective")
+    if directions is None and launcher.get("direction") == MAXIMIZE:
+        return {RETURN_VALUE, *filter(None, [of_scripts])}
+    if objectives is None:
+        objectives = of_scripts
     several = isinstance(directions, list)
     names = objectives if isinstance(objectives, list) else [objectives]
     if objectives is None:

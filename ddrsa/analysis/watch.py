@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.files import fingerprint
 from ddrsa.rundir.states import State, shown_state
 
 # Seconds between two looks, and without a run under way until the sweep counts as ended. A launcher starts the next
@@ -20,7 +21,7 @@ class Watched:
 
     def __init__(self, directories: Iterable[Path]) -> None:
         self.directories = list(directories)
-        self._seen: dict[Path, tuple[int, State]] = {}
+        self._seen: dict[Path, tuple[tuple[int, int, int], State]] = {}
 
     def look(self) -> tuple[dict[Path, State], bool]:
         """The state of each run that has ended, by its directory, and whether one is under way."""
@@ -30,7 +31,7 @@ class Watched:
 
     def _state(self, run: RunDirectory) -> State:
         try:
-            changed = run.status.stat().st_mtime_ns
+            changed = fingerprint(run.status)
             seen = self._seen.get(run.path)
             # Whether the process of a running one still lives stands in no file.
             if seen is not None and seen[0] == changed and seen[1].has_ended:

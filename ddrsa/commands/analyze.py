@@ -18,6 +18,7 @@ from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.conf_dir import conf_dir
 from ddrsa.started import absolute_config_path
+from ddrsa.texts import plain_logs
 
 
 @hydra.main(config_path=str(conf_dir()), config_name="analysis", **VERSION_BASE)
@@ -31,4 +32,5 @@ def main() -> NoReturn:
     # Hydra takes no flags but its own.
     sys.argv[1:] = ["json=true" if argument == "--json" else argument for argument in sys.argv[1:]]
     absolute_config_path()
+    plain_logs()
     run_cli(hydra_main)

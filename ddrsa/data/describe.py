@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
+from ddrsa.texts import say
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.describe", "models", arguments=False))  # before the imports that need the extra
@@ -53,7 +54,7 @@ def hydra_main(config: DictConfig) -> None:
     options = check_dataset_options(values["dataset"])
     output_dir = Path(values["output_dir"] or Path("data_report") / _name(options).replace("/", "_"))
     report = describe(options, Path(values["data_dir"]), output_dir)
-    print(json.dumps(report, indent=2) if values["json"] else as_text(report))
+    say(json.dumps(report, indent=2) if values["json"] else as_text(report))
 
 
 def _propose(values: dict[str, Any]) -> None:
@@ -65,15 +66,15 @@ def _propose(values: dict[str, Any]) -> None:
         with collected_notes() as notes:
             error = try_out(guesses)
     written = write_dataset_file(guesses, name, Path(values["my_conf"]))
-    print(as_guesses(guesses))
-    print("".join(f"\n  {note.message}" for note in notes if note.level >= logging.WARNING))
-    print(f"wrote {written}")
+    say(as_guesses(guesses))
+    say("".join(f"\n  {note.message}" for note in notes if note.level >= logging.WARNING))
+    say(f"wrote {written}")
     options = f"--config-dir {shlex.quote(str(values['my_conf']))} dataset={name}"
     if error is None:
-        print(f"the files can be read so: {subcommand('describe')} {options}")
-        print(f"then train: {' '.join(train_program())} {options}")
+        say(f"the files can be read so: {subcommand('describe')} {options}")
+        say(f"then train: {' '.join(train_program())} {options}")
     else:
-        print(f"to be corrected there, for the files cannot be read so: {error}")
+        say(f"to be corrected there, for the files cannot be read so: {error}")
 
 
 def describe(options: DatasetOptions, data_dir: Path, output_dir: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
+from ddrsa.texts import say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.download", "models"))  # before the imports that need the extra
@@ -54,28 +55,28 @@ def main(
         different = _different(folder, wanted)
         present = [name for name in wanted.files if _find(folder, name) is not None]
         if len(present) == len(wanted.files) and not different:
-            print(f"{folder}: all {len(present)} files are there, and they are the published ones")
+            say(f"{folder}: all {len(present)} files are there, and they are the published ones")
             return 0
         if options.check:
             missing = [name for name in wanted.files if name not in present]
-            print(
+            say(
                 f"{folder}: missing: {', '.join(missing) or 'none'}; not as published: {', '.join(different) or 'none'}"
             )
             return 1
         if different and not options.force:
-            print(
+            say(
                 f"error: {folder} has another {', '.join(different)} than the published one; --force replaces it, or "
                 "take another --data-dir",
-                file=sys.stderr,
+                to=sys.stderr,
             )
             return 2
         folder.mkdir(parents=True, exist_ok=True)
         return _fetch(options.dataset, folder, wanted, pause)
     except (DataError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
     except KeyboardInterrupt:
-        print(f"interrupted; what has come is kept in {folder / DOWNLOADS}, the same command goes on", file=sys.stderr)
+        say(f"interrupted; what has come is kept in {folder / DOWNLOADS}, the same command goes on", to=sys.stderr)
         return 130
 
 
@@ -85,10 +86,10 @@ def _fetch(dataset: str, folder: Path, wanted: PublicData, pause: float) -> int:
         place = downloads / str(number)
         url = origin.archive or f"{origin.base}..."
         try:
-            print(f"fetching {url}", flush=True)
+            say(f"fetching {url}")
             _fetch_from(origin, place, wanted.files, pause)
         except (requests.RequestException, ValueError, zipfile.BadZipFile, zlib.error, DataError) as error:
-            print(f"{url}: {_reason(error)}", file=sys.stderr)
+            say(f"{url}: {_reason(error)}", to=sys.stderr)
             with suppress(OSError):
                 place.rmdir()  # where nothing came
                 downloads.rmdir()
@@ -97,13 +98,13 @@ def _fetch(dataset: str, folder: Path, wanted: PublicData, pause: float) -> int:
             (place / name).replace(folder / name)
             (folder / f"{name}.gz").unlink(missing_ok=True)  # it would be another version of the same file
         shutil.rmtree(downloads)
-        print(f"{folder}: {len(wanted.files)} files, all with the published checksum")
+        say(f"{folder}: {len(wanted.files)} files, all with the published checksum")
         return 0
-    print(
+    say(
         f"error: {dataset} could not be fetched. The same command goes on where a download broke off.\n"
         f"By hand: {wanted.by_hand} Then put {', '.join(wanted.files)} into {folder.resolve()}/ and run "
         f"'{subcommand('download')} {dataset} --check'.",
-        file=sys.stderr,
+        to=sys.stderr,
     )
     return 1
 

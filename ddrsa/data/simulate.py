@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
+from ddrsa.texts import say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.simulate", "models"))  # before the imports that need the extra
@@ -26,7 +27,7 @@ KEYS = [option.name for option in fields(SimulatedOptions) if option.name not in
 def main(arguments: Sequence[str]) -> int:
     """Simulate and write; return the exit code, 2 for what the user can mend."""
     if not arguments or arguments[0].startswith("-"):
-        print(f"usage: {subcommand('simulate')} OUT_DIR [KEY=VALUE ...]\nkeys: {', '.join(KEYS)}")
+        say(f"usage: {subcommand('simulate')} OUT_DIR [KEY=VALUE ...]\nkeys: {', '.join(KEYS)}")
         return 0 if set(arguments) & {"-h", "--help"} else 2
     directory = Path(arguments[0])
     try:
@@ -35,9 +36,9 @@ def main(arguments: Sequence[str]) -> int:
         fleet = simulate_fleet(options)
         write_fleet(directory, fleet)
     except (UsageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        say_error(error)
         return 2
-    print(f"{directory / TABLE_FILE}: {options.num_units} units, {len(fleet.table)} cycles")
+    say(f"{directory / TABLE_FILE}: {options.num_units} units, {len(fleet.table)} cycles")
     return 0
 
 

@@ -21,6 +21,7 @@ from ddrsa.export.onnx_file import metadata, onnx_bytes
 from ddrsa.export.pipeline import AGE, Pipeline, example, inputs_of
 from ddrsa.rundir.files import atomic_write
 from ddrsa.started import subcommand
+from ddrsa.texts import say
 from ddrsa.trained import TrainedRun, load_trained
 
 USAGE = """\
@@ -35,7 +36,7 @@ of kaplan_meier and boosting also age (batch); hazards, survival and rul out; an
 def main(arguments: Sequence[str]) -> int:
     """Write the file; return the exit code, 2 for what the user can mend."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE.format(command=subcommand("export")))
+        say(USAGE.format(command=subcommand("export")))
         return 0 if arguments else USAGE_EXIT_CODE
     if len(arguments) != 2:
         raise ConfigError(f"{len(arguments)} arguments: a run directory and FILE.onnx or FILE.pt2 are expected")
@@ -51,10 +52,10 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error}") from error
     said = metadata(run)
-    print(f"{path}: {len(content) / 1e6:.2f} MB, lookback {said['lookback']}, horizon {said['horizon']}")
-    print(f"features, in this order: {', '.join(run.scaler.feature_names)}")
+    say(f"{path}: {len(content) / 1e6:.2f} MB, lookback {said['lookback']}, horizon {said['horizon']}")
+    say(f"features, in this order: {', '.join(run.scaler.feature_names)}")
     if AGE in inputs_of(run):
-        print(f"{AGE}: the number of the last row within its unit, from 1, which this model reads")
+        say(f"{AGE}: the number of the last row within its unit, from 1, which this model reads")
     return 0
 
 

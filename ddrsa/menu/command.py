@@ -15,6 +15,7 @@ from ddrsa.errors import UsageError
 from ddrsa.menu.listing import print_list, read_menu
 from ddrsa.menu.presets import plan_of
 from ddrsa.menu.speed import Speed
+from ddrsa.texts import say_error
 
 MULTIRUN = Path("multirun")
 
@@ -43,5 +44,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except (UsageError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        say_error(error)
         return 2

@@ -26,6 +26,7 @@ from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
+from ddrsa.texts import say
 from ddrsa.time_scale import TimeScale, time_scale, windows
 from ddrsa.time_units import CYCLES
 
@@ -38,7 +39,7 @@ WARNED_UNITS = 10
 def main(arguments: Sequence[str]) -> int:
     """Predict and write; return the exit code, 2 for what the user can mend."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE.format(command=subcommand("predict")))
+        say(USAGE.format(command=subcommand("predict")))
         return 0 if arguments else USAGE_EXIT_CODE
     options, dataset = parse_arguments(arguments)
     run = load_run(options)
@@ -61,10 +62,10 @@ def main(arguments: Sequence[str]) -> int:
         write_table(table, Path(options.output))
     _report(table, decision, scale, options, run.config.horizon)
     if drawn:
-        print(f"{options.plots}: {len(drawn)} pictures")
+        say(f"{options.plots}: {len(drawn)} pictures")
     failed = last_rows(units)[units.event_observed[last_rows(units)] & (units.time_to_event[last_rows(units)] == 0)]
     if options.rows == "last" and before and len(failed):
-        print(
+        say(
             f"{len(failed)} of {units.num_units} units are forecast {scale.text(before)} before the failure that the "
             "data have (before=0: at its row)"
         )
@@ -82,30 +83,30 @@ def _steps_before(options: PredictOptions, scale: TimeScale, horizon: int) -> in
 def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: PredictOptions, horizon: int) -> None:
     shown = table.loc[:, [name for name in table.columns if not name.startswith("hazard_")]]
     if options.output is None:
-        print(_printable(shown.head(SHOWN_ROWS)))
+        say(_printable(shown.head(SHOWN_ROWS)))
         if len(shown) > SHOWN_ROWS:
-            print(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
+            say(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
     else:
-        print(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
+        say(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
     if options.interval != "model":
-        print(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
-    print(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
+        say(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
+    say(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
     beyond = table["rul_median"].isna() & table["rul"].notna()
     if beyond.any():
         what = "units" if options.rows == "last" else "rows"
         ahead = scale.text(horizon)
-        print(
+        say(
             f"{beyond.sum()} of {len(table)} {what} are more likely to outlive the {ahead} that the model looks ahead "
             "than not: their rul is cut there"
         )
     due = table.loc[table["intervene"].fillna(False)]
     when = "now" if options.rows == "last" else "at some row"
-    print(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")
+    say(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")
     if "reason" in table:
         urgent = table.sort_values("act_within", kind="stable", na_position="last")
         urgent = urgent[urgent["intervene"].fillna(False)].head(SHOWN_REASONS)
         for reason, drivers in zip(urgent["reason"], urgent["drivers"], strict=True):
-            print(f"  {reason}{'' if pd.isna(drivers) else f' (RUL driven by {drivers})'}")
+            say(f"  {reason}{'' if pd.isna(drivers) else f' (RUL driven by {drivers})'}")
 
 
 def _printable(table: pd.DataFrame) -> str:
@@ -127,12 +128,12 @@ def _warn(table: pd.DataFrame) -> None:
     """One line for each unit with a warning, on stderr; and how many forecasts have none of `intervene`'s answers."""
     of_unit = table.dropna(subset="warnings").groupby("unit", sort=False)["warnings"].first()
     for unit, text in of_unit.head(WARNED_UNITS).items():
-        print(f"warning: unit {unit}: {text}", file=sys.stderr)
+        say(f"warning: unit {unit}: {text}", to=sys.stderr)
     if len(of_unit) > WARNED_UNITS:
-        print(f"warning: and {len(of_unit) - WARNED_UNITS} more units, see the column warnings", file=sys.stderr)
+        say(f"warning: and {len(of_unit) - WARNED_UNITS} more units, see the column warnings", to=sys.stderr)
     undecided = table.loc[table["intervene"].isna(), "unit"].nunique()
     if undecided:
         message = (
             f"{undecided} of {table['unit'].nunique()} units are left undecided (intervene is empty): look at them"
         )
-        print(f"warning: {message}", file=sys.stderr)
+        say(f"warning: {message}", to=sys.stderr)

@@ -24,6 +24,7 @@ from ddrsa.predict.options import parse_arguments
 from ddrsa.predict.table import write_table
 from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
+from ddrsa.texts import say
 from ddrsa.trained import TrainedRun
 
 DRIFTED_EXIT_CODE = 3
@@ -45,7 +46,7 @@ _KEYS = ("checkpoint", "part", "alive", "output", "data_dir", "cache_dir")
 def main(arguments: Sequence[str]) -> int:
     """Compare and print; return the exit code, 2 for what the user can mend, 3 where a sensor has drifted."""
     if not arguments or {"-h", "--help"} & set(arguments):
-        print(USAGE.format(command=subcommand("drift")))
+        say(USAGE.format(command=subcommand("drift")))
         return 0 if arguments else USAGE_EXIT_CODE
     for argument in arguments:
         key = argument.partition("=")[0]
@@ -57,9 +58,9 @@ def main(arguments: Sequence[str]) -> int:
     table = drift_table(run, units)
     if options.output is not None:
         write_table(table, Path(options.output))
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
+    say(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     drifted = table.loc[(table["verdict"] == "drifted") & table["read"], "sensor"]
-    print(f"{units.num_rows} rows of {units.num_units} units; drifted: {', '.join(drifted) or 'none'}")
+    say(f"{units.num_rows} rows of {units.num_units} units; drifted: {', '.join(drifted) or 'none'}")
     return DRIFTED_EXIT_CODE if len(drifted) else 0
 
 

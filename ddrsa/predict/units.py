@@ -19,6 +19,7 @@ from ddrsa.data.table.read import running_units
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.overrides import override_text
 from ddrsa.predict.options import PredictOptions
+from ddrsa.texts import say
 from ddrsa.trained import TrainedRun, load_trained
 
 # The user's own files may hold units for any model that reads their columns.
@@ -131,7 +132,7 @@ def _check_step(run: TrainedRun, units: Sequences) -> None:
     if known.dates != labels.has_dates:
         kinds = {True: "dates", False: "numbers"}
         message = f"the times of the training were {kinds[known.dates]}, these are {kinds[labels.has_dates]}"
-        print(f"warning: {message}: whether the rows lie as far apart as there is not known", file=sys.stderr)
+        say(f"warning: {message}: whether the rows lie as far apart as there is not known", to=sys.stderr)
         return
     if abs(known.step - labels.step) <= 1e-6 * known.step:
         return
@@ -201,10 +202,10 @@ def _warn_of_other_data(trained: DatasetOptions, chosen: DatasetOptions) -> None
         unknown = [name for name in chosen.subsets if name not in trained.subsets]
         if unknown:
             message = f"the model was trained with dataset.subset={override_text(trained.subset)}"
-            print(f"warning: {message}, these data have {', '.join(unknown)}", file=sys.stderr)
+            say(f"warning: {message}, these data have {', '.join(unknown)}", to=sys.stderr)
         return
     before = trained.reading_options()
     for key, value in chosen.reading_options().items():
         if trained.name == chosen.name and key not in MAY_DIFFER and value != before[key]:
             message = f"the model was trained with dataset.{key}={before[key]}, these data have {value}"
-            print(f"warning: {message}", file=sys.stderr)
+            say(f"warning: {message}", to=sys.stderr)

@@ -33,6 +33,7 @@ from ddrsa.errors import ConfigError, UsageError
 from ddrsa.rundir.files import follow_modes, now, open_no_links, read_text, remove_leftovers
 from ddrsa.rundir.locked_files import LockedFile
 from ddrsa.rundir.states import SILENT_SECONDS, last_owner, owner_file
+from ddrsa.texts import printable
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,8 @@ def release_dead(directory: Path, job: str) -> None:
 def described_owner(directory: Path) -> str:
     """The process that has the run, or had it last, in words."""
     owner = _content(owner_file(directory, last_owner(directory)))
-    return f"process {owner['pid']} on {owner['hostname']}" if "pid" in owner else "another process"
+    known = {"pid", "hostname"} <= owner.keys()
+    return printable(f"process {owner['pid']} on {owner['hostname']}") if known else "another process"
 
 
 def machine_id() -> str:
@@ -214,10 +216,10 @@ def _is_kept(path: Path, lock: LockedFile) -> bool:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(read_text(path))
-    except (OSError, ValueError):  # none, or its owner is about to write it
+        content = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):  # none, or its owner is about to write it
         return {}
-    return content
+    return content if isinstance(content, dict) else {}
 
 
 def _touch(path: Path, times: tuple[int, int] | None = None) -> None:

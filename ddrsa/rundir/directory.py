@@ -94,7 +94,7 @@ class RunDirectory:
 
     def write_test_metrics(self, metrics: dict[str, Any]) -> None:
         """Replace test_metrics.json; `end` comes next."""
-        write_json(self.test_metrics, metrics, checksum=True)
+        write_json(self.test_metrics, metrics)
 
     def has_its_result(self, status: dict[str, Any]) -> bool:
         """Whether test_metrics.json is as it was when the run was done, by `status`, its status.json.
@@ -171,7 +171,7 @@ class RunDirectory:
             status = {**status, _RESULT: file_hash(self.test_metrics)}
         # That a run is under way means nothing after the machine went down: until when is not worth the time.
         durable = status.get("state") != State.RUNNING
-        write_json(self.status, {**status, "updated_at": now()}, durable=durable, checksum=True)
+        write_json(self.status, {**status, "updated_at": now()}, durable=durable)
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:

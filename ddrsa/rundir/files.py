@@ -69,8 +69,9 @@ def require_writable(path: Path, key: str) -> None:
     """Make a directory that the user has named by `key`. Raises ConfigError where that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
+        with tempfile.TemporaryFile(dir=path) as stream:
+            stream.write(bytes(2**16))  # a file without content can be made on a full disk
+            stream.flush()
     except OSError as error:
         raise ConfigError(f"{key}={path} cannot be written: {error.strerror or error}") from error
 
@@ -120,15 +121,14 @@ def remove_leftovers(directory: Path, *, owned: bool) -> None:
                 path.unlink()
 
 
-def write_json(path: Path, content: dict[str, Any], *, durable: bool = True, checksum: bool = False) -> None:
+def write_json(path: Path, content: dict[str, Any], *, durable: bool = True) -> None:
     """Replace `path` by `content` with its `schema_version`, atomically. A number that is not finite becomes null.
 
-    checksum: add one, by which `read_json` notices a change of any value.
+    It has a checksum, by which `read_json` notices a change of any value.
     """
     whole = _without_nan({"schema_version": SCHEMA_VERSION, **content})
-    if checksum:
-        whole = {**json.loads(json.dumps(whole, allow_nan=False)), _CHECKSUM: None}
-        whole[_CHECKSUM] = _checksum(whole)
+    whole = {**json.loads(json.dumps(whole, allow_nan=False)), _CHECKSUM: None}
+    whole[_CHECKSUM] = _checksum(whole)
     with atomic_write(path, durable=durable) as stream:
         json.dump(whole, stream, indent=2, allow_nan=False)
         stream.write("\n")
@@ -318,6 +318,12 @@ def file_hash(path: Path) -> str | None:
         return hashlib.sha256(read_text(path).encode()).hexdigest()
     except (OSError, ValueError):
         return None
+
+
+def fingerprint(path: Path) -> tuple[int, int, int]:
+    """What tells a file that is replaced whole from the one before it, whatever the clocks say. Raises OSError."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def is_intact(path: Path) -> bool:

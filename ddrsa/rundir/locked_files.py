@@ -6,6 +6,7 @@ be cleaned up after a killed process, and no process id has to be trusted. POSIX
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -93,7 +94,12 @@ def read_held(path: Path) -> dict[str, Any] | None:
     try:
         if lock_descriptor(descriptor, blocking=False):
             return None
-        content: dict[str, Any] = json.loads(read_text(path))
+        try:
+            content = json.loads(read_text(path))
+        except (ValueError, RecursionError) as error:
+            raise OSError(errno.EINVAL, "it is damaged", str(path)) from error
+        if not isinstance(content, dict):
+            raise OSError(errno.EINVAL, "it is damaged", str(path))
         return content
     finally:
         os.close(descriptor)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ddrsa.texts import printable
+
 # The words for what is expected, and for what was found.
 _NAMES = {
     str: "a text",
@@ -58,7 +60,7 @@ def check_structure(content: Any, form: Any, file: Any, key: str = "") -> None:
             if plain in content:
                 check_structure(content[plain], inner, file, f"{key}.{plain}".lstrip("."))
             elif plain != name:
-                raise ValueError(f"{file} has no key {f'{key}.{plain}'.lstrip('.')}")
+                raise ValueError(printable(f"{file} has no key {f'{key}.{plain}'.lstrip('.')}"))
     elif isinstance(form, ListOf):
         _require(content, list, file, key)
         for index, item in enumerate(content):
@@ -78,7 +80,7 @@ def _require(content: Any, form: Any, file: Any, key: str) -> None:
         return
     expected = " or ".join("null" if each is None else _NAMES.get(each, each.__name__) for each in forms)
     place = f"{key} is" if key else "holds"
-    raise ValueError(f"{file}: {place} {_shown(content)}, {expected} is expected")
+    raise ValueError(printable(f"{file}: {place} {_shown(content)}, {expected} is expected"))
 
 
 def _is(content: Any, form: type) -> bool:

@@ -10,7 +10,7 @@ from ddrsa.errors import UsageError
 from ddrsa.started import COMMAND, by_command
 from ddrsa.sweep.resume import resume
 from ddrsa.sweep.watch import watch
-from ddrsa.texts import printable
+from ddrsa.texts import plain_logs, say_error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = commands.add_parser("verify", help="check on this machine what the launcher promises: about a minute")
     command.add_argument("--launcher", default="supervised", help="the name of another one to check (hydra/launcher=)")
     options = parser.parse_args(arguments)
+    plain_logs()
     try:
         if options.command == "best":
             from ddrsa.sweep.search.best import print_best  # imports Optuna
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return resume(options.directory, options.overrides, trusted=options.trust)
         return watch(options.directory)
     except UsageError as error:
-        print(printable(f"error: {error}"), file=sys.stderr)
+        say_error(error)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -18,6 +18,7 @@ from ddrsa.rundir.structure import Fields, ListOf, check_structure
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 from ddrsa.started import config_options, hydras_options, sweep_options, sweep_program, sweep_working_dir
 from ddrsa.sweep.config import PLUGINS
+from ddrsa.texts import say
 
 _CONFIG = Fields({"hydra!": Fields({"overrides!": Fields({"hydra!": ListOf(str), "task!": ListOf(str)})})})
 
@@ -99,7 +100,7 @@ def resume(directory: str, others: Sequence[str], *, trusted: bool = False) -> i
     os.chdir(working_dir)
     arguments = [_from_here(argument) for argument in resumed_arguments([f"resume={place}", *others], trusted=True)]
     command = [*words, *arguments]
-    print(shlex.join([*program, *command[len(words) :]]), flush=True)
+    say(shlex.join([*program, *command[len(words) :]]))
     process = subprocess.Popen(command)
     while True:
         try:
@@ -135,10 +136,10 @@ def _options_of(directory: Path, given: Container[str]) -> list[tuple[str, str]]
             return [option for option in sweep_options(directory).items() if option[0] not in given]
     except UsageError as error:
         # The sweep can be done without, and its manifest is written anew.
-        print(f"warning: {error}", file=sys.stderr)
+        say(f"warning: {error}", to=sys.stderr)
     options = [option for option in hydras_options(directory).items() if option[0] not in given]
     for name, value in options:
-        print(f"{name}={value}, as {directory / CONFIG} says", file=sys.stderr)
+        say(f"{name}={value}, as {directory / CONFIG} says", to=sys.stderr)
     return options
 
 

@@ -92,7 +92,7 @@ class Ledger:
         }
         text = json.dumps(self._content)
         if text != self._written:
-            write_json(self.path, self._content, durable=False, checksum=True)
+            write_json(self.path, self._content, durable=False)
             self._written = text
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import logging
-import math
 import os
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from ddrsa.rundir.epoch_rows import COLUMNS, FIELDS, read_rows, row_checksum
 from ddrsa.rundir.files import atomic_write, open_no_links
 
 log = logging.getLogger(__name__)
@@ -34,41 +34,34 @@ class EpochRecord:
 class EpochLog:
     """Appends to `path`, keeping the rows up to `last_epoch` of an earlier attempt and dropping any later ones."""
 
-    columns = tuple(field.name for field in fields(EpochRecord))
-
     def __init__(self, path: Path, last_epoch: int) -> None:
         self.path = path
-        kept = [row for row in self._read() if int(row["epoch"]) <= last_epoch] if last_epoch else []
+        kept = [row for row in _rows(path) if int(row["epoch"]) <= last_epoch] if last_epoch else []
         missing = set(range(1, last_epoch + 1)) - {int(row["epoch"]) for row in kept}
         if missing:
             shown = ", ".join(map(str, sorted(missing)))
             log.warning("%s: the row of epoch %s is damaged or missing, the curve has a gap there", path, shown)
         with atomic_write(path) as stream:
-            writer = csv.DictWriter(stream, self.columns)
-            writer.writeheader()
-            writer.writerows(kept)
+            writer = csv.writer(stream)
+            writer.writerow(COLUMNS)
+            writer.writerows(_with_checksum(row.get(field, "nan") for field in FIELDS) for row in kept)
 
     def append(self, record: EpochRecord) -> None:
         """Add a row; it is on disk then, as the checkpoint of its epoch is soon."""
         with open_no_links(self.path, "a", newline="") as stream:
-            csv.DictWriter(stream, self.columns).writerow(asdict(record))
+            csv.writer(stream).writerow(_with_checksum(asdict(record).values()))
             stream.flush()
             os.fsync(stream.fileno())
 
-    def _read(self) -> list[dict[str, str]]:
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="", errors="replace") as stream:
-            lines = [line for line in stream if "\0" not in line]
-        # A process that was killed may have left half a row; the same epoch twice, a repeated one.
-        rows = {row["epoch"]: row for row in csv.DictReader(lines) if _is_whole(row)}
-        return list(rows.values())
+
+def _with_checksum(values: Iterable[object]) -> list[object]:
+    row = list(values)
+    return [*row, row_checksum(row)]
 
 
-def _is_whole(row: dict[Any, Any]) -> bool:
-    if set(row) != set(EpochLog.columns) or not str(row["epoch"]).isdecimal():
-        return False
+def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        return all(math.isfinite(float(value)) for value in row.values())
-    except (TypeError, ValueError):
-        return False
+        return read_rows(path)[0]
+    except ValueError as error:
+        log.warning("%s", error)
+        return []

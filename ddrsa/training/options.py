@@ -27,7 +27,8 @@ class TrainingOptions:
     grad_clip: the largest norm of the gradient; 0 does not clip.
     schedule: constant, cosine (decay to 1 % at the last epoch) or plateau (halves when the validation loss stays).
     warmup_epochs: the learning rate rises linearly from 1 % over these first epochs.
-    calibration: of the forecasts of the trained model: none, odds (by theory) or fitted (to the validation units).
+    calibration: of the forecasts of the trained model: none, odds (by theory) or fitted (theory corrected by the
+        validation units).
     evaluation_horizon: the steps of the forecast that the likelihood of the validation windows is of; None for all.
 
     Raises ConfigError for a value out of range.
@@ -46,7 +47,7 @@ class TrainingOptions:
     seed: int
     loss: str = "ddrsa"
     ranking_weight: float = 0.0
-    calibration: str = "odds"
+    calibration: str = "fitted"
     evaluation_horizon: int | None = None
 
     def __post_init__(self) -> None:

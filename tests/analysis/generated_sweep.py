@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ddrsa.rundir.epoch_rows import COLUMNS, row_checksum
+
 SHARED = """dataset:
   name: simulated
   num_units: 60
@@ -157,8 +159,9 @@ def _metrics(quality: float, noise: random.Random) -> dict[str, Any]:
 
 def _write_log(path: Path, losses: Sequence[float]) -> None:
     best = itertools.accumulate(losses, min)
-    rows = (f"{i},{loss},{loss},{low},0.001,1.5\n" for i, (loss, low) in enumerate(zip(losses, best, strict=True), 1))
-    path.write_text("epoch,train_loss,validation_loss,best_validation_loss,learning_rate,seconds\n" + "".join(rows))
+    rows = [[i, loss, loss, loss, low, 0.001, 1.5] for i, (loss, low) in enumerate(zip(losses, best, strict=True), 1)]
+    lines = [COLUMNS, *([*row, row_checksum(row)] for row in rows)]
+    path.write_text("".join(f"{','.join(map(str, line))}\n" for line in lines))
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

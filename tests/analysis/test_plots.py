@@ -186,6 +186,17 @@ def test_every_completed_run_is_a_point(sweep_dir: Path, make_run: MakeRun) -> N
     assert [float(np.mean(np.asarray(line.get_ydata()))) for line in medians] == [11.5]
 
 
+def test_the_criterion_is_the_first_box(sweep_dir: Path, make_run: MakeRun) -> None:
+    for nll, ibs in ((2.5, 0.1), (2.75, 0.2)):
+        values = {**result(5.0), "nll": nll, "integrated_brier_score": ibs}
+        make_run(seed=int(4 * nll), result={**values, "validation": values})
+    axes = DRAW["model_comparison"](read(sweep_dir)).figure.axes
+    assert axes[0].get_ylabel().startswith("Negative log-likelihood")
+    assert points(axes[0]) == [2.5, 2.75]
+    chosen = DRAW["model_comparison"](read(sweep_dir, metric="integrated_brier_score")).figure.axes
+    assert [points(ax) for ax in chosen[:2]] == [[0.1, 0.2], [2.5, 2.75]]
+
+
 def test_plots_show_the_units_that_select(sweep_dir: Path, make_run: MakeRun) -> None:
     make_run(result=result(5.0, test_mae=9.0))
     for select_by, value in (("validation", 5.0), ("test", 9.0)):

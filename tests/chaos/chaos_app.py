@@ -24,7 +24,12 @@ SLEEP = "import time; time.sleep(600)"
 
 def work(x: int, directory: Path, count: int, seconds: float) -> int:
     """A training with a checkpoint after each step; the number is made of all steps."""
-    last = read_json(directory / "checkpoint_last.json") or {"step": 0, "state": f"x={x}"}
+    try:
+        last = read_json(directory / "checkpoint_last.json")
+    except ValueError as error:
+        print(f"{error}: it begins anew")
+        last = None
+    last = last or {"step": 0, "state": f"x={x}"}
     rows = EpochLog(directory / "training_log.csv", last["step"])
     for step in range(last["step"] + 1, count + 1):
         time.sleep(seconds)

@@ -24,7 +24,7 @@ from ddrsa.rundir.sweep_files import MANIFEST, RESULTS
 from ddrsa.sweep.verify.bench import CheckFailed, Launches, require, until
 
 HERE = Path(__file__).parent
-SECONDS = 180.0  # of a launch, on a machine with other work to do
+SECONDS = 600.0  # of a launch, on a machine with other work to do
 CONFIG = """
 defaults: [{override hydra/launcher: supervised}, {override hydra/sweeper: checked}, _self_]
 x: 0
@@ -73,8 +73,14 @@ class ChaosBench(Launches):
         self.command = command
         self.launches: list[Launch] = []
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "chaos_app.yaml").write_text(CONFIG)
-        (directory / "chaos_app.py").write_text((HERE / "chaos_app.py").read_text())
+        self.program = self.make_program()
+
+    def make_program(self) -> Path:
+        """The program that is launched."""
+        (self.directory / "chaos_app.yaml").write_text(CONFIG)
+        program = self.directory / "chaos_app.py"
+        program.write_text((HERE / "chaos_app.py").read_text())
+        return program
 
     @property
     def sweep(self) -> Path:
@@ -101,12 +107,12 @@ class ChaosBench(Launches):
                 os.dup2(stream.fileno(), 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.environ |= self.environ
-            sys.argv[:] = ["chaos_app.py", "-m", *arguments]
-            sys.path.insert(0, str(self.directory))
+            sys.argv[:] = [self.program.name, "-m", *arguments]
+            sys.path.insert(0, str(self.program.parent))
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             try:
-                runpy.run_path("chaos_app.py", run_name="__main__")
+                runpy.run_path(str(self.program), run_name="__main__")
                 code = 0
             except SystemExit as error:
                 code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -134,10 +140,14 @@ class ChaosBench(Launches):
             level = [child for process in level for child in _children(process)]
         return found
 
-    def until_events(self, count: int, launches: list[Launch], seconds: float = SECONDS) -> None:
+    def steps_done(self) -> int:
+        """Steps that the runs have done, those that were done again counted again."""
+        return len(self.events("step"))
+
+    def until_steps(self, count: int, launches: list[Launch], seconds: float = SECONDS) -> None:
         """Wait until so many steps were done, or all launchers have ended."""
         until(
-            lambda: len(self.events("step")) >= count or all(launch.poll() is not None for launch in launches),
+            lambda: self.steps_done() >= count or all(launch.poll() is not None for launch in launches),
             f"{count} steps were not done",
             seconds,
         )
@@ -151,13 +161,11 @@ class ChaosBench(Launches):
             found[file.parent.name] = (status["state"], status.get("return_value"), rows)
         return found
 
-    def completed(self) -> set[str]:
-        """The runs that have their result."""
-        return {
-            file.parent.name
-            for file in self.sweep.glob("*/status.json")
-            if RunDirectory(file.parent).status_or_empty().get("state") == "completed"
-        }
+    def completed(self) -> dict[str, int]:
+        """The runs that have their result, and the attempts that it took."""
+        runs = [RunDirectory(file.parent) for file in self.sweep.glob("*/status.json")]
+        found = {run.path.name: run.status_or_empty() for run in runs}
+        return {name: status.get("attempt", 0) for name, status in found.items() if status.get("state") == "completed"}
 
     def check(self, reference: dict[str, Any]) -> None:
         """What every trial must end in. Raises CheckFailed."""
@@ -179,13 +187,17 @@ class ChaosBench(Launches):
         left = [str(path.relative_to(self.sweep)) for path in self.sweep.rglob("*.tmp")]
         require(not left, f"left behind: {left}")
 
-    def __exit__(self, *given: object) -> None:
+    def end(self) -> None:
+        """Kill all that is left."""
         for launch in self.launches:
             launch.send(signal.SIGCONT)
             launch.send(signal.SIGKILL)
-        super().__exit__(*given)
+        super().__exit__()
         for launch in self.launches:
             launch.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
 
 def _children(process: psutil.Process) -> Iterator[psutil.Process]:

@@ -13,6 +13,7 @@ from random import Random
 
 import psutil
 from chaos_bench import ChaosBench, Launch, pause
+from chaos_disk import fill
 
 from ddrsa.rundir.process_identity import token
 
@@ -82,6 +83,16 @@ def stop_server_and_end(bench: ChaosBench, launch: Launch, random: Random) -> No
     launch.send(signal.SIGTERM)
 
 
+def fill_disk(bench: ChaosBench, launch: Launch, random: Random) -> None:  # noqa: ARG001
+    """No room on the disk of the sweep for some seconds."""
+    if not bench.sweep.exists():
+        return
+    files = fill(bench.sweep, random)
+    pause(random.uniform(0.1, 6))
+    for file in files:
+        file.unlink(missing_ok=True)
+
+
 # While it runs.
 LIVE: dict[str, Fault] = {
     "kill worker": kill("worker"),
@@ -100,23 +111,27 @@ LIVE: dict[str, Fault] = {
     "SIGHUP": signals(signal.SIGHUP),
     "stopped server, SIGTERM": stop_server_and_end,
 }
+# Where the sweep has a disk of its own.
+FULL_DISK = "full disk"
+LIVE_ON_SMALL_DISK: dict[str, Fault] = {**LIVE, FULL_DISK: fill_disk}
 
 STRUCTURES = ("null", "[1]", "{}", '{"schema_version": 1}', '{"schema_version": 1, "runs": 1}', '"x"', "7", "\x00\xff")
-# Of the sweep itself and of its runs. What a task writes is for the task to check: chaos_app has no checksums.
-OURS = (
-    "status.json", "experiment_manifest.json", "all_results.json", "multirun.yaml", "sweep.log", ".lock", "run.log",
-    "output.log", "config.yaml", "hydra.yaml", "overrides.yaml",
-)  # fmt: skip
+# The rows of epochs have no checksum of their own, and a sweep of scripts no use for them: see test_epoch_log.
+NOT_DAMAGED = ("training_log.csv",)
+JOURNAL = "study.journal"
 
 
 def damage(sweep: Path, random: Random) -> str:
     """Damage one of the sweep's files, and say how."""
-    files = sorted(
-        path for path in sweep.rglob("*") if path.is_file() and (path.name in OURS or path.name.startswith(".owner-"))
-    )
+    kept = [*NOT_DAMAGED]
+    if (sweep / JOURNAL).exists():
+        kept.append("status.json")  # of a trial that has its value: nobody needs it any more
+    files = sorted(path for path in sweep.rglob("*") if path.is_file() and path.name not in kept)
     if not files:
         return "nothing to damage"
-    file = random.choice(files)
+    # As many kinds of files as there are: most of them lie in each run.
+    name = random.choice(sorted({path.name for path in files}))
+    file = random.choice([path for path in files if path.name == name])
     content = bytearray(file.read_bytes())
     ways: dict[str, Callable[[], object]] = {
         "truncated": lambda: file.write_bytes(content[: random.randrange(len(content) + 1)]),
@@ -125,11 +140,32 @@ def damage(sweep: Path, random: Random) -> str:
         "deleted": file.unlink,
         "of another structure": lambda: file.write_text(random.choice(STRUCTURES)),
         "structurally damaged": lambda: file.write_text(_restructured(content.decode(errors="replace"), random)),
+        "with a flipped bit": lambda: file.write_bytes(_flipped(content, random)),
+        "with a changed digit": lambda: file.write_bytes(_other_digit(content, random)),
     }
-    # A flipped bit in a number that is still a number can be told by a checksum alone: not status.json has one.
+    if name == JOURNAL:
+        # What Optuna writes there has no checksum: a number that is still one is another number. docs/security.md
+        ways = {how: ways[how] for how in ("truncated", "zeroed")}
     how = random.choice(sorted(ways))
     ways[how]()
     return f"{file.relative_to(sweep)} {how}"
+
+
+def _flipped(content: bytearray, random: Random) -> bytes:
+    if not content:
+        return b""
+    place = random.randrange(len(content))
+    return bytes([*content[:place], content[place] ^ 1 << random.randrange(8), *content[place + 1 :]])
+
+
+def _other_digit(content: bytearray, random: Random) -> bytes:
+    """What can still be read, and says something else."""
+    digits = [place for place, byte in enumerate(content) if chr(byte).isdecimal()]
+    if not digits:
+        return bytes(content)
+    place = random.choice(digits)
+    other = random.choice([digit for digit in b"0123456789" if digit != content[place]])
+    return bytes([*content[:place], other, *content[place + 1 :]])
 
 
 def _restructured(text: str, random: Random) -> str:
@@ -173,9 +209,10 @@ def lose_run(sweep: Path, random: Random) -> str:
     return f"{run.name} deleted"
 
 
+DAMAGE = "damaged file"
 # Between two launches.
 AT_REST: dict[str, Callable[[Path, Random], str]] = {
-    "damaged file": damage,
+    DAMAGE: damage,
     "moved clock": shift_clocks,
     "deleted run": lose_run,
     "temporary file": leave_temporary,

@@ -83,6 +83,7 @@ def test_what_a_plan_knows_of_each_run() -> None:
     [
         ("FD001", {"num_epochs": 16, "dropout": 0.5, "batch_size": 128}),
         ("FD002", {"num_epochs": 12, "dropout": 0.3, "batch_size": 256}),
+        ("FD003", {"num_epochs": 16, "dropout": 0.5, "batch_size": 128}),
         ("FD004", {"num_epochs": 12, "dropout": 0.3, "batch_size": 256}),
     ],
 )
@@ -92,7 +93,7 @@ def test_the_official_presets_share_a_base(subset: str, values: dict[str, float]
     assert {key: config[key] for key in values} == values
     assert (config.dataset.name, config.dataset.subset, config.dataset.test_fraction) == ("turbofan", subset, 0)
     assert (config.dataset.validation_fraction, config.dataset.scaling) == (
-        (0.2, "minmax") if subset == "FD001" else (0.15, "condition")
+        (0.2, "minmax") if subset in ("FD001", "FD003") else (0.15, "condition")
     )
     assert (config.model.name, config.lookback, config.horizon, config.patience) == ("tcn", 256, 125, 0)
 

@@ -19,7 +19,7 @@ METRICS: dict[str, Any] = {"run_id": "abc", "rul_mae": 12.34567890123, "none": m
 
 def test_each_flipped_bit_is_noticed_or_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "test_metrics.json"
-    write_json(path, METRICS, checksum=True)
+    write_json(path, METRICS)
     expected = read_json(path)
     assert expected is not None
     assert (expected["rul_mae"], expected["none"], "checksum" in expected) == (12.34567890123, None, False)

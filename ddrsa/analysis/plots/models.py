@@ -31,13 +31,15 @@ _FEWEST_FOR_A_BOX = 3
 
 
 def model_comparison(analysis: Analysis) -> Drawing:
-    """Boxes with the runs as points over them: MAE, RMSE and concordance index by model, a row per data set.
+    """Boxes with the runs as points over them, by model, a row per data set.
 
-    Of tasks that have no such metrics it is the one that names the best.
+    Of the criterion that names the best, the likelihood, MAE, RMSE and concordance index; of tasks that have no such
+    metrics of the criterion alone.
     A box shows the quartiles, its whiskers reach the most distant runs.
     """
-    of_models = ("rul_mae", "rul_rmse", "concordance_index")
-    panels = require(analysis, *((analysis.criterion.metric,) if analysis.criterion.select_by == SCRIPT else of_models))
+    chosen = analysis.criterion.metric
+    of_models = () if analysis.criterion.select_by == SCRIPT else ("nll", "rul_mae", "rul_rmse", "concordance_index")
+    panels = require(analysis, *dict.fromkeys((chosen, *of_models)))
     completed, names = analysis.sweep.completed, looks(models(analysis))
     rows = datasets(analysis)
     width = max(6.0, len(panels) * max(3.2, 1.15 * len(names)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from ddrsa.analysis.commands import run_of
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import OKABE_ITO, grid_of_axes, head, legend_below, new_figure, tidy
+from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.states import State
 from ddrsa.rundir.training import TrainingDirectory
 
@@ -84,25 +84,17 @@ def training_curves(analysis: Analysis) -> Drawing:
 
 def read_curve(path: Path) -> Curve | None:
     """The epochs and validation losses of a training_log.csv; None where there is no whole row."""
-    epochs, losses = [], []
-    damaged = 0
     try:
-        with path.open(newline="") as stream:
-            for row in csv.DictReader(stream):
-                try:
-                    epoch, loss = int(row["epoch"]), float(row["validation_loss"])
-                except (KeyError, TypeError, ValueError):
-                    damaged += 1
-                    continue
-                if math.isfinite(loss):
-                    epochs.append(epoch)
-                    losses.append(loss)
-    except (OSError, ValueError, csv.Error):
+        rows, damaged = read_rows(path)
+    except ValueError as error:
+        log.warning("%s", error)
         return None
     if damaged:
         # A process that was killed may have left half a row, until the run goes on.
-        log.warning("%s has %d damaged rows, which are left out", path, damaged)
-    return (np.array(epochs, float), np.array(losses)) if epochs else None
+        log.warning("%s: damaged rows are left out, line %s", path, ", ".join(map(str, damaged)))
+    found = [(int(row["epoch"]), float(row["validation_loss"])) for row in rows]
+    found = [(epoch, loss) for epoch, loss in found if math.isfinite(loss)]
+    return (np.array([epoch for epoch, _ in found], float), np.array([loss for _, loss in found])) if found else None
 
 
 def _handles() -> dict[str, Line2D]:

@@ -19,6 +19,7 @@ from ddrsa.extras import needed
 from ddrsa.rundir.reasons import OUT_OF_HOST_MEMORY
 from ddrsa.rundir.states import State
 from ddrsa.sweep.cluster.compat_submitit import outcome_and_result
+from ddrsa.sweep.cluster.job_folder import make_job_folder
 from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
 from ddrsa.sweep.process.attempt import AttemptSpec, Report
@@ -54,8 +55,9 @@ class SlurmLauncher(RemoteLauncher):
         submitit = import_submitit()
         settings = {"slurm_array_parallelism": self.max_jobs, **self.settings}
         retries = settings.pop("slurm_max_num_timeout", 0)
+        folder = make_job_folder(self.folder, "hydra.launcher.submitit_folder")
         try:
-            executor = submitit.AutoExecutor(self.folder, cluster="slurm", slurm_max_num_timeout=retries)
+            executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=retries)
             executor.update_parameters(**settings)
         except (RuntimeError, NameError, TypeError, AssertionError, ValueError) as error:
             raise ConfigError(f"Slurm cannot be used (hydra.launcher.submitit): {error}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import io
 import json
@@ -112,9 +111,7 @@ class Attempt:
         _offer_to_the_memory_killer()
         try:
             report = _do(spec, context)
-        except BaseException as error:  # a full disk, say: there may be nowhere to write but to the launcher
-            with contextlib.suppress(OSError):
-                traceback.print_exc()
+        except BaseException as error:  # a full disk, say: the launcher writes the reason when there is room
             reason, text = reason_of_exception(error), "".join(traceback.format_exception(error))
             report = Report(State.FAILED, reason, error=_portable(error), disk_full=says_full(error))
             report = replace(report, unwritten=({}, f"the attempt ended\n{text.rstrip()}"))

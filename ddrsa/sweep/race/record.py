@@ -85,7 +85,7 @@ class RaceRecord:
         }
         with open_no_links(self.directory / LOOKS, "a") as stream:
             stream.write(json.dumps(line) + "\n")
-        write_json(self.directory / RACE, self._content(seen), durable=False, checksum=True)
+        write_json(self.directory / RACE, self._content(seen), durable=False)
 
     def _content(self, seen: Standings) -> dict[str, Any]:
         race = self.race

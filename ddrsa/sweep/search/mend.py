@@ -74,10 +74,17 @@ def _sorted(lines: list[bytes]) -> tuple[list[bytes], list[tuple[int, str]]]:
 
 def _require_rest(sweep_dir: Path) -> None:
     for owner in (sweep_dir / OWNERS).glob("*"):
-        if read_held(owner) is not None:
+        if _is_held(owner):
             raise UsageError(
                 f"{sweep_dir}: a search is under way ({owner.name}), its journal is mended when it has ended"
             )
+
+
+def _is_held(owner: Path) -> bool:
+    try:
+        return read_held(owner) is not None
+    except OSError:  # damaged by whoever does not hold it
+        return False
 
 
 def _free(file: Path) -> Path:

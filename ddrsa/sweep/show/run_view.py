@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.files import fingerprint
 from ddrsa.rundir.process_identity import boot_id, seconds_since_boot
 from ddrsa.rundir.states import State, is_lost
 from ddrsa.sweep.plan.planned_run import PlannedRun
@@ -28,6 +29,7 @@ class RunView:
     earlier: the attempts that status.json had then: with no more than those it is not of this one.
     changed: when status.json was written, by the clock of the file server. seen: when that was noticed here.
     first: the first epoch of this attempt that was seen, and when it was written.
+    damage: why status.json cannot be read now. read: what tells the file that was read last from others.
     """
 
     name: str
@@ -44,6 +46,8 @@ class RunView:
     status: dict[str, Any] = field(default_factory=dict)
     first: tuple[int, float] | None = None
     optional: bool = False
+    damage: str | None = None
+    read: tuple[int, int, int] | None = None
 
     def start(self, attempt: int) -> None:
         """An attempt starts now; what an earlier one wrote counts no more."""
@@ -60,18 +64,24 @@ class RunView:
     def refresh(self) -> bool:
         """Read the status file if it has changed, and say whether it had. A damaged file says nothing new."""
         directory = RunDirectory(self.directory)
+        self.damage = None
         try:
-            changed = directory.status.stat().st_mtime
-            if changed == self.changed:
-                return False
+            read = fingerprint(directory.status)
+        except OSError:
+            return False
+        if read == self.read:
+            return False
+        try:
             status = directory.read_status() or {}
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            self.damage = " ".join(str(error).split())
             return False
         if self.since is not None and _attempt_of(status) <= self.earlier:
             return False
         if status.get("attempt") != self.status.get("attempt"):
             self.first = None
-        self.changed, self.seen, self.status = changed, time.monotonic(), status
+        changed = read[-1] / 1e9
+        self.read, self.changed, self.seen, self.status = read, changed, time.monotonic(), status
         if self.epoch and self.first is None:
             self.first = (self.epoch, changed)
         return True
@@ -79,7 +89,10 @@ class RunView:
     def follow(self) -> bool:
         """As `refresh`, and take state, attempt and reason from the file: for a run that another process supervises."""
         if not self.refresh():
-            return False
+            if self.damage is None or self.state is State.UNREADABLE:
+                return False
+            self.state, self.reason, self.seen = State.UNREADABLE, self.damage, time.monotonic()
+            return True
         self.state = State.of(self.status)
         self.attempt = int(self.status.get("attempt") or 0)
         self.reason = self.status.get("error")

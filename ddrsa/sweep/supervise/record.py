@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now, open_no_links, write_json
+from ddrsa.rundir.files import fingerprint, now, open_no_links, write_json
 from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
@@ -184,10 +184,9 @@ class SweepRecord(SweepObserver):
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
         try:
-            found = (self.directory / RESULTS).stat()
+            return fingerprint(self.directory / RESULTS)
         except OSError:
             return None
-        return found.st_ino, found.st_size, found.st_mtime_ns
 
     def _others(self, read: Reader, *keys: str) -> list[dict[str, Any]]:
         """The entries of a file, as it is on disk, of runs that are not in this plan, wherever they lie."""

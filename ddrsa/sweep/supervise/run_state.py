@@ -95,7 +95,7 @@ class UnwrittenStates:
             try:
                 if never_began or status.get("state") == State.RUNNING or self._server.wrote(status):
                     whole = {**status, "run_id": run.identity, **fields}
-                    write_json(RunDirectory(directory).status, whole, checksum=True)
+                    write_json(RunDirectory(directory).status, whole)
                 else:
                     self._texts.pop(directory, None)
             except OSError as error:

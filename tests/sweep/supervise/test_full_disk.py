@@ -64,6 +64,15 @@ def test_a_sweep_waits_while_its_disk_is_full_and_no_reason_is_lost(sweeps: Swee
     assert all(sweeps.epochs(name) == list(range(1, 11)) for name in ("x0", "x2", "x3"))
 
 
+def test_a_run_that_cannot_write_its_output_is_one_line(sweeps: Sweeps) -> None:
+    (sweeps.directory / "sweep" / "x1" / "output.log").mkdir(parents=True)
+    exit_code, output = sweeps.run("x=0,1")
+    assert exit_code == 1
+    assert "failed after 0 s: x=1: IsADirectoryError" in output
+    assert "Traceback" not in output
+    assert "IsADirectoryError" in sweeps.path("x1").log.read_text()
+
+
 class Held(SweepObserver):
     """Notes what holds the sweep."""
 
