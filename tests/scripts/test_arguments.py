@@ -316,3 +316,10 @@ def test_the_shared_options_reach_flags_of_absl() -> None:
         "import tensorflow as tf\nfrom absl import app\ntf.flags.DEFINE_integer('num_epochs', 3, 'e')\n",
     )
     assert list(command_of(options("a", epochs=5), Path("run")).line[2:]) == ["--num_epochs", "5"]
+
+
+@pytest.mark.parametrize("text", [PARSER, "import sys\nprint(sys.argv)\n"])
+def test_an_option_that_is_given_twice_is_refused(text: str) -> None:
+    write("train_a.py", text)
+    with pytest.raises(ConfigError, match=r"scripts\.args has by-text and by_text: they are one option of"):
+        check_job(options("a", args={"by-text": "1", "by_text": "2"}))
