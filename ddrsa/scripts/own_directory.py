@@ -66,11 +66,16 @@ class Shared:
                 found += [Path(entry.path) for entry in _entries(path) if Path(entry.path) not in self.files]
         return found
 
-    def look_behind(self, folder: Path, most: int) -> None:
-        """Note what lies in a folder that is linked as a whole, as far as that is not too much."""
+    def look_behind(self, folder: Path, most: int, own: Path) -> None:
+        """Note what lies in a folder that is linked as a whole, as far as that is not too much.
+
+        own: the directory of the run. What holds it, by whatever name, is left out: its sweep changes all the time.
+        """
         folders = deque([folder])
         while folders:
             place = folders.popleft()
+            if own.resolve().is_relative_to(place.resolve()):
+                continue
             self.files[place] = _stamp(place)
             for entry in _entries(place):
                 if len(self.files) >= most:
@@ -100,7 +105,7 @@ def own_directory(shared: Path, parent: Path, limits: Limits | None = None) -> I
         if entry.path != str(shared) and not _holds(path, parent):
             _link(path, parent / entry.name)
             if not entry.name.startswith(".") and entry.is_dir() and not _is_no_place_for_results(path):
-                common.look_behind(path, limits.entries)
+                common.look_behind(path, limits.entries, parent)
     try:
         yield place, common
     finally:
@@ -129,7 +134,7 @@ def _populate(shared: Path, place: Path, run: Path, common: Shared, limits: Limi
                     if is_beyond:
                         common.folders.append(path)
                     if is_beyond or entry.is_symlink():
-                        common.look_behind(path, limits.entries)
+                        common.look_behind(path, limits.entries, run)
                     continue
                 here.mkdir(exist_ok=True)
                 folders.append((path, here))

@@ -113,15 +113,17 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     log.info("%s", command)
     began, memory_kills = time.monotonic(), kernel_memory_kills()
     begin_of_output = directory.log.stat().st_size if directory.log.exists() else 0
-    exit_code = _execute(command, directory, environ, options.own_limits)
+    exit_code, end_of_output = _execute(command, directory, environ, options.own_limits)
     seconds = round(time.monotonic() - began, 3)
     directory.update(exit_code=exit_code)
     if exit_code != 0:
         out_of_memory = kernel_memory_kills() > memory_kills
-        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output, TAIL_BYTES))
+        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output, end_of_output, TAIL_BYTES))
     found = collect_metrics(command.output_dir, options.metrics)
     if options.log_metrics:
-        printed = read_log_numbers(_tail(directory.log, begin_of_output, METRICS_BYTES), options.log_metrics)
+        printed = read_log_numbers(
+            _tail(directory.log, begin_of_output, end_of_output, METRICS_BYTES), options.log_metrics
+        )
         found.results |= printed
         missing = [pattern for pattern in options.log_metrics if not any(is_called(name, pattern) for name in printed)]
         if missing:
@@ -133,9 +135,11 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     return {"training_time_seconds": seconds, **found.results}
 
 
-def _execute(command: Command, directory: RunDirectory, environ: dict[str, str], limits: Limits) -> int:
+def _execute(command: Command, directory: RunDirectory, environ: dict[str, str], limits: Limits) -> tuple[int, int]:
+    """Run the script. Returns its exit code, and how far what it has printed goes in the run's log."""
     if not command.own_working_dir:
-        return execute(command.line, directory.log, command.working_dir, environ)
+        exit_code = execute(command.line, directory.log, command.working_dir, environ)
+        return exit_code, directory.log.stat().st_size
     with own_directory(command.working_dir, command.output_dir, limits) as (place, common):
         for folder in common.folders:
             log.warning(
@@ -145,6 +149,7 @@ def _execute(command: Command, directory: RunDirectory, environ: dict[str, str],
                 command.working_dir,
             )
         exit_code = execute(command.line, directory.log, place, environ)
+        end_of_output = directory.log.stat().st_size
         changed = common.changed()
         if changed:
             directory.update(shared_files_changed=[str(path) for path in changed[:MOST_CHANGED]])
@@ -159,7 +164,7 @@ def _execute(command: Command, directory: RunDirectory, environ: dict[str, str],
             log.warning("%d more shared files were changed", len(changed) - MOST_CHANGED)
         if common.unseen:
             log.info("more than %d files lie behind links: of the rest no change is seen", limits.entries)
-    return exit_code
+    return exit_code, end_of_output
 
 
 def _set_apart_what_it_was_told(found: Numbers, command: Command, options: ScriptsOptions) -> None:
@@ -205,11 +210,12 @@ def _ended(exit_code: int, out_of_memory: bool, output: str) -> RunEnded:
     return RunEnded(reason if memory is None else f"{memory}: {reason}")
 
 
-def _tail(log_file: Path, begin: int, size: int) -> str:
+def _tail(log_file: Path, begin: int, end: int, size: int) -> str:
+    """At most the last `size` bytes of what the log has between `begin` and `end`."""
     with log_file.open("rb") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        stream.seek(max(begin, end - size))
-        return stream.read().decode(errors="replace")
+        start = max(begin, end - size)
+        stream.seek(start)
+        return stream.read(max(end - start, 0)).decode(errors="replace")
 
 
 def _objective(options: ScriptsOptions, metrics: dict[str, Any]) -> float | None:

@@ -116,3 +116,12 @@ def test_the_sweep_itself_is_no_input_of_its_runs(shared: Path) -> None:
         assert not (place / "multirun").exists()
         assert (place / "config.txt").exists()
     assert left(shared / "multirun") == set()
+
+
+def test_a_link_to_the_place_of_the_sweep_is_not_looked_behind(shared: Path) -> None:
+    (shared.parent / "current").symlink_to(shared)
+    output = shared / "multirun" / "run" / "output"
+    with own_directory(shared, output) as (place, common):
+        (place / "model.pt").write_text("new")
+        (output.parent / "run.log").write_text("new")
+    assert common.changed() == []
