@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ def scripts_options(config: DictConfig) -> ScriptsOptions | None:
         require(f"scripts.{key}", values[key], values[key] is None or values[key] >= 1, "1 or more, or null")
     args = values["args"] or {}
     require("scripts.args", args, isinstance(args, dict), "names with values, scripts.args.learning_rate=0.1")
-    values["args"] = {str(name): _argument(f"scripts.args.{name}", value) for name, value in args.items()}
+    values["args"] = {name: _argument(f"scripts.args.{name}", value) for name, value in _dotted(args)}
     values["own_limits"] = _limits(values["own_limits"] or {})
     extra = _argument("scripts.extra_args", values["extra_args"] or [])
     holds = isinstance(extra, list) and None not in extra
@@ -192,6 +192,15 @@ def _limits(given: Any) -> Limits:
         holds = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
         require(f"scripts.own_limits.{name}", value, holds, "a number, 0 or more")
     return Limits(**given)
+
+
+def _dotted(args: dict[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Names with values; what is nested, since scripts.args.trainer.max_epochs=3 is that, is trainer.max_epochs."""
+    for name, value in args.items():
+        if isinstance(value, dict) and value:
+            yield from _dotted(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def _argument(key: str, value: Any) -> Any:
