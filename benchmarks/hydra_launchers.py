@@ -5,8 +5,9 @@
 An app of Hydra without a line of the project's does 8 runs of SECONDS each, two at once where the launcher can: first
 undisturbed; then again with one run that ends itself by SIGKILL the first time, and the same command once more. Where
 `hydra-submitit-launcher` is installed, its local launcher is among them. PYTHON is an interpreter in whose environment
-hydra-optuna-sweeper and hydra-joblib-launcher are installed, which need an Optuna below 3: there and here a search of 8
-trials of unequal length is done, two at once, one of them killed as above, and then the same command is given again.
+hydra-optuna-sweeper and hydra-joblib-launcher are installed, which need an Optuna below 3 and SQLAlchemy below 2: there
+and here a search of 8 trials of unequal length is done, on a grid, two at once, one of them killed as above, and then
+the same command is given again.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def launchers(root: Path, seconds: float) -> None:
 def searches(root: Path, seconds: float, other: str | None) -> None:
     """Print a row for each search."""
     params = ["n=choice(0,1,2,3,4,5,6,7)", "unequal=true", f"seconds={seconds}", "hydra/sweeper=optuna"]
-    params += [f"hydra.sweeper.n_trials={RUNS}", "hydra.sweeper.n_jobs=2", "hydra.sweeper.sampler.seed=1"]
+    params += [f"hydra.sweeper.n_trials={RUNS}", "hydra.sweeper.n_jobs=2", "hydra/sweeper/sampler=grid"]
     ways = {"optuna, supervised": (sys.executable, ["hydra/launcher=supervised", "hydra.launcher.n_jobs=2"])}
     if other is not None:
         storage = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.storage=sqlite:///study.db"]
