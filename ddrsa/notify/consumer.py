@@ -19,6 +19,7 @@ from ddrsa.sweep.show.run_view import timestamp
 from ddrsa.texts import printable
 
 BEST = "best.yaml"
+NO_NAME = "-"
 MOST_FAILURES = 5
 # A run that failed may be tried again.
 SETTLED_SECONDS = 10.0
@@ -122,17 +123,16 @@ def _best(file: Path, began: float) -> list[str]:
     """Of the analysis, where it was written at the end of this sweep."""
     try:
         found: Any = read_yaml(file) if file.stat().st_mtime >= began else []
-        return [
-            f"best of {each['dataset']}: {' '.join([each['model'], *_values(each['values'])])}, "
-            f"{each['metric']} {each['selected']['mean']:.4g}"
-            for each in found
-        ]
+        return [_best_line(each) for each in found]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
 
 
-def _values(values: Mapping[str, Any]) -> list[str]:
-    return [f"{key}={value}" for key, value in values.items()]
+def _best_line(best: Mapping[str, Any]) -> str:
+    # Runs of other tasks may have neither a data set nor a model.
+    of = "" if best["dataset"] == NO_NAME else f" of {best['dataset']}"
+    words = [*({best["model"]} - {NO_NAME}), *(f"{key}={value}" for key, value in best["values"].items())]
+    return f"best{of}: {' '.join(words)}, {best['metric']} {best['selected']['mean']:.4g}"
 
 
 def make(directory: Path, options: dict[str, Any], say: Callable[[str], None]) -> NotifyConsumer:  # noqa: ARG001

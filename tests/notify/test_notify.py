@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tracked import TrackedSweep
 
 from ddrsa.errors import ConfigError
@@ -66,10 +67,13 @@ def test_half_the_first_failure_and_the_end(
     assert see() == ["of/sweep: a run has failed", "of/sweep: half done"]
     sweep.complete(runs[2])
     runs[3].end(State.KILLED, "killed by SIGKILL")
+    best = {"dataset": "-", "model": "-", "values": {"x": 2}, "metric": "loss", "selected": {"mean": 0.12345}}
+    (sweep.directory / "best.yaml").write_text(yaml.safe_dump([best, {**best, "dataset": "azure_pm", "model": "gru"}]))
     assert see() == []
     assert see(ended=True) == ["of/sweep: 2 of 4 runs failed"]
     text = received[-1]["message"]
     assert "2 completed, 1 failed, 1 killed" in text
+    assert "\nbest: x=2, loss 0.1235\nbest of azure_pm: gru x=2, loss 0.1235\n" in text
     assert "seed=3: killed: killed by SIGKILL" in text
     assert str(sweep.directory) in text
     assert PASSWORD not in json.dumps(received)

@@ -201,7 +201,7 @@ def test_a_server_that_goes_away_and_its_page(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1200)
 def test_a_sweep_with_every_tracker_and_a_killed_launcher_ends_as_one_without(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,13 +213,17 @@ def test_a_sweep_with_every_tracker_and_a_killed_launcher_ends_as_one_without(
     plain, told = tmp_path / "plain", tmp_path / "told"
     subprocess.run([*common, f"hydra.sweep.dir={plain}"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     extra = ["tracking=[mlflow,tensorboard,wandb]", "notify=[env]", "report=true", f"hydra.sweep.dir={told}"]
-    process = subprocess.Popen([*common, *extra], cwd=tmp_path, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not list(told.glob("logs/*/*/*/checkpoint_last.pt")):
-        assert time.monotonic() < deadline, "no run has done an epoch"
-        time.sleep(0.05)
-    process.kill()
-    process.wait()
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*common, *extra], cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 400
+        while not list(told.glob("logs/*/*/*/checkpoint_last.pt")):
+            assert process.poll() is None, (tmp_path / "log").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        process.wait()
     subprocess.run([*common, *extra], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     assert outcome(told) == outcome(plain)
     assert (told / "report.html").is_file()
