@@ -11,8 +11,10 @@ RUN pip install --no-cache-dir -c /src/constraints.txt torch
 COPY . /src
 RUN pip install --no-cache-dir -c /src/constraints.txt '/src[models,parquet,excel]' && rm -rf /src
 
-RUN useradd --create-home ddrsa
-USER ddrsa
+# A number, which Kubernetes can tell from root.
+RUN useradd --create-home --uid 10001 ddrsa
+USER 10001
 WORKDIR /plant
-ENV DDRSA_CACHE_DIR=/tmp/ddrsa
+# What is kept between calls lies where every user may write, whoever --user names.
+ENV DDRSA_CACHE_DIR=/tmp/ddrsa MPLCONFIGDIR=/tmp/matplotlib NUMBA_CACHE_DIR=/tmp/numba
 ENTRYPOINT ["ddrsa"]

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     table = prediction_table(forecasts, decision, level, ahead, reasons)
     if options.output is not None:
         write_table(table, Path(options.output))
-    _report(table, decision, scale, options)
+    _report(table, decision, scale, options, run.config.horizon)
     if drawn:
         say(f"{options.plots}: {len(drawn)} pictures")
     failed = last_rows(units)[units.event_observed[last_rows(units)] & (units.time_to_event[last_rows(units)] == 0)]
@@ -80,7 +80,7 @@ def _steps_before(options: PredictOptions, scale: TimeScale, horizon: int) -> in
     return 0 if options.before == 0 else math.ceil(scale.steps("before", options.before) - 1e-9)
 
 
-def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: PredictOptions) -> None:
+def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: PredictOptions, horizon: int) -> None:
     shown = table.loc[:, [name for name in table.columns if not name.startswith("hazard_")]]
     if options.output is None:
         say(_printable(shown.head(SHOWN_ROWS)))
@@ -91,6 +91,14 @@ def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: 
     if options.interval != "model":
         say(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
     say(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
+    beyond = table["rul_median"].isna() & table["rul"].notna()
+    if beyond.any():
+        what = "units" if options.rows == "last" else "rows"
+        ahead = scale.text(horizon)
+        say(
+            f"{beyond.sum()} of {len(table)} {what} are more likely to outlive the {ahead} that the model looks ahead "
+            "than not: their rul is cut there"
+        )
     due = table.loc[table["intervene"].fillna(False)]
     when = "now" if options.rows == "last" else "at some row"
     say(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")

@@ -80,7 +80,9 @@ class Forecasts:
         columns |= {name: self.scale.told(values) for name, values in steps.items()}
         columns["time_unit"] = self.scale.unit
         if self.times is not None and self.scale.has_dates:
-            columns |= {f"{name}_date": self.scale.later(self.times, steps[name]) for name in _DATED}
+            # A mean that is cut at the horizon is no date of a failure that is more likely to come behind it.
+            dated = {**steps, "rul": np.where(np.isnan(steps["rul_median"]), np.nan, steps["rul"])}
+            columns |= {f"{name}_date": self.scale.later(self.times, dated[name]) for name in _DATED}
         log_survivals = log_survival(self.logits.double())
         columns |= {f"failure_within_{window.label}": _failed(log_survivals, window.steps) for window in windows}
         columns["failure_probability"] = _failed(log_survivals, self.horizon)

@@ -43,6 +43,8 @@ def arguments_of(job: Job, options: ScriptsOptions) -> tuple[str, ...]:
     """
     interface = interface_of_job(job, options)
     spell = _Speller(job, options, interface)
+    _require_one_of_each(job, interface, job.named, f"job {job.id}: args")
+    _require_one_of_each(job, interface, options.args, "scripts.args")
     arguments = list(job.arguments)
     for name, value in job.named.items():
         added = spell.named(name, value)
@@ -56,6 +58,18 @@ def arguments_of(job: Job, options: ScriptsOptions) -> tuple[str, ...]:
     for name, value in options.args.items():
         arguments += spell.named(name, value) or []
     return tuple(arguments)
+
+
+def _require_one_of_each(job: Job, interface: ScriptInterface, named: Iterable[str], where: str) -> None:
+    """Raise ConfigError where two names are one option: which of the two values counts, nothing says."""
+    seen: dict[object, str] = {}
+    for name in named:
+        option = find_option(interface.options, [normalised(name)])
+        # -v and -V differ, and so may the names of what is not seen: but for - and _.
+        same = option or (name if len(name) == 1 else name.replace("-", "_"))
+        if same in seen:
+            raise ConfigError(f"{where} has {seen[same]} and {name}: they are one option of {job.path}, give it once")
+        seen[same] = name
 
 
 def shared_options(job: Job, options: ScriptsOptions) -> dict[str, Option | None]:

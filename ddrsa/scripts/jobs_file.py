@@ -33,7 +33,7 @@ def read_jobs(file: Path, directory: Path) -> list[Job]:
     directory: where the scripts work, absolute: modules are looked for there.
     """
     try:
-        content = yaml.safe_load(file.read_text())
+        content = yaml.load(file.read_text(), _OnceEach)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"scripts.jobs={file}: it cannot be read: {' '.join(str(error).split())}") from error
     entries = content.get("jobs") if isinstance(content, dict) and set(content) == {"jobs"} else content
@@ -46,6 +46,17 @@ def read_jobs(file: Path, directory: Path) -> list[Job]:
             raise ConfigError(f"{file}: two jobs have the id {job.id}; give one of them another")
         jobs[job.id] = job
     return list(jobs.values())
+
+
+class _OnceEach(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, and not its last value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} stands there twice", node.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 class _Entry:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ddrsa.errors import ConfigError
 from ddrsa.plain_values import PlainValues
 from ddrsa.scripts.interface.libraries import FLAG_STYLES
 from ddrsa.scripts.interface.values import as_text
+from ddrsa.scripts.own_directory import Limits
 
 # Stand in arguments for what is known when a run starts.
 RUN_DIR, OUTPUT_DIR = "{run_dir}", "{output_dir}"
@@ -53,6 +55,7 @@ class ScriptsSchema:
     command: Any = None
     working_dir: str | None = None
     own_working_dir: bool | None = None
+    own_limits: Any = None
     list: bool = False
 
 
@@ -91,6 +94,7 @@ class ScriptsOptions:
     command: tuple[str, ...]
     working_dir: str | None
     own_working_dir: bool | None
+    own_limits: Limits
     list: bool
 
     @property
@@ -122,7 +126,8 @@ def scripts_options(config: DictConfig | PlainValues) -> ScriptsOptions | None:
         require(f"scripts.{key}", values[key], values[key] is None or values[key] >= 1, "1 or more, or null")
     args = values["args"] or {}
     require("scripts.args", args, isinstance(args, dict), "names with values, scripts.args.learning_rate=0.1")
-    values["args"] = {str(name): _argument(f"scripts.args.{name}", value) for name, value in args.items()}
+    values["args"] = {name: _argument(f"scripts.args.{name}", value) for name, value in _dotted(args)}
+    values["own_limits"] = _limits(values["own_limits"] or {})
     extra = _argument("scripts.extra_args", values["extra_args"] or [])
     holds = isinstance(extra, list) and None not in extra
     require("scripts.extra_args", extra, holds, "a list, [--verbose,--early-stopping]")
@@ -182,6 +187,25 @@ def _texts(key: str, value: Any) -> tuple[str, ...]:
     holds = isinstance(listed, list) and all(isinstance(each, str) and each for each in listed)
     require(f"scripts.{key}", value, holds, "a text or a list of texts")
     return tuple(listed)
+
+
+def _limits(given: Any) -> Limits:
+    known = [each.name for each in fields(Limits)]
+    holds = isinstance(given, dict) and set(given) <= set(known)
+    require("scripts.own_limits", given, holds, f"a mapping with keys of {', '.join(known)}")
+    for name, value in given.items():
+        holds = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+        require(f"scripts.own_limits.{name}", value, holds, "a number, 0 or more")
+    return Limits(**given)
+
+
+def _dotted(args: dict[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Names with values; what is nested, since scripts.args.trainer.max_epochs=3 is that, is trainer.max_epochs."""
+    for name, value in args.items():
+        if isinstance(value, dict) and value:
+            yield from _dotted(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def _argument(key: str, value: Any) -> Any:

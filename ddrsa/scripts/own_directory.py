@@ -15,46 +15,97 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ddrsa.scripts.discovery import is_skipped
+from ddrsa.scripts.discovery import ENVIRONMENT_MARKS, SKIPPED_FOLDERS
 
-# A file up to this size is copied, until this many bytes are; others are linked.
-COPIED_FILE = 16 * 2**20
-COPIED_BYTES = 256 * 2**20
-# So many entries stand again one by one; folders beyond that are linked as a whole.
-MOST_ENTRIES = 5000
+MIB = 2**20
+# Linked as a whole: no script leaves its results there.
+_NO_PLACE_FOR_RESULTS = SKIPPED_FOLDERS - {"test", "tests"} | {".git", ".hg", ".svn", ".tox", ".nox", ".direnv"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What of a working directory stands in that of a run again.
+
+    file_mib: a file up to this size is copied; total_mib: until so much is; others are linked. A run pays for a copy
+        with its time on the disk, and for a link with nothing, as long as it does not change the file in its place.
+    entries: so many stand again one by one; folders beyond that are linked as a whole.
+    """
+
+    file_mib: float = 16
+    total_mib: float = 256
+    entries: int = 5000
+
+
+_Stamp = tuple[int, int] | None
 
 
 @dataclass
 class Shared:
     """What a run has in common with others, in spite of its own directory.
 
-    files: linked ones, with their size and time of change when the run began. folders: linked as a whole.
+    files: what lies behind links, with its size and time of change when the run began; folders too.
+    folders: linked as a whole, since there are too many entries.
     copies: those of small files in the run's directory, likewise.
+    unseen: whether more lies behind links than was looked at.
     """
 
-    files: dict[Path, tuple[int, int] | None] = field(default_factory=dict)
+    files: dict[Path, _Stamp] = field(default_factory=dict)
     folders: list[Path] = field(default_factory=list)
-    copies: dict[Path, tuple[int, int] | None] = field(default_factory=dict)
+    copies: dict[Path, _Stamp] = field(default_factory=dict)
+    unseen: bool = False
 
     def changed(self) -> list[Path]:
-        """The linked files that were written while the run was under way, by it or by another."""
-        return [path for path, before in self.files.items() if _stamp(path) != before]
+        """What was written behind links while the run was under way, by it or by another: files, and new entries."""
+        found = []
+        for path, before in self.files.items():
+            if _stamp(path) == before:
+                continue
+            if not path.is_dir():
+                found.append(path)
+            else:
+                found += [Path(entry.path) for entry in _entries(path) if Path(entry.path) not in self.files]
+        return found
+
+    def look_behind(self, folder: Path, most: int, own: Path) -> None:
+        """Note what lies in a folder that is linked as a whole, as far as that is not too much.
+
+        own: the directory of the run. What holds it, by whatever name, is left out: its sweep changes all the time.
+        """
+        folders = deque([folder])
+        while folders:
+            place = folders.popleft()
+            if own.resolve().is_relative_to(place.resolve()):
+                continue
+            self.files[place] = _stamp(place)
+            for entry in _entries(place):
+                if len(self.files) >= most:
+                    self.unseen = True
+                    return
+                if entry.is_dir(follow_symlinks=False):
+                    if not _is_no_place_for_results(Path(entry.path)):
+                        folders.append(Path(entry.path))
+                else:
+                    self.files[Path(entry.path)] = _stamp(Path(entry.path))
 
 
 @contextmanager
-def own_directory(shared: Path, parent: Path) -> Iterator[tuple[Path, Shared]]:
+def own_directory(shared: Path, parent: Path, limits: Limits | None = None) -> Iterator[tuple[Path, Shared]]:
     """A directory below `parent` with the name and the entries of `shared`; its neighbours stand beside it.
 
     Files that an earlier attempt left there stay. At the end only what the run has written is left.
     """
+    limits = limits or Limits()
     place = parent / (shared.name or "root")
     place.mkdir(parents=True, exist_ok=True)
     common = Shared()
-    _populate(shared, place, parent, common)
+    _populate(shared, place, parent, common, limits)
     # ../data of the script
     for entry in _entries(shared.parent):
-        if entry.path != str(shared) and not _holds(Path(entry.path), parent):
-            _link(Path(entry.path), parent / entry.name)
+        path = Path(entry.path)
+        if entry.path != str(shared) and not _holds(path, parent):
+            _link(path, parent / entry.name)
+            if not entry.name.startswith(".") and entry.is_dir() and not _is_no_place_for_results(path):
+                common.look_behind(path, limits.entries, parent)
     try:
         yield place, common
     finally:
@@ -62,7 +113,7 @@ def own_directory(shared: Path, parent: Path) -> Iterator[tuple[Path, Shared]]:
         _take_away(shared, place, common)
 
 
-def _populate(shared: Path, place: Path, run: Path, common: Shared) -> None:
+def _populate(shared: Path, place: Path, run: Path, common: Shared, limits: Limits) -> None:
     folders = deque([(shared, place)])
     entries, copied = 0, 0
     while folders:
@@ -71,26 +122,35 @@ def _populate(shared: Path, place: Path, run: Path, common: Shared) -> None:
             path, here = Path(entry.path), target / entry.name
             entries += 1
             if os.path.lexists(here) and not (here.is_dir() and not here.is_symlink()):
+                if here.is_symlink() and entry.is_file():
+                    common.files[path] = _stamp(path)  # the link of an attempt that was killed
                 continue
             if entry.is_dir():
                 if _holds(path, run):
                     continue  # the sweep itself, whose runs are nobody's inputs
-                if entries > MOST_ENTRIES or entry.is_symlink() or is_skipped(path):
+                is_beyond = entries > limits.entries
+                if is_beyond or entry.is_symlink() or _is_no_place_for_results(path):
                     _link(path, here)
-                    if entries > MOST_ENTRIES:
+                    if is_beyond:
                         common.folders.append(path)
+                    if is_beyond or entry.is_symlink():
+                        common.look_behind(path, limits.entries, run)
                     continue
                 here.mkdir(exist_ok=True)
                 folders.append((path, here))
             elif entry.is_file():
                 size = entry.stat().st_size
-                if size <= COPIED_FILE and copied + size <= COPIED_BYTES:
+                if size <= limits.file_mib * MIB and copied + size <= limits.total_mib * MIB:
                     copied += size
                     shutil.copy2(path, here)
                     common.copies[here] = _stamp(here)
                 else:
                     _link(path, here)
                     common.files[path] = _stamp(path)
+
+
+def _is_no_place_for_results(folder: Path) -> bool:
+    return folder.name in _NO_PLACE_FOR_RESULTS or any((folder / mark).exists() for mark in ENVIRONMENT_MARKS)
 
 
 def _take_away(shared: Path, place: Path, common: Shared) -> None:
@@ -132,7 +192,7 @@ def _link(path: Path, here: Path) -> None:
         here.symlink_to(path.absolute())
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _stamp(path: Path) -> _Stamp:
     try:
         status = path.stat()
     except OSError:

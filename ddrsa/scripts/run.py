@@ -20,10 +20,10 @@ from ddrsa.rundir.states import State
 from ddrsa.scripts.arguments import given_value, interface_of_job
 from ddrsa.scripts.command import Command, command_of
 from ddrsa.scripts.options import ScriptsOptions, scripts_options
-from ddrsa.scripts.own_directory import own_directory
+from ddrsa.scripts.own_directory import Limits, own_directory
 from ddrsa.scripts.process import Terminated, execute
 from ddrsa.scripts.results.collect import collect_metrics
-from ddrsa.scripts.results.log_lines import read_log_numbers
+from ddrsa.scripts.results.log_lines import is_called, read_log_numbers
 from ddrsa.scripts.results.numbers import Numbers
 from ddrsa.scripts.spelling import find_option, normalised
 from ddrsa.sweep.gpu.lease import current_lease, release_current
@@ -44,6 +44,8 @@ OUTPUT_VARIABLE = "DDRSA_OUTPUT_DIR"
 # How much of the end of its output is searched for the reason of a failure, and for metrics.
 TAIL_BYTES = 16384
 METRICS_BYTES = 2**20
+# So many shared files that were changed are named.
+MOST_CHANGED = 10
 
 
 def run_script(config: DictConfig, name: str) -> float | None:
@@ -111,38 +113,58 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     log.info("%s", command)
     began, memory_kills = time.monotonic(), kernel_memory_kills()
     begin_of_output = directory.log.stat().st_size if directory.log.exists() else 0
-    exit_code = _execute(command, directory, environ)
+    exit_code, end_of_output = _execute(command, directory, environ, options.own_limits)
     seconds = round(time.monotonic() - began, 3)
     directory.update(exit_code=exit_code)
     if exit_code != 0:
         out_of_memory = kernel_memory_kills() > memory_kills
-        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output, TAIL_BYTES))
+        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output, end_of_output, TAIL_BYTES))
     found = collect_metrics(command.output_dir, options.metrics)
     if options.log_metrics:
-        found.results |= read_log_numbers(_tail(directory.log, begin_of_output, METRICS_BYTES), options.log_metrics)
+        printed = read_log_numbers(
+            _tail(directory.log, begin_of_output, end_of_output, METRICS_BYTES), options.log_metrics
+        )
+        found.results |= printed
+        missing = [pattern for pattern in options.log_metrics if not any(is_called(name, pattern) for name in printed)]
+        if missing:
+            directory.update(log_metrics_missing=missing)
+            log.warning("scripts.log_metrics=%s: it has printed no line with a number of that name", missing)
     _set_apart_what_it_was_told(found, command, options)
     if found.configuration:
         directory.update(script_configuration=found.configuration)
     return {"training_time_seconds": seconds, **found.results}
 
 
-def _execute(command: Command, directory: RunDirectory, environ: dict[str, str]) -> int:
+def _execute(command: Command, directory: RunDirectory, environ: dict[str, str], limits: Limits) -> tuple[int, int]:
+    """Run the script. Returns its exit code, and how far what it has printed goes in the run's log."""
     if not command.own_working_dir:
-        return execute(command.line, directory.log, command.working_dir, environ)
-    with own_directory(command.working_dir, command.output_dir) as (place, common):
+        exit_code = execute(command.line, directory.log, command.working_dir, environ)
+        return exit_code, directory.log.stat().st_size
+    with own_directory(command.working_dir, command.output_dir, limits) as (place, common):
         for folder in common.folders:
-            log.warning("%s is shared by all runs: its folder has too many entries", folder)
+            log.warning(
+                "%s is shared by all runs: there are more than scripts.own_limits.entries=%d entries in %s",
+                folder,
+                limits.entries,
+                command.working_dir,
+            )
         exit_code = execute(command.line, directory.log, place, environ)
+        end_of_output = directory.log.stat().st_size
         changed = common.changed()
         if changed:
-            directory.update(shared_files_changed=[str(path) for path in changed])
-        for path in changed:
+            directory.update(shared_files_changed=[str(path) for path in changed[:MOST_CHANGED]])
+        for path in changed[:MOST_CHANGED]:
             log.warning(
-                "%s was changed while this run was under way. It is too large to be copied for each run, so runs of "
-                "this script may overwrite each other's; move it away, or have the script write into {output_dir}",
+                "%s was changed while this run was under way. It is shared by the runs of this script, which may "
+                "overwrite each other's: it lies beside their working directory, behind a link, or beyond "
+                "scripts.own_limits. Have the script write into {output_dir}",
                 path,
             )
-    return exit_code
+        if len(changed) > MOST_CHANGED:
+            log.warning("%d more shared files were changed", len(changed) - MOST_CHANGED)
+        if common.unseen:
+            log.info("more than %d files lie behind links: of the rest no change is seen", limits.entries)
+    return exit_code, end_of_output
 
 
 def _set_apart_what_it_was_told(found: Numbers, command: Command, options: ScriptsOptions) -> None:
@@ -188,11 +210,12 @@ def _ended(exit_code: int, out_of_memory: bool, output: str) -> RunEnded:
     return RunEnded(reason if memory is None else f"{memory}: {reason}")
 
 
-def _tail(log_file: Path, begin: int, size: int) -> str:
+def _tail(log_file: Path, begin: int, end: int, size: int) -> str:
+    """At most the last `size` bytes of what the log has between `begin` and `end`."""
     with log_file.open("rb") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        stream.seek(max(begin, end - size))
-        return stream.read().decode(errors="replace")
+        start = max(begin, end - size)
+        stream.seek(start)
+        return stream.read(max(end - start, 0)).decode(errors="replace")
 
 
 def _objective(options: ScriptsOptions, metrics: dict[str, Any]) -> float | None:

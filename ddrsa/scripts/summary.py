@@ -66,6 +66,11 @@ class TrainingSummary(SweepObserver):
             console.print(
                 f"{file} was changed while {len(users)} runs were under way, and is none's own", soft_wrap=True
             )
+        for pattern in sorted({pattern for job in jobs for pattern in job["log_metrics_missing"]}):
+            without = sum(pattern in job["log_metrics_missing"] for job in jobs)
+            console.print(
+                f"scripts.log_metrics: {without} of {len(jobs)} runs printed no number called {pattern}", soft_wrap=True
+            )
         console.print(f"summary: {os.path.relpath(path)}", soft_wrap=True)
 
 
@@ -90,6 +95,7 @@ def _summary_of(run: PlannedRun, outcome: Outcome, sweep_dir: Path) -> dict[str,
         "log": os.path.relpath(directory.log, sweep_dir),
         "output_dir": status.get("output_dir"),
         "shared_files_changed": status.get("shared_files_changed", []),
+        "log_metrics_missing": status.get("log_metrics_missing", []),
         "metrics": {key: value for key, value in metrics.items() if key not in ("schema_version", "run_id")},
     }
 

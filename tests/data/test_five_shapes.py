@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from ddrsa.data.proposal.dataset_file import write_dataset_file
 from ddrsa.data.proposal.propose import propose, try_out
 from ddrsa.predict.__main__ import main as predict
 
+ROOT = Path(__file__).parents[2]
 TINY = ["model=gru", "model.hidden_size=4", "lookback=4", "num_epochs=1", "batch_size=256", "device=cpu"]
 
 
@@ -99,6 +104,36 @@ def _bench(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
     frame = pd.DataFrame({"run_id": table["unit"], "timestamp": [f"{time}Z" for time in when], "heat": table["heat"]})
     frame.to_csv(folder / "data.csv", index=False)
     return {"unit_column": "run_id", "time_column": "timestamp", "all_units_fail": True, "step": None}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [_german, _compressors, _parquet, _disks, _bench])
+def test_three_commands(make: Callable[[Path, np.random.Generator], dict[str, Any]], tmp_path: Path) -> None:
+    expected = make(tmp_path, np.random.default_rng(0))
+    path = expected.get("path", "data.csv")
+    events = [f"events={expected['events_path']}"] if "events_path" in expected else []
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DDRSA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def command(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "ddrsa", *arguments],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "the files can be read so" in command("describe", path, *events, "as=mine")
+    sizes = ["model=tcn", "lookback=8", "horizon=16", "batch_size=16", "learning_rate=0.02", "num_epochs=15"]
+    command("train", "--config-dir", "my_conf", "dataset=mine", *sizes, "device=cpu", "hydra.run.dir=run")
+    said = command("predict", "checkpoint=run", "part=test", "before=0", "cost=20", "output=out.csv", "plots=plots")
+    due = int(re.findall(r"intervene now: (\d+) of", said)[0])
+    table = pd.read_csv(tmp_path / "out.csv", dtype={"unit": str})
+    # At the row of the failure itself nearly all are to be stopped, and hardly any other.
+    failed = table["time_to_event"].fillna(99) == 0
+    assert table.loc[failed, "intervene"].mean() > 0.8
+    assert due == table["intervene"].sum()
+    assert said.count("  stop ") == min(due, 20)
+    assert len(list((tmp_path / "plots").glob("*.png"))) == len(table)
 
 
 @pytest.mark.parametrize("make", [_german, _compressors, _parquet, _disks, _bench])

@@ -14,6 +14,8 @@ from omegaconf import DictConfig, OmegaConf
 from programs import TRAINING, run_program
 
 from ddrsa.data.options import check_dataset_options
+from ddrsa.evaluation.evaluate import shortcomings
+from ddrsa.rundir.training import find_trainings
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
@@ -70,9 +72,17 @@ def test_the_example_works(blocks: list[tuple[str, str]], tmp_path: Path) -> Non
         "lifetimes.png",
         "trends.png",
     }
-    assert len(list((tmp_path / "multirun" / "pumps").rglob("test_metrics.json"))) == 1
-    assert len(list((tmp_path / "multirun" / "pumps_sweep").rglob("test_metrics.json"))) == 2
-    assert "table/pumps" in training
+    runs = find_trainings(tmp_path / "multirun" / "pumps_sweep")
+    assert len(runs) == 2
+    assert re.search(r"table/pumps: the best of 2 configurations is tcn\s+learning_rate=0.01", training)
+    # The chosen one is of use.
+    chosen = next(run for run in runs if "lr0.01_" in run.path.name)
+    metrics = chosen.read_test_metrics()
+    assert metrics is not None
+    assert metrics["validation"]["concordance_index"] > 0.9
+    assert shortcomings(metrics) == []
+    assert re.search(r"intervene now: \d of 6 units", training)
+    assert "units are forecast 12 hours before the failure" in training
 
 
 def test_every_key_is_on_the_page() -> None:

@@ -146,7 +146,8 @@ def test_printed_table_by_the_command_line(trained_run: TrainingDirectory, tmp_p
     assert header.split()[:3] == ["unit", "cycle", "rul"]
     assert "hazard" not in header
     assert rows[5] == "times are in cycles"
-    assert rows[6].startswith("intervene now: ")
+    assert rows[6].startswith("5 of 5 units are more likely to outlive the 24 cycles that the model looks ahead")
+    assert rows[7].startswith("intervene now: ")
 
 
 @pytest.mark.parametrize(

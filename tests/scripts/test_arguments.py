@@ -316,3 +316,21 @@ def test_the_shared_options_reach_flags_of_absl() -> None:
         "import tensorflow as tf\nfrom absl import app\ntf.flags.DEFINE_integer('num_epochs', 3, 'e')\n",
     )
     assert list(command_of(options("a", epochs=5), Path("run")).line[2:]) == ["--num_epochs", "5"]
+
+
+@pytest.mark.parametrize("text", [PARSER, "import sys\nprint(sys.argv)\n"])
+def test_an_option_that_is_given_twice_is_refused(text: str) -> None:
+    write("train_a.py", text)
+    with pytest.raises(ConfigError, match=r"scripts\.args has by-text and by_text: they are one option of"):
+        check_job(options("a", args={"by-text": "1", "by_text": "2"}))
+
+
+def test_a_name_with_dots_is_one_option() -> None:
+    write(
+        "train_a.py",
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--opt.lr')\nprint(p.parse_args())\n",
+    )
+    write("train_b.py", "from lightning.pytorch.cli import LightningCLI\nLightningCLI()\n")
+    args = {"opt": {"lr": 0.5}, "trainer.max_epochs": 3}
+    assert list(command_of(options("a", args=args), Path("run")).line[2:]) == ["--opt.lr", "0.5"]
+    assert list(command_of(options("b", args=args), Path("run")).line[2:]) == ["--opt.lr=0.5", "--trainer.max_epochs=3"]

@@ -61,6 +61,7 @@ def test_a_file_of_jobs(file: Path) -> None:
         ("jobs: [{script: code/fit.py, command: [bash]}]", "command="),
         ("jobs: [{script: code/fit.py, name: x, supports_epochs: 3}]", "supports_epochs is 3"),
         ("jobs: [{script: code/fit.py, id: 3}]", "id is 3"),
+        ("jobs: [{script: train_als.py, args: {lr: 0.1, lr: 0.2}}]", "lr stands there twice"),
     ],
 )
 def test_what_is_wrong_in_it_is_named(file: Path, content: str, message: str) -> None:

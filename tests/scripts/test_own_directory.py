@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ddrsa.scripts import own_directory as module
-from ddrsa.scripts.own_directory import own_directory
+from ddrsa.scripts.own_directory import Limits, own_directory
 
 
 @pytest.fixture
@@ -64,26 +63,52 @@ def test_a_second_attempt_finds_what_the_first_has_left(shared: Path, tmp_path: 
     assert left(parent) == {"mnist/model.pt"}
 
 
-def test_a_large_file_is_linked_and_its_change_is_seen(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "COPIED_FILE", 3)
+@pytest.mark.parametrize("limits", [Limits(file_mib=3 / 2**20), Limits(total_mib=3 / 2**20), Limits(file_mib=0)])
+def test_a_large_file_is_linked_and_its_change_is_seen(shared: Path, tmp_path: Path, limits: Limits) -> None:
     (shared / "checkpoint").write_text("large")
-    with own_directory(shared, tmp_path / "output") as (place, common):
+    with own_directory(shared, tmp_path / "output", limits) as (place, common):
         assert (place / "checkpoint").is_symlink()
         (place / "checkpoint").write_text("overwritten")
     assert common.changed() == [shared / "checkpoint"]
     assert left(tmp_path / "output") == set()
 
 
-def test_folders_beyond_the_limit_are_shared_and_named(
-    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MOST_ENTRIES", 3)
-    with own_directory(shared, tmp_path / "output") as (place, common):
+def test_folders_beyond_the_limit_are_shared_and_named(shared: Path, tmp_path: Path) -> None:
+    with own_directory(shared, tmp_path / "output", Limits(entries=3)) as (place, common):
         assert (place / "runs/a/events").read_text() == "old"
         assert shared / "runs" in common.folders
+        (place / "runs/a/model.pt").write_text("mine?")
+        # Looking behind links ends at the limit, too.
+        assert common.unseen
     assert left(tmp_path / "output") == set()
+
+
+def test_what_is_written_beside_the_working_directory_or_behind_a_link_is_named(shared: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (elsewhere / "deep/model.pt").write_text("old")
+    (shared / "out").symlink_to(elsewhere)
+    with own_directory(shared, tmp_path / "output") as (place, common):
+        assert common.changed() == []
+        (place / "out/deep/model.pt").write_text("overwritten")
+        (place / "../data/fresh.pt").write_text("beside")
+    expected = {shared / "out/deep/model.pt", shared.parent / "data/fresh.pt"}
+    assert set(common.changed()) == expected
+    assert not common.unseen
+
+
+@pytest.mark.parametrize("folder", ["test", "tests", ".checkpoints"])
+def test_folders_that_are_not_searched_for_scripts_are_a_run_s_own_all_the_same(
+    shared: Path, tmp_path: Path, folder: str
+) -> None:
+    (shared / folder).mkdir()
+    (shared / folder / "model.pt").write_text("old")
+    with own_directory(shared, tmp_path / "output") as (place, common):
+        assert (place / folder / "model.pt").read_text() == "old"
+        (place / folder / "model.pt").write_text("of this run")
+    assert (shared / folder / "model.pt").read_text() == "old"
+    assert left(tmp_path / "output") == {f"mnist/{folder}/model.pt"}
+    assert common.changed() == []
 
 
 def test_the_sweep_itself_is_no_input_of_its_runs(shared: Path) -> None:
@@ -91,3 +116,12 @@ def test_the_sweep_itself_is_no_input_of_its_runs(shared: Path) -> None:
         assert not (place / "multirun").exists()
         assert (place / "config.txt").exists()
     assert left(shared / "multirun") == set()
+
+
+def test_a_link_to_the_place_of_the_sweep_is_not_looked_behind(shared: Path) -> None:
+    (shared.parent / "current").symlink_to(shared)
+    output = shared / "multirun" / "run" / "output"
+    with own_directory(shared, output) as (place, common):
+        (place / "model.pt").write_text("new")
+        (output.parent / "run.log").write_text("new")
+    assert common.changed() == []

@@ -1,4 +1,4 @@
-"""Numbers in what a script printed: `name: value` and `name=value`, the last of each name."""
+"""Numbers in what a script printed: `name: value`, `name=value` and `name value`, the last of each name."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ from ddrsa.scripts.results.numbers import finite
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
 # "Test set: Average loss: 0.3, Accuracy: 98/100 (98%)" has the name "Average loss"; 98/100 is not one number.
-_PAIR = re.compile(rf"([A-Za-z_][\w ./@()%-]*?)\s*[:=]\s*({_NUMBER})(?![\w./])", re.IGNORECASE)
+_PAIR = re.compile(rf"([A-Za-z_][\w ./@()%-]*?)(?:\s*[:=]\s*|\s+)({_NUMBER})(?![\w./])", re.IGNORECASE)
 
 
 def read_log_numbers(text: str, patterns: Sequence[str]) -> dict[str, float]:
     """The last value of each name that matches one of `patterns`, shell patterns in which case does not count."""
     found: dict[str, float] = {}
-    wanted = [pattern.lower() for pattern in patterns]
     for line in text.splitlines():
         for words, value in _PAIR.findall(line):
-            name = next((each for each in _names(words) if any(fnmatchcase(each.lower(), one) for one in wanted)), None)
+            name = next((each for each in _names(words) if any(is_called(each, one) for one in patterns)), None)
             if name is not None:
                 found[name] = finite(float(value))
     return found
+
+
+def is_called(name: str, pattern: str) -> bool:
+    """Whether a pattern of `read_log_numbers` is for numbers of this name."""
+    return fnmatchcase(name.lower(), pattern.lower())
 
 
 def _names(text: str) -> Iterator[str]:

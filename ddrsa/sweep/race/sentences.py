@@ -35,10 +35,16 @@ def answer(race: Race, labels: Sequence[str], title: str) -> str:
             f"equal within {rules.delta:g}: none is better than {best} by {rules.delta:g} of {title} or more, and "
             f"these are not clearly worse: {close}; {error}.{left_out}"
         )
-    racing = seen.numbers(Place.RACING)
+    open_ones = seen.numbers(Place.RACING) + seen.numbers(Place.TIED)
+    enough = ""
+    if seen.word is Word.UNDECIDED:
+        enough = (
+            f" It ends here: by the noise so far, {rules.most} repeats of each would not tell; a larger delta, or more "
+            "repeats, may."
+        )
     return (
-        f"not decided within {race.ended} runs: {best} leads, and of these it is not known whether they are better or "
-        f"worse: {_names(labels, racing)} {margin}.{left_out}"
+        f"not decided after {race.ended} runs: {best} leads, and of these it is not known whether they are better or "
+        f"worse: {_names(labels, open_ones)} {margin}.{enough}{left_out}"
     )
 
 

@@ -32,13 +32,15 @@ class Place(StrEnum):
     """What is known of a configuration.
 
     RACING: not yet enough. WORSE: than the leader, by delta or more. CLOSE: it is not better than the leader by delta
-    or more, and does not look worse by as much. OUT: too many of its runs failed.
+    or more, and does not look worse by as much. TIED: by what is seen so far, the most repeats would not tell. OUT: too
+    many of its runs failed.
     """
 
     LEADER = "leader"
     RACING = "racing"
     WORSE = "worse"
     CLOSE = "close"
+    TIED = "tied"
     OUT = "out"
 
 
@@ -62,13 +64,16 @@ class Rules:
 class Gap:
     """How much worse than the leader a configuration is, on the repeats that both have (count), and the bounds.
 
-    The bounds of all configurations hold at all looks together, with the probability 1 - error.
+    The bounds of all configurations hold at all looks together, with the probability 1 - error. deviation: of the mean,
+    one standard error. last: half the width of the bounds that the most repeats would give, with the noise so far.
     """
 
     mean: float
     low: float
     high: float
     count: int
+    deviation: float
+    last: float
 
 
 @dataclass(frozen=True)
@@ -108,12 +113,14 @@ def standings(scores: Floats, rules: Rules, out: Sequence[bool] = ()) -> Standin
     for number in range(count):
         if number == leader or gone[number]:
             continue
-        gaps[number] = gap = _gap(scores[number] - scores[leader], rules.error / max(count - 1, 1), shared)
+        gaps[number] = gap = _gap(scores[number] - scores[leader], rules, rules.error / max(count - 1, 1), shared)
         if gap is not None and judged[number] and judged[leader]:
             places[number] = _place(gap, rules.delta)
     if Place.RACING in places or not judged[leader]:
         return Standings(leader, tuple(places), tuple(gaps), None)
     word = Word.EQUAL if Place.CLOSE in places else Word.BETTER
+    if Place.TIED in places:
+        word = Word.UNDECIDED
     return Standings(leader, tuple(places), tuple(gaps), word)
 
 
@@ -122,25 +129,41 @@ def _place(gap: Gap, delta: float) -> Place:
         return Place.WORSE
     if gap.low > -delta and gap.mean < delta:
         return Place.CLOSE
+    if gap.count > _FEW_PAIRS and not _may_be_told(gap, delta):
+        return Place.TIED
     return Place.RACING
 
 
-def _gap(differences: Floats, alpha: float, shared: tuple[float, int] | None) -> Gap | None:
+def _may_be_told(gap: Gap, delta: float) -> bool:
+    """Whether the most repeats may still give another place, if chance has been unkind so far.
+
+    That is an effect one standard error away, and noise that is a fifth less than it looks.
+    """
+    low, high = gap.mean - gap.deviation, gap.mean + gap.deviation
+    last = 0.8 * gap.last
+    return high - last >= delta or (low < delta and high > last - delta and last < 2 * delta)
+
+
+def _gap(differences: Floats, rules: Rules, alpha: float, shared: tuple[float, int] | None) -> Gap | None:
     """alpha: of one of all pairs with the true best, so that by Bonferroni the error is that of all of them."""
     pairs = differences[~np.isnan(differences)]
     n = len(pairs)
     if n == 0:
         return None
     mean = float(pairs.mean())
-    own = float(pairs.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    # Of the difference on one repeat.
+    noise = float(pairs.std(ddof=1)) if n > 1 else 0.0
     if shared is None:
-        half = half_width(own, n - 1, n, alpha)
+        half = half_width(noise / math.sqrt(n), n - 1, n, alpha)
+        last = half_width(noise / math.sqrt(rules.most), rules.most - 1, rules.most, alpha)
     else:
         variance, freedom = shared
-        error = math.sqrt(2 * variance / n)
+        together = math.sqrt(2 * variance)
         # Two or three pairs do not show their own noise; where more are noisier than all others, theirs counts.
-        half = half_width(max(error, own) if n > _FEW_PAIRS else error, freedom, n / 2, alpha)
-    return Gap(mean, mean - half, mean + half, n)
+        noise = max(together, noise) if n > _FEW_PAIRS else together
+        half = half_width(noise / math.sqrt(n), freedom, n / 2, alpha)
+        last = half_width(noise / math.sqrt(rules.most), freedom, rules.most / 2, alpha)
+    return Gap(mean, mean - half, mean + half, n, noise / math.sqrt(n), last)
 
 
 def _adjusted_means(scores: Floats, known: NDArray[np.bool_]) -> Floats:

@@ -96,7 +96,8 @@ def test_a_damaged_event_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
     [
         ("epoch 1 val_loss=0.5\nepoch 2 val_loss=0.25\n", ["val_*"], {"val_loss": 0.25}),
         ("Test set: Average loss: 0.31, Accuracy: 98/100 (98%)", ["average loss", "acc*"], {"Average loss": 0.31}),
-        ("step 10: train loss 4.1, val loss 4.2", ["*loss*"], {}),
+        ("step 10: train loss 4.1, val loss 4.2", ["*loss*"], {"train loss": 4.1, "val loss": 4.2}),
+        ("iter 3: loss 4.18, time 76.35ms, mfu -100.00%", ["loss", "time"], {"loss": 4.18}),
         ("best: 1e-4\nname: bob\nversion: 1.2.3", ["*"], {"best": 1e-4}),
         ("auc = -inf", ["auc"], None),
     ],

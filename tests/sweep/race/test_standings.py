@@ -49,11 +49,17 @@ def test_equal_ones_end_as_equal_within_delta() -> None:
     assert race.ended < 120
 
 
-def test_without_a_delta_equal_ones_are_not_decided() -> None:
-    race = replay(drawn(2, [0, 0, 20]), Rules(3, 8))
-    assert race.look().word is None
-    assert race.word() is Word.UNDECIDED
-    assert race.ended < 3 * 8
+def test_without_a_delta_equal_ones_are_not_decided_and_that_is_seen_early() -> None:
+    race = replay(drawn(2, [0, 0, 20]), Rules(3, 30))
+    assert race.look().word is Word.UNDECIDED
+    assert race.look().places[:2] in ((Place.LEADER, Place.TIED), (Place.TIED, Place.LEADER))
+    assert race.ended < 2 * 30
+
+
+def test_a_difference_that_more_repeats_would_show_is_no_tie() -> None:
+    race = replay(drawn(3, [0, 1.0, 20], repeats=60), Rules(3, 60))
+    assert race.word() is Word.BETTER
+    assert race.look().leader == 0
 
 
 def test_budget_ends_a_race() -> None:

@@ -13,6 +13,7 @@ from searches import Searches
 from supervised import ROOT
 
 from ddrsa.rundir.files import read_json
+from ddrsa.sweep.search.best import print_best
 from ddrsa.sweep.verify.bench import until
 
 NEVER = "hydra/sweeper/pruner=none"
@@ -172,7 +173,7 @@ def test_several_objectives(searches: Searches) -> None:
 
 
 @pytest.mark.parametrize("launcher", [pytest.param("basic", marks=SLOW), "joblib"])
-def test_other_launchers_take_batches(searches: Searches, launcher: str) -> None:
+def test_other_launchers_take_batches(searches: Searches, launcher: str, capsys: pytest.CaptureFixture[str]) -> None:
     searches.do({2: "raise"})
     arguments = [f"hydra/launcher={launcher}", "hydra/sweeper/sampler=grid", "hydra/sweeper/pruner=threshold"]
     if launcher == "basic":
@@ -183,6 +184,10 @@ def test_other_launchers_take_batches(searches: Searches, launcher: str) -> None
     assert searches.counts() == {"COMPLETE": 2, "FAIL": 1, "PRUNED": 1}
     assert searches.epochs("x9") == [1]
     assert "best: trial" in (searches.directory / "sweep" / "sweep.log").read_text()
+    # They leave no manifest of their command: Hydra's own notes say which program it was.
+    assert print_best(searches.directory / "sweep") == 0
+    assert "search_app.py" in (printed := capsys.readouterr().out)
+    assert printed.rstrip().endswith("x=3")
     exit_code, output = searches.run("x=choice(1,2,3,9)", *arguments, "hydra.sweeper.pruner.upper=5")
     assert exit_code == 0, output
     assert len(searches.starts()) == 4
