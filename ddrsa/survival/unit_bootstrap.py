@@ -53,8 +53,12 @@ def draws(num_units: int, resamples: int = RESAMPLES) -> Floats:
 
 
 def interval(values: Floats) -> list[float] | None:
-    """The percentile interval at LEVEL of resampled values; None where fewer than half of them exist."""
+    """The percentile interval at LEVEL of resampled values; None where fewer than half of them exist, or all agree.
+
+    Draws that all agree, as those of a single unit do, or of units of which none was missed, do not say how well the
+    value is known.
+    """
     known = values[np.isfinite(values)]
-    if len(known) < max(2, len(values) / 2):
+    if len(known) < max(2, len(values) / 2) or np.ptp(known) <= 1e-9 * np.abs(known).max():
         return None
     return [float(end) for end in np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])]

@@ -60,15 +60,18 @@ def test_every_number_of_the_policies_has_an_interval_around_it() -> None:
         for label, point in policy["tuned"].items():
             found = intervals["policies"][name]["tuned"][label]
             assert all(around(point[key], found[key]) for key in ("miss_rate", "mean_time_to_event"))
-    drawn = [int(unit) for unit, times in enumerate(weights[0]) for _ in range(int(times))]
-    again = fleet(drawn)
-    expected = money(again.trade_offs(tuned_on["policies"]["failure_probability"]["window"], 1), again.mean_life, 1,
-                     costs, tuned_on["costs"])  # fmt: skip
-    one = evaluate_policies(test, options, tuned_on, weights=np.repeat(weights[:1], 3, axis=0))["confidence_intervals"]
-    for name, point in expected["tuned"].items():
-        assert one["costs"]["tuned"][name]["per_year"] == pytest.approx([point["per_year"]] * 2)
-    assert one["costs"]["perfect"]["per_life"] == pytest.approx([expected["perfect"]["per_life"]] * 2)
-    assert one["costs"]["run_to_failure"]["per_year"] == pytest.approx([expected["run_to_failure"]["per_year"]] * 2)
+    window = tuned_on["policies"]["failure_probability"]["window"]
+    expected = []
+    for row in weights[:2]:
+        again = fleet([unit for unit in range(12) for _ in range(int(row[unit]))])
+        expected.append(money(again.trade_offs(window, 1), again.mean_life, 1, costs, tuned_on["costs"]))
+    two = evaluate_policies(test, options, tuned_on, weights=weights[:2])["confidence_intervals"]["costs"]
+    for name in expected[0]["tuned"]:
+        of_both = np.quantile([each["tuned"][name]["per_year"] for each in expected], [0.025, 0.975])
+        assert two["tuned"][name]["per_year"] == pytest.approx(of_both.tolist())
+    for name in ("perfect", "run_to_failure"):
+        of_both = np.quantile([each[name]["per_year"] for each in expected], [0.025, 0.975])
+        assert two[name]["per_year"] == pytest.approx(of_both.tolist())
 
 
 def test_without_units_there_is_nothing_to_resample() -> None:

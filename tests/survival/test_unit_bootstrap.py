@@ -71,6 +71,18 @@ def test_intervals_cover_the_truth_where_windows_of_a_unit_are_alike() -> None:
     assert by_window / 200 < 0.6 < LEVEL
 
 
+def test_a_single_unit_has_no_interval() -> None:
+    time, event, predicted, number = windows(num_units=1)
+    everything = np.ones_like(event)
+    assert interval(UnitSums.of(time, everything, number, 1).resampled(draws(1))) is None
+    assert interval(resampled_concordance(pairs_by_unit(time, event, predicted, number), draws(1))) is None
+    # Nor has what only one of several units has anything to count for, or what is the same in all.
+    time, event, predicted, number = windows()
+    sums = UnitSums.of(time, number == 3, number, 9)
+    assert interval(sums.resampled(draws(9))) is None
+    assert interval(UnitSums(np.zeros(9), np.ones(9)).resampled(draws(9))) is None
+
+
 def test_what_cannot_be_told_has_no_interval() -> None:
     time, event, predicted, number = windows()
     nothing = np.zeros_like(event)
