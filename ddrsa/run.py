@@ -207,6 +207,7 @@ def _train_and_evaluate(
             dataset.training,
             *sizes,
             calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
+            in_use=lambda logits: calibrate(checked.training, logits, validation_windows)[0](logits),
             policy=checked.policy,
             by_subset=dataset.by_subset,
         )

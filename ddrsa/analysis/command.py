@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +74,8 @@ def analyze(options: Options, console: Console | None = None) -> None:
     """
     # No highlighting and no markup: a reason or a path may hold brackets that mean nothing to rich.
     console = console or PlainConsole(highlight=False, markup=False, emoji=False, quiet=options.json)
+    if options.json:
+        _log_to_stderr()
     choice = Choice(options.metric, options.select_by)
     sources, path = _sources(options, console)
     if options.watch:
@@ -86,6 +90,13 @@ def analyze(options: Options, console: Console | None = None) -> None:
             from ddrsa.analysis.json_output import print_json
 
             print_json(analysis, paths)
+
+
+def _log_to_stderr() -> None:
+    """Let warnings not stand before the answer for machines."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
 
 
 def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console) -> tuple[Analysis, list[Path]]:

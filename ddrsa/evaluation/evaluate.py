@@ -47,10 +47,13 @@ def evaluate(
     held_out: Lives | None = None,
     conformal: Conformal | None = None,
     by_subset: Callable[[Sequences], Mapping[str, Sequences]] = lambda _: {},
+    in_use: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
     calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged.
+    in_use: to those by which the policies decide, where they are others: a threshold that was tuned on forecasts of
+    other calibrations, each fitted without the unit that it judges, would mean something else for those in use.
     by_subset: from units to those of each subset; then `by_subset` has the metrics of each. Thresholds, calibration
     and promises are those of all together.
 
@@ -58,12 +61,13 @@ def evaluate(
     """
     raw = forecast_rows(model, test, lookback, device)
     whole = calibrate(raw)
+    used = whole if in_use is None else in_use(raw)
     wanted = (policy, tuned_on, held_out, conformal)
-    result = measure(raw, whole, test, training, horizon, *wanted)
+    result = measure(raw, whole, used, test, training, horizon, *wanted)
     trained = by_subset(training)
     for name, part in by_subset(test).items():
         rows = torch.from_numpy(np.isin(test.unit, part.unit_ids)).to(raw.device)
-        found = measure(raw[rows], whole[rows], part, trained[name], horizon, *wanted)
+        found = measure(raw[rows], whole[rows], used[rows], part, trained[name], horizon, *wanted)
         del found["by_unit"]
         result.setdefault("by_subset", {})[name] = found
     return result
@@ -72,6 +76,7 @@ def evaluate(
 def measure(
     raw: Tensor,
     whole: Tensor,
+    used: Tensor,
     test: Sequences,
     training: Sequences,
     horizon: int,
@@ -82,7 +87,7 @@ def measure(
 ) -> dict[str, Any]:
     """The metrics of forecasts of every window of `test`, with the intervals of each (`confidence_intervals`).
 
-    raw, whole: (N, L) hazard logits, as the model gives them and calibrated.
+    raw, whole, used: (N, L) hazard logits, as the model gives them, calibrated, and those that policies decide by.
     horizon: the steps up to which forecasts are measured; they may reach further, and a policy reads all.
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
     policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
@@ -97,7 +102,7 @@ def measure(
     raw, logits = raw[:, :horizon], whole[:, :horizon]
     judged = _judged(logits, test, training, horizon)
     time, event = judged.time, judged.event
-    lives = whole_lives(whole, test)
+    lives = whole_lives(used, test)
     # The units of the policies in the order of their numbers, as `trade_off` counts them.
     place = {unit: number for number, unit in enumerate(test.unit_ids.tolist())}
     drawn = draws(test.num_units)[:, [place[unit] for unit in lives.lives[0].tolist()]]

@@ -22,7 +22,7 @@ def test_the_answer_for_machines(tmp_path: Path, sweep_dir: Path, make_run: Make
     make_run("gru", state="failed", error="ValueError: no", seed=1)
     # Without hydra.sweep.dir a line says which is the newest sweep: not here.
     (tmp_path / "multirun").mkdir()
-    (sweep_dir / "multirun.yaml").touch()
+    (sweep_dir / "multirun.yaml").write_text("hydra: {sweeper: {}}")
     sweep_dir.rename(tmp_path / "multirun" / "sweep")
     result = analyze("--json", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")

@@ -229,7 +229,7 @@ def test_the_name_of_a_run() -> None:
         ({"include": []}, "scripts.include=\\[\\]"),
         ({"include": [1]}, "scripts.include=\\[1\\]"),
         ({"epochs": 0}, "scripts.epochs=0"),
-        ({"args": {"x": {"y": 1}}}, "scripts.args.x="),
+        ({"args": {"x": {"y": 1}}}, "scripts.args.x.y: no script has an option --x.y"),
         ({"extra_args": "--x"}, "scripts.extra_args=--x"),
         ({"working_dir": "no"}, "scripts.working_dir=no"),
     ],

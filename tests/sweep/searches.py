@@ -75,6 +75,6 @@ class Searches(Sweeps):
         first, *others = self.trials()
         assert first.datetime_complete is not None
         for other in others:
-            assert other.datetime_complete is not None
-            assert other.datetime_complete < first.datetime_complete
+            assert other.datetime_start is not None
+            assert other.datetime_start < first.datetime_complete
         return output

@@ -47,6 +47,8 @@ def on_a_gpu(what: str, seconds: float) -> int:
         allocate(lease.gpu, 75)
     else:
         time.sleep(seconds)
+    # As a process frees its memory when it ends: whoever waits for the GPU finds it free.
+    (Path(os.environ["FAKE_ALLOCATIONS"]) / f"{lease.gpu.identity}.{os.getpid()}").unlink()
     release_current()
     return lease.index
 

@@ -35,7 +35,8 @@ def _unversioned(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_are_discovered() -> None:
     plugins = [*Plugins.instance().discover(Launcher), *Plugins.instance().discover(Sweeper)]
     found = {plugin.__name__ for plugin in plugins if "ddrsa" in plugin.__module__}
-    assert found == {"SupervisedLauncher", "RayLauncher", "SlurmLauncher", "CheckedSweeper", "OptunaSweeper"}
+    sweepers = {"CheckedSweeper", "OptunaSweeper", "RaceSweeper"}
+    assert found == {"SupervisedLauncher", "RayLauncher", "SlurmLauncher", *sweepers}
 
 
 @pytest.mark.parametrize(("launcher_name", "overrides"), [("supervised", ["hydra.launcher.n_jobs=2"])])
