@@ -22,16 +22,32 @@ PAGE = (ROOT / "docs" / "your-own-data.md").read_text()
 
 
 def commands(text: str) -> list[list[str]]:
-    """The commands of a block, each split as a shell splits it."""
-    return [shlex.split(line) for line in text.replace("\\\n", " ").splitlines()]
+    """The commands of a block, each split as a shell splits it; `$(echo PATTERN)` becomes `<PATTERN>`."""
+    lines = re.sub(r"\$\(echo (.*?)\)", r"<\1>", text.replace("\\\n", " ")).splitlines()
+    return [shlex.split(line) for line in lines]
+
+
+def expanded(word: str, folder: Path) -> str:
+    """A word of a command, with the only path that its `<PATTERN>` names."""
+    found = re.search("<(.*)>", word)
+    if found is None:
+        return word
+    (path,) = folder.glob(found[1])
+    return word.replace(found[0], str(path.relative_to(folder)))
 
 
 def printed(command: list[str], folder: Path, environ: dict[str, str]) -> str:
     """What `python SCRIPT ...` or `python -m MODULE ...` prints; it must end well."""
     python, *rest = command
     assert python == "python"
-    script = folder / rest[0] if rest[0] != "-m" else (ROOT / rest[1].replace(".", "/")).with_suffix(".py")
-    done = run_program(script, *rest[1 if rest[0] != "-m" else 2 :], imports=TRAINING, cwd=folder, env=environ)
+    rest = [expanded(word, folder) for word in rest]
+    if rest[0] == "-m":
+        module = ROOT / rest[1].replace(".", "/")
+        script = module / "__main__.py" if module.is_dir() else module.with_suffix(".py")
+        rest = rest[1:]
+    else:
+        script = folder / rest[0]
+    done = run_program(script, *rest[1:], imports=TRAINING, cwd=folder, env=environ)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
