@@ -87,6 +87,7 @@ docs-serve: docs  ## read them at http://127.0.0.1:8000
 bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/training_throughput.py
 	$(BIN)/python benchmarks/recurrent_kernels.py
+	$(BIN)/python benchmarks/unit_forecasts.py
 	$(BIN)/python benchmarks/transformer_step.py
 	$(BIN)/python benchmarks/model_cost.py
 	$(BIN)/python benchmarks/peak_memory.py

@@ -8,16 +8,19 @@ from collections.abc import Callable
 
 
 def alternate(
-    first: Callable[[], object], second: Callable[[], object], rounds: int
+    first: Callable[[], object],
+    second: Callable[[], object],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[list[float], list[float]]:
     """Seconds of each call of `first` and `second` in turn, after one call of each that is not counted."""
     seconds: tuple[list[float], list[float]] = ([], [])
     for round_number in range(rounds + 1):
         for call, taken in zip((first, second), seconds, strict=True):
-            start = time.perf_counter()
+            start = clock()
             call()
             if round_number:
-                taken.append(time.perf_counter() - start)
+                taken.append(clock() - start)
     return seconds
 
 
