@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import importlib.util
 from pathlib import Path
@@ -63,10 +64,16 @@ def _the_compiled_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_outputs_and_gradients_are_those_of_pytorch(cell: Cell, shape: tuple[int, ...], seed: int) -> None:
     torch.manual_seed(seed)
     network_, windows = network_of(cell, shape)
-    wanted = torch.randn(shape[0], shape[3])
+    # All of one sign: the sum of the bias of the output would cancel, and have no digits left.
+    wanted = torch.rand(shape[0], shape[3]) + 0.1
     theirs, ours = (results(network_, windows, kernel, wanted) for kernel in ("torch", "auto"))
+    exact = results(copy.deepcopy(network_).double(), windows.double(), "torch", wanted.double())
     assert [each.shape for each in ours] == [each.shape for each in theirs]
-    assert max(map(relative_error, ours, theirs)) < TOLERANCE
+    for our, their, true in zip(ours, theirs, exact, strict=True):
+        # Where sums within cancel, PyTorch's own float32 has not so many digits.
+        bound = max(TOLERANCE, 4 * relative_error(their.double(), true))
+        assert relative_error(our.double(), true) < bound
+    choose_kernel("auto")
     with torch.no_grad():
         assert torch.equal(network_(windows), ours[0])
 
