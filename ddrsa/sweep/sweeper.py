@@ -103,7 +103,7 @@ class CheckedSweeper(Sweeper):
         assert self.hydra_context is not None
         runs = self._plan(self._grid(arguments))
         if isinstance(self.launcher, SessionLauncher):
-            runs = _without_doubles(runs)
+            runs = without_doubles(runs)
         sweep_dir = Path(self.config.hydra.sweep.dir)
         if self.dry_run:
             describe = None if self.describe is None else find_object("hydra.sweeper.describe", self.describe)
@@ -188,8 +188,8 @@ class CheckedSweeper(Sweeper):
             )
 
 
-def _without_doubles(runs: list[PlannedRun]) -> list[PlannedRun]:
-    """The first of each identity: the others would only wait for its result."""
+def without_doubles(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
+    """The first of each identity: the others would only wait for its result, and tie with it in a race."""
     unique = {run.identity: run for run in reversed(runs)}
     kept = [run for run in runs if unique[run.identity] is run]
     if len(kept) < len(runs):

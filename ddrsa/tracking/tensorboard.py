@@ -76,7 +76,7 @@ class TensorBoardTracker:
     def files(self, entry: str, files: Sequence[tuple[Path, str]]) -> list[str]:
         """Pictures are shown; for other files there is no place, and they lie beside it."""
         if entry == "sweep":
-            return []
+            return ["the files of the sweep, which lie in its directory"]
         for path, folder in files:
             if path.suffix == ".png":
                 content = path.read_bytes()
@@ -88,7 +88,8 @@ class TensorBoardTracker:
                 value = self._summary.Summary.Value(tag=name, image=image)
                 self._write(entry, self._summary.Summary(value=[value]), self._began[entry])
         self._flush(entry)
-        return []
+        kinds = {path.suffix or path.name for path, _ in files} - {".png"}
+        return [f"{kind} files, which lie in the directories of the runs" for kind in sorted(kinds)]
 
     def state(self, entry: str, state: State, reason: str | None, ended: int | None) -> None:
         del reason

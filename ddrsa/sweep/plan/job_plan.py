@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from ddrsa.sweep.gpu.lease import without_leases
 from ddrsa.sweep.plan.choices import FIRST_BY_TEMPLATE, Choice, Read
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.template import Template, UnsupportedError, changed_config
+
+log = logging.getLogger(__name__)
 
 
 class DiffersError(Exception):
@@ -92,7 +95,8 @@ class JobPlan:
         except UnsupportedError:
             choice.refused = choice.template is None
             return by_hydra
-        except Exception:
+        except Exception:  # whatever is wrong with it, Hydra's own composition stands, slower
+            log.debug("no template for the jobs like %s", " ".join(overrides), exc_info=True)
             choice.template, choice.refused = None, True
             return by_hydra
         same = (by_hydra is None) == (found is None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,8 @@ from ddrsa.checks import require
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.config import PLUGINS, CheckedSweeperConf
 from ddrsa.sweep.race.standings import Rules
+
+log = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"(\d+)(?:\.\.(\d+))?")
 
@@ -36,10 +39,16 @@ class RaceSweeperConf(CheckedSweeperConf):
 def rules_of(conf: RaceSweeperConf, most: int | None = None) -> Rules:
     """The rules of a race. most: repeats that there are, where they are listed. Raises ConfigError."""
     least, given = _repeats(conf.repeats)
-    if most is not None and isinstance(conf.repeats, str) and ".." in conf.repeats:
+    if most is not None:
+        require("hydra.sweeper.repeat_values", conf.repeat_values, most >= 2, "two combinations of values or more")
+        if given != most:
+            log.info(
+                "hydra.sweeper.repeats=%s, and repeat_values have %d combinations: at most %d of them are used",
+                conf.repeats,
+                most,
+                min(given, most),
+            )
         given = min(given, most)
-    elif most is not None:
-        given = most
     least = min(least, given)
     finite = isinstance(conf.delta, int | float) and 0 <= conf.delta < float("inf")
     require("hydra.sweeper.delta", conf.delta, finite, "0 or more, in the unit of the objective")

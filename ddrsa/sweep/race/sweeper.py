@@ -25,7 +25,7 @@ from ddrsa.sweep.race.race import Entry, Race
 from ddrsa.sweep.race.record import LOOKS, RACE, RaceRecord
 from ddrsa.sweep.supervise.failures import SweepFailed
 from ddrsa.sweep.supervise.session import SessionLauncher
-from ddrsa.sweep.sweeper import CheckedSweeper
+from ddrsa.sweep.sweeper import CheckedSweeper, without_doubles
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ class RaceSweeper(CheckedSweeper):
         repeats = self._repeats(arguments)
         first, last = repeats[0], repeats[self.rules.most - 1]
         jobs = [[*job, *first] for job in self._configurations(arguments)]
-        configurations = _distinct(self._plan(jobs))
+        configurations = without_doubles(self._plan(jobs))
         self._plan([[*job[: -len(first)], *last] for job in jobs])
         keys = [override_parts(text)[0] for text in first]
         labels = [_label(run, keys) for run in configurations]
@@ -151,15 +151,6 @@ def _listed(options: RaceSweeperConf) -> list[list[str]] | None:
     return [
         [f"{key}={override_text(value)}" for key, value in zip(keys, reversed(each), strict=True)] for each in combined
     ]
-
-
-def _distinct(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
-    """The first of each identity: one and the same configuration twice would never be told apart."""
-    unique = {run.identity: run for run in reversed(runs)}
-    kept = [run for run in runs if unique[run.identity] is run]
-    if len(kept) < len(runs):
-        log.info("%d of %d configurations are the same as another, and left out", len(runs) - len(kept), len(runs))
-    return kept
 
 
 def _label(run: PlannedRun, keys: Sequence[str]) -> str:

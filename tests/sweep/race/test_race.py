@@ -123,3 +123,9 @@ def test_best_trials_of_a_search_race(races: Races) -> None:
     assert code == 0, output
     assert set(races.repeats()) == {"x=0", "x=4"}
     assert "better: x=0" in output
+
+
+def test_listed_repeats_beyond_the_most_are_told_of(races: Races) -> None:
+    code, output = races.run("x=0,9", "hydra.sweeper.repeats=2..3", "hydra.sweeper.repeat_values={seed:[0,1,2,3,4]}")
+    assert code == 0, output
+    assert "repeat_values have 5 combinations: at most 3 of them are used" in output
