@@ -121,7 +121,7 @@ EVIL = "{_target_: joblib.load, filename: x.pkl}"
     [
         f"+hydra.callbacks.x={EVIL}",
         f"+hydra={{callbacks: {{x: {EVIL}}}}}",
-        "hydra.sweeper.storage=/home/somebody/.bashrc",
+        "hydra.sweeper.storage=/elsewhere/.bashrc",
         f"hydra.sweeper.storage={EVIL}",
         "hydra.sweeper.sampler._target_=joblib.load",
         "hydra.sweeper.check=evil.check",
