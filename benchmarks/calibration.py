@@ -27,13 +27,14 @@ from ddrsa.models.forecast import forecast, forecast_batch_size
 from ddrsa.models.options import RecurrentOptions
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import exact_correction
-from ddrsa.survival.calibration.fit import fit_calibration, out_of_fold
+from ddrsa.survival.calibration.fit import FittingWindows
 from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, reliability
 from ddrsa.survival.calibration.resampled import resampled_errors
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.survival.metrics import root_mean_squared_error
 from ddrsa.survival.unit_bootstrap import draws
+from ddrsa.training.denormals import flushed_denormals
 from ddrsa.training.options import TrainingOptions
 from ddrsa.training.trainer import train
 
@@ -51,6 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", default=list(DATA), choices=list(DATA))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, default=30, help="of each training; 30 are those of hparams=default")
     parser.add_argument("--keep", type=Path, help="a folder for the forecasts; those that are there are not made again")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -59,22 +61,23 @@ def main() -> None:
     )
     for seed in arguments.seeds:
         for name in arguments.data:
-            judge(name, seed, arguments.keep)
+            judge(name, seed, arguments.epochs, arguments.keep)
 
 
-def judge(name: str, seed: int, keep: Path | None) -> None:
+def judge(name: str, seed: int, num_epochs: int, keep: Path | None) -> None:
     data = load_dataset(
         {**DATA[name], "split_seed": seed}, data_dir=os.environ.get("DDRSA_DATA_DIR", "data"), cache_dir=None, seed=seed
     )
     training, validation = (Windows(part, LOOKBACK) for part in (data.training, data.validation))
-    logits = trained_forecasts(name, seed, training, validation, keep)
+    logits = trained_forecasts(name, seed, num_epochs, training, validation, keep)
     known = (validation.time_to_event, validation.event_observed)
     exact = exact_correction(LAMBDA)
-    fitted = fit_calibration(logits, *known, validation.unit, theory=exact)
+    windows = FittingWindows(logits, *known, validation.unit)
+    fitted = windows.fit(exact)
     calibrated = {
         "none": logits,
         "odds": exact(logits),
-        "fitted": out_of_fold(logits, *known, validation.unit, theory=exact),
+        "fitted": windows.out_of_fold(exact),
     }
     time, event = observed_times(data.validation, HORIZON)
     for label, values in calibrated.items():
@@ -82,9 +85,11 @@ def judge(name: str, seed: int, keep: Path | None) -> None:
     print(f"{'':23}fitted to {data.validation.num_units} units: offset {fitted.offset:.2f}, slope {fitted.slope:.2f}")
 
 
-def trained_forecasts(name: str, seed: int, training: Windows, validation: Windows, keep: Path | None) -> Tensor:
+def trained_forecasts(
+    name: str, seed: int, num_epochs: int, training: Windows, validation: Windows, keep: Path | None
+) -> Tensor:
     """The hazard logits (N, L) of the validation windows, as the model gives them."""
-    kept = None if keep is None else keep / f"{name}_{seed}.pt"
+    kept = None if keep is None else keep / f"{name}_{seed}_{num_epochs}.pt"
     if kept is not None and kept.exists():
         return torch.load(kept, weights_only=True)
     torch.manual_seed(seed)
@@ -92,8 +97,8 @@ def trained_forecasts(name: str, seed: int, training: Windows, validation: Windo
         RecurrentOptions("lstm", 16, 1), num_features=training.num_features, lookback=LOOKBACK, horizon=HORIZON,
         dropout=0.1,
     )  # fmt: skip
-    options = TrainingOptions(128, 0.003, LAMBDA, 0.0, 30, 10, 1e-4, 1.0, "cosine", 1.0, seed=seed)
-    with tempfile.TemporaryDirectory() as directory:
+    options = TrainingOptions(128, 0.003, LAMBDA, 0.0, num_epochs, 10, 1e-4, 1.0, "cosine", 1.0, seed=seed)
+    with tempfile.TemporaryDirectory() as directory, flushed_denormals():
         train(model, training, validation, options, TrainingDirectory(directory), {}, lambda _: False)
     batches = validation.batches(forecast_batch_size(model, LOOKBACK, torch.device("cpu")))
     logits = forecast(model, (batch.windows for batch in batches))

@@ -16,6 +16,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
+from torch import Tensor
 
 from ddrsa.changed_data import changed_content
 from ddrsa.config import RunConfig, identity, located, parse_config, run_id
@@ -200,14 +201,19 @@ def _train_and_evaluate(
     sizes = (checked.lookback, checked.evaluation_horizon, device)
     validation_windows = Windows(dataset.validation, checked.lookback, device, ages=model.reads_age)
 
-    def evaluate_validation() -> dict[str, Any]:
+    def evaluate_validation(in_use: Calibration | None = None) -> dict[str, Any]:
+        """in_use: None while training, for that of the model as it is now."""
+
+        def calibrated(logits: Tensor) -> tuple[Tensor, Tensor]:
+            found, out_of_fold = calibrate(checked.training, logits, validation_windows)
+            return out_of_fold, (found if in_use is None else in_use)(logits)
+
         return evaluate(
             model,
             dataset.validation,
             dataset.training,
             *sizes,
-            calibrate=lambda logits: calibrate(checked.training, logits, validation_windows)[1],
-            in_use=lambda logits: calibrate(checked.training, logits, validation_windows)[0](logits),
+            calibrate=calibrated,
             policy=checked.policy,
             by_subset=dataset.by_subset,
         )
@@ -258,7 +264,7 @@ def _train_and_evaluate(
     calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
     calibrated = CalibratedModel(model, calibration)
     epochs_log.info("%s: %s", _shown(directory), described(checked.training, calibration))
-    validation = evaluate_validation()
+    validation = evaluate_validation(calibration)
     held_out = None
     if dataset.policy is not None:
         held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
@@ -266,13 +272,15 @@ def _train_and_evaluate(
     else:
         known = independent_lives(calibrated, dataset.validation, checked.lookback, device)
         conformal = conformal_of(known, "validation")
+    if conformal is not None and conformal.caveat is not None:
+        file_log.info("%s: %s", _shown(directory), conformal.caveat)
     metrics = evaluate(
         model,
         dataset.test,
         dataset.training,
         *sizes,
         tuned_on=validation,
-        calibrate=calibration,
+        calibrate=lambda logits: (calibration(logits),) * 2,
         policy=checked.policy,
         held_out=held_out,
         conformal=conformal,

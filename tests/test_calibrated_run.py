@@ -13,14 +13,22 @@ import pytest
 import torch
 
 import ddrsa
+from ddrsa.config import POLICY_FRACTION
 from ddrsa.data.load import load_dataset
+from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, DataError
+from ddrsa.evaluation.forecasts import forecast_rows, whole_lives
 from ddrsa.models.forecast import forecast
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration, log_odds
+from ddrsa.survival.conformal import fit_conformal
 from ddrsa.survival.hazard import survival
 from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.policies import Lives
+from ddrsa.survival.policy_options import Guarantee
+from ddrsa.survival.promise import promise
+from ddrsa.survival.rivals import MISS_RATES, best_window, policy_trade_offs
 from ddrsa.trained import TrainedRun, load_trained
 
 SMALL = ["dataset.num_units=16", "dataset.censored_fraction=0.2", "lookback=6", "horizon=20", "num_epochs=2"]
@@ -196,3 +204,48 @@ def test_a_seed_changes_the_weights_and_not_the_split() -> None:
     assert test_units(0, split_seed=1) != test_units(0)
     # The seed of the run draws the split too, where it is told to.
     assert test_units(1, split_seed=None) == test_units(0, split_seed=1)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["validation units alone", "with policy units"])
+def test_what_decides_is_tuned_on_the_forecasts_that_are_in_use(
+    kept: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thresholds, promises and conformal levels again, from the checkpoint of a fitted calibration."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DDRSA_LEASE_DIR", str(folder / "leases"))
+    monkeypatch.setenv("DDRSA_CACHE_DIR", str(folder / "cache"))
+    wish = ["policy.guarantee.miss_rate=0.2", "policy.guarantee.confidence=0.8"] if kept else []
+    result = ddrsa.train([*SMALL, "dataset.num_units=40", *wish, f"hydra.sweep.dir=in_use_{kept}"])
+    run, metrics = load_trained(result.path), result.metrics
+    assert run.model.calibration.method == "fitted"
+    fraction = POLICY_FRACTION if kept else None
+    names = {"num_units": 40, "censored_fraction": 0.2, "name": "simulated", "policy_fraction": fraction}
+    data = load_dataset(names, data_dir=".", cache_dir=folder / "cache", seed=0)
+
+    def lives(units: Sequences) -> Lives:
+        return whole_lives(forecast_rows(run.model, units, run.config.lookback, torch.device("cpu")), units)
+
+    def parts(of: Lives) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return of.logits, of.unit, of.time_to_event
+
+    window = metrics["validation"]["policies"]["failure_probability"]["window"]
+    validation = lives(data.validation)
+    assert best_window(*parts(validation)) == window
+    for name, curve in policy_trade_offs(*parts(validation), window).items():
+        for label, rate in MISS_RATES.items():
+            point = curve.best(rate)
+            assert point is not None
+            for part in (metrics, metrics["validation"]):
+                assert part["policies"][name]["tuned"][label]["threshold"] == pytest.approx(point.threshold, rel=1e-5)
+    # What is promised is tuned on units that chose neither epoch nor calibration, where such were kept.
+    tuning = validation if data.policy is None else lives(data.policy)
+    levels = fit_conformal(tuning.logits, tuning.unit.numpy(), tuning.time_to_event.double().numpy(), "").levels
+    assert metrics["conformal"]["units"] == ("policy" if kept else "validation")
+    np.testing.assert_allclose(metrics["conformal"]["levels"], levels, atol=1e-5)
+    if kept:
+        wanted = Guarantee(miss_rate=0.2, confidence=0.8)
+        for name, curve in policy_trade_offs(*parts(tuning), window).items():
+            expected = promise(curve, wanted)
+            found = metrics["policies"][name]["promise"]
+            assert found["threshold"] == pytest.approx(expected.threshold, rel=1e-5)
+            assert (found["kept"], found["num_units"]) == (expected.kept, expected.num_units)

@@ -19,13 +19,13 @@ from ddrsa.survival.age_alone import (
     constant_hazard,
     constant_hazard_nll,
     landmark_concordance,
-    landmarks,
     survival_by_age,
 )
 from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, observed_failures, reliability
 from ddrsa.survival.conformal import Conformal
 from ddrsa.survival.hazard import restricted_mean, survival
 from ddrsa.survival.intervals import coverage_sums, evaluate_intervals
+from ddrsa.survival.landmarks import landmarks
 from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.survival.policies import Lives, evaluate_policies
 from ddrsa.survival.policy_options import PolicyOptions
@@ -42,26 +42,24 @@ def evaluate(
     horizon: int,
     device: torch.device,
     tuned_on: Mapping[str, Any] | None = None,
-    calibrate: Callable[[Tensor], Tensor] = lambda logits: logits,
+    calibrate: Callable[[Tensor], tuple[Tensor, Tensor]] = lambda logits: (logits, logits),
     policy: PolicyOptions = NO_WISHES,
     held_out: Lives | None = None,
     conformal: Conformal | None = None,
     by_subset: Callable[[Sequences], Mapping[str, Sequences]] = lambda _: {},
-    in_use: Callable[[Tensor], Tensor] | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
-    calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged.
-    in_use: to those by which the policies decide, where they are others: a threshold that was tuned on forecasts of
-    other calibrations, each fitted without the unit that it judges, would mean something else for those in use.
+    calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged and to those in
+    use, by which the policies decide. On validation units these are others: a threshold that was tuned on forecasts of
+    several calibrations, each fitted without the unit that it judges, would mean something else for the one in use.
     by_subset: from units to those of each subset; then `by_subset` has the metrics of each. Thresholds, calibration
     and promises are those of all together.
 
     The other arguments, and what is returned: of `measure`.
     """
     raw = forecast_rows(model, test, lookback, device)
-    whole = calibrate(raw)
-    used = whole if in_use is None else in_use(raw)
+    whole, used = calibrate(raw)
     wanted = (policy, tuned_on, held_out, conformal)
     result = measure(raw, whole, used, test, training, horizon, *wanted)
     trained = by_subset(training)
@@ -170,7 +168,6 @@ def _judged(logits: Tensor, test: Sequences, training: Sequences, horizon: int) 
         brier=metrics.brier_scores(time, event, survivals, of_units, age),
         age_brier=metrics.brier_scores(time, event, by_age, of_units, age),
         censoring=metrics.CensoringDistribution.fit(*known_training),
-        of_units=of_units,
     )
 
 
@@ -198,7 +195,7 @@ def _scores(judged: Judged) -> dict[str, Any]:
         "concordance_above_age": concordance - of_age,
         "nll_below_constant_hazard": nll_of_constant - nll,
         "landmark_concordance_index": landmark_concordance(time, event, predicted, judged.age),
-        "landmarks": landmarks(time, event, predicted, judged.survival, judged.by_age, judged.age, judged.of_units),
+        "landmarks": landmarks(time, event, predicted, judged.brier, judged.age_brier, judged.age),
     }
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ddrsa.data.sequences import Sequences
 from ddrsa.survival import metrics
 from ddrsa.survival.calibration.resampled import resampled_errors
+from ddrsa.survival.landmarks import landmark_intervals
 from ddrsa.survival.pairs import pairs_by_unit, pairs_of_equal_age, resampled_concordance
 from ddrsa.survival.unit_bootstrap import LEVEL, RESAMPLES, UnitSums, draws, interval
 
@@ -25,7 +26,7 @@ class Judged:
 
     time, event: (n,) of `observed_times`. age: (n,). predicted: (n,) E[min(tau, L)]. survival, by_age: (n, L) of the
     forecasts and of the age alone. nll, constant_nll: (n,) of the forecasts and of one constant hazard. brier,
-    age_brier: of `brier_scores` for both. censoring: of Uno's index. of_units: of the Brier scores.
+    age_brier: of `brier_scores` for both. censoring: of Uno's index.
     """
 
     test: Sequences
@@ -40,7 +41,6 @@ class Judged:
     brier: tuple[Floats, metrics.Bools]
     age_brier: tuple[Floats, metrics.Bools]
     censoring: metrics.CensoringDistribution
-    of_units: metrics.CensoringDistribution
 
     @cached_property
     def number(self) -> NDArray[np.int64]:
@@ -109,6 +109,9 @@ def confidence_intervals(judged: Judged, covered: Mapping[str, Mapping[str, Any]
         "level": LEVEL,
         "resamples": RESAMPLES,
         **{name: interval(values) for name, values in resampled.items()},
+        "landmarks": landmark_intervals(
+            *windows, judged.predicted, judged.brier, judged.age_brier, judged.age, judged.number, weights
+        ),
         "calibration": {
             "mean_event_probability": interval(probability.resampled(weights)),
             "event_share": interval(share),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.survival.conformal import Conformal
 from ddrsa.trained import TrainedRun
+
+log = logging.getLogger(__name__)
 
 
 def interval_level(run: TrainedRun, level: float, interval: str) -> float:
@@ -36,4 +39,6 @@ def interval_level(run: TrainedRun, level: float, interval: str) -> float:
             f"level={level:g}, or the forecasts of them too far off: {needed} or more are needed; a lower level needs "
             "fewer, interval=model none"
         )
+    if conformal.caveat is not None:
+        log.warning("interval=conformal: %s", conformal.caveat)
     return widened

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.survival.metrics import CensoringDistribution, brier_score, concordance_index
+from ddrsa.survival.metrics import concordance_index
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-# The landmarks: quantiles of the ages of the windows that are judged.
-LANDMARKS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 def survival_by_age(end: Floats, failed: Bools, age: Floats, horizon: int) -> Floats:
@@ -71,38 +66,3 @@ def _comparable_pairs(time: Floats, event: Bools) -> int:
     beyond = len(time) - np.searchsorted(longer, time[event], side="right")
     ties = np.array([int(((time == t) & ~event).sum()) for t in time[event]])
     return int(beyond.sum() + ties.sum())
-
-
-def landmarks(
-    time: Floats,
-    event: Bools,
-    predicted: Floats,
-    survival: Floats,
-    by_age: Floats,
-    age: Floats,
-    censoring: CensoringDistribution,
-) -> list[dict[str, Any]]:
-    """At each of LANDMARKS the concordance and Brier score of the windows of that age, beside those of the age alone.
-
-    survival, by_age: (n, L) of the forecasts and of `survival_by_age`. The Brier score is that of failing within w
-    cycles, w a quarter, half and all of the horizon.
-    """
-    horizon = survival.shape[1]
-    windows = sorted({max(1, horizon // 4), max(1, horizon // 2), horizon})
-    result = []
-    for at in dict.fromkeys(np.quantile(age, LANDMARKS, method="nearest").tolist()):
-        same = age == at
-        here = (time[same], event[same])
-        scores = [brier_score(*here, s[same], censoring, age[same]) for s in (survival, by_age)]
-        result.append(
-            {
-                "age": int(at),
-                "num_units": int(same.sum()),
-                "concordance_index": concordance_index(*here, predicted[same]),
-                "brier_score": [
-                    {"window": w, "forecast": float(scores[0][w - 1]), "age_alone": float(scores[1][w - 1])}
-                    for w in windows
-                ],
-            }
-        )
-    return result

@@ -47,6 +47,17 @@ class Conformal:
         percent = math.ceil(round(100 * coverage, 6))
         return self.levels[percent - 1] if percent < 100 else 1.0
 
+    @property
+    def caveat(self) -> str | None:
+        """Why the coverage is not exactly promised, in words; None where it is."""
+        if self.units != "validation":
+            return None
+        return (
+            f"the {self.num_units} validation units that tune conformal intervals have also chosen the epoch (and a "
+            "fitted calibration), so that their coverage is only nearly the promised one; dataset.policy_fraction=0.3 "
+            "keeps units for it alone"
+        )
+
     def interval(self, logits: Tensor, coverage: float) -> tuple[Tensor, Tensor]:
         """As `central_interval`, of the conformal level."""
         lower, upper = central_interval(logits, min(self.level(coverage), 1.0))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ddrsa.data.windows import Windows
 from ddrsa.survival.calibration.correction import Calibration, exact_correction
-from ddrsa.survival.calibration.fit import SPREAD, UNKNOWN, fit_calibration, out_of_fold
+from ddrsa.survival.calibration.fit import SPREAD, UNKNOWN, FittingWindows
 from ddrsa.training.options import TrainingOptions
 
 
@@ -24,11 +24,10 @@ def calibrate(options: TrainingOptions, logits: Tensor, validation: Windows) -> 
         return Calibration(), logits
     if options.calibration == "odds":
         return exact, exact(logits)
-    known = (validation.time_to_event, validation.event_observed, validation.unit)
+    windows = FittingWindows(logits, validation.time_to_event, validation.event_observed, validation.unit)
     # Of a loss that does not depend on the odds theory says nothing, not even that they are right.
     spread = UNKNOWN if options.loss == "ddrsa" and not _has_exact(options) else SPREAD
-    found = fit_calibration(logits, *known, theory=exact, spread=spread)
-    return found, out_of_fold(logits, *known, theory=exact, spread=spread)
+    return windows.fit(exact, spread), windows.out_of_fold(exact, spread)
 
 
 def _has_exact(options: TrainingOptions) -> bool:

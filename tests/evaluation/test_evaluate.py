@@ -194,3 +194,17 @@ def test_trained_lstm_is_far_ahead_of_the_mean(tmp_path: Path) -> None:
     of_the_mean = np.std(dataset.test.time_to_event[event])
     assert result["rul_rmse"] < 0.6 * of_the_mean
     assert result["concordance_index"] > 0.9
+
+
+def test_every_metric_of_the_units_has_an_interval(fleet: Sequences) -> None:
+    """All numbers that come of the test units, but counts and tests of hypotheses."""
+    torch.manual_seed(0)
+    model = build_model(RecurrentOptions("gru", 4, 1), num_features=2, lookback=5, horizon=9, dropout=0.0)
+    result = evaluate(model, fleet, fleet, lookback=5, horizon=9, device=CPU)
+    intervals = result["confidence_intervals"]
+    scalars = {key for key, value in result.items() if isinstance(value, float) and not key.startswith("num_")}
+    assert scalars <= set(intervals)
+    assert {"landmarks", "oti", "oti_at_miss_rate", "policies", "calibration", "intervals"} <= set(intervals)
+    assert len(result["landmarks"]) == len(intervals["landmarks"]) > 0
+    for point, interval in zip(result["landmarks"], intervals["landmarks"], strict=True):
+        assert set(point) - {"num_units"} == set(interval)

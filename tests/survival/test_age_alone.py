@@ -8,10 +8,8 @@ from ddrsa.survival.age_alone import (
     constant_hazard,
     constant_hazard_nll,
     landmark_concordance,
-    landmarks,
     survival_by_age,
 )
-from ddrsa.survival.metrics import CensoringDistribution
 
 HORIZON = 12
 
@@ -68,21 +66,3 @@ def test_concordance_at_equal_age_gives_the_age_no_credit() -> None:
             comparable += 1
             concordant += noisy[j] > noisy[i]
     assert landmark_concordance(time, event, noisy, age) == pytest.approx(concordant / comparable)
-
-
-def test_landmarks_stand_beside_the_age_alone() -> None:
-    rng = np.random.default_rng(3)
-    life = rng.integers(20, 60, 40)
-    age = np.concatenate([np.arange(n + 1) for n in life]).astype(float)
-    tau = np.repeat(life, life + 1) - age
-    time, event = np.minimum(tau, HORIZON), tau < HORIZON
-    true = (tau[:, None] > np.arange(HORIZON)).astype(float)
-    ends = (life.astype(float), np.ones(40, dtype=bool))
-    by_age = survival_by_age(*ends, age, HORIZON)
-    found = landmarks(time, event, tau, true, by_age, age, CensoringDistribution.fit(*ends))
-    assert [each["age"] for each in found] == sorted({each["age"] for each in found})
-    for each in found:
-        assert each["num_units"] == (life >= each["age"]).sum()
-        assert [w["window"] for w in each["brier_score"]] == [3, 6, 12]
-        assert all(w["forecast"] == 0 for w in each["brier_score"])
-    assert any(w["age_alone"] > 0.05 for each in found for w in each["brier_score"])

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ddrsa.survival.calibration import METHODS
-from ddrsa.survival.hazard import log_event_probability, log_survival
+from ddrsa.survival.hazard import log_survival
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,10 @@ class Calibration:
         return self.offset == 0 and self.slope == 1
 
     def __call__(self, logits: Tensor) -> Tensor:
-        return logits if self.is_identity else with_log_odds(logits, self.slope * log_odds(logits) + self.offset)
+        if self.is_identity:
+            return logits
+        present = log_odds(logits)
+        return with_log_odds(logits, self.slope * present + self.offset, present)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for a checkpoint."""
@@ -69,7 +72,9 @@ def log_odds(logits: Tensor) -> Tensor:
     tensor(1.0986)
     """
     # log F as the log of the sum of all P(tau = k): no subtraction, so no cancellation.
-    return torch.logsumexp(log_event_probability(logits), -1) - log_survival(logits)[..., -1]
+    log_survivals = log_survival(logits)
+    log_event = logits + log_survivals  # log_event_probability, without a second cumulative sum
+    return torch.logsumexp(log_event, -1) - log_survivals[..., -1]
 
 
 def log_survival_from(logits: Tensor) -> Tensor:
@@ -86,12 +91,14 @@ def log_one_minus_exp(x: Tensor) -> Tensor:
     return torch.where(small, torch.log(-torch.expm1(x)), torch.log1p(-torch.exp(torch.where(small, -1.0, x))))
 
 
-def with_log_odds(logits: Tensor, wanted: Tensor) -> Tensor:
+def with_log_odds(logits: Tensor, wanted: Tensor, present: Tensor) -> Tensor:
     """Hazard logits (..., L) of the forecast with the same q whose F has the log odds `wanted`, (...).
+
+    present: (...) the `log_odds` of `logits`.
 
     With c the ratio of new to old odds and R[k] = P(tau >= L | tau > k), the odds of hazard k are divided by
     1 - R[k] + R[k] / c.
     """
-    ratio = (wanted - log_odds(logits))[..., None]
+    ratio = (wanted - present)[..., None]
     rest = log_survival_from(logits)
     return logits - torch.logaddexp(log_one_minus_exp(rest), rest - ratio)

@@ -89,7 +89,7 @@ hazards = st.lists(st.floats(-30, 30), min_size=1, max_size=8)
 @given(hazards, st.floats(-20, 20))
 def test_only_the_probability_of_an_event_changes(values: list[float], wanted: float) -> None:
     logits = torch.tensor(values, dtype=torch.float64)
-    changed = with_log_odds(logits, torch.tensor(wanted, dtype=torch.float64))
+    changed = with_log_odds(logits, torch.tensor(wanted, dtype=torch.float64), log_odds(logits))
     assert float(log_odds(changed)) == pytest.approx(wanted, abs=1e-6)
     before, after = event_probabilities(logits), event_probabilities(changed)
     np.testing.assert_allclose(after / after.sum(), before / before.sum(), rtol=1e-6, atol=1e-9)

@@ -6,8 +6,8 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
-from ddrsa.survival.calibration.correction import Calibration, exact_correction, with_log_odds
-from ddrsa.survival.calibration.fit import NUM_FOLDS, SPREAD, fit_calibration, out_of_fold
+from ddrsa.survival.calibration.correction import Calibration, exact_correction, log_odds, with_log_odds
+from ddrsa.survival.calibration.fit import NUM_FOLDS, SPREAD, FittingWindows
 from ddrsa.survival.hazard import survival
 from ddrsa.survival.losses import negative_log_likelihood
 
@@ -31,7 +31,7 @@ def windows(num: int, censored: float, seed: int = 0) -> tuple[Tensor, Tensor, T
 def test_the_fit_undoes_a_distortion(censored: float) -> None:
     logits, time, seen, unit = windows(20_000, censored)
     distorted = Calibration("fitted", offset=1.2, slope=1.6)(logits)
-    found = fit_calibration(distorted, time, seen, unit, theory=Calibration())
+    found = FittingWindows(distorted, time, seen, unit).fit(Calibration())
     assert found.method == "fitted"
     assert found.slope == pytest.approx(1 / 1.6, rel=0.05)
     assert found.offset == pytest.approx(-1.2 / 1.6, abs=0.08)
@@ -49,7 +49,7 @@ def test_the_fit_is_the_mode_of_the_posterior(censored: float) -> None:
         before = norm.logpdf(offset, theory.offset, SPREAD[0]) + norm.logpdf(slope, theory.slope, SPREAD[1])
         return float(100 * nll - before)
 
-    found = fit_calibration(distorted, time, seen, unit, theory=theory)
+    found = FittingWindows(distorted, time, seen, unit).fit(theory)
     best = posterior(found.offset, found.slope)
     steps = np.linspace(-0.5, 0.5, 5)
     around = [posterior(found.offset + a, found.slope * np.exp(b)) for a in steps for b in steps]
@@ -61,9 +61,7 @@ def test_few_units_stay_near_the_theory_and_many_do_not() -> None:
     logits, time, seen, unit = windows(4000, 0.0)
     theory = exact_correction(0.75)
     # The forecasts are true already: theory is wrong of them by a factor of 4.
-    found = [
-        fit_calibration(logits[:n], time[:n], seen[:n], unit[:n], theory=theory).offset for n in (8, 80, 800, 4000)
-    ]
+    found = [FittingWindows(logits[:n], time[:n], seen[:n], unit[:n]).fit(theory).offset for n in (8, 80, 800, 4000)]
     assert theory.offset < found[0] < found[-1] < 0.1
     assert abs(found[-1]) < 0.15
     assert found[0] < 0.8 * theory.offset
@@ -71,14 +69,14 @@ def test_few_units_stay_near_the_theory_and_many_do_not() -> None:
 
 def test_out_of_fold_each_unit_is_corrected_by_the_others() -> None:
     logits, time, seen, unit = windows(80, 0.3)
-    found = out_of_fold(logits, time, seen, unit, theory=Calibration())
+    found = FittingWindows(logits, time, seen, unit).out_of_fold(Calibration())
     for fold in range(NUM_FOLDS):
         inside = unit % NUM_FOLDS == fold
-        others = fit_calibration(logits[~inside], time[~inside], seen[~inside], unit[~inside], theory=Calibration())
+        others = FittingWindows(logits[~inside], time[~inside], seen[~inside], unit[~inside]).fit(Calibration())
         torch.testing.assert_close(found[inside], others(logits[inside]))
     # What becomes of a unit has no part in its own correction.
     spoiled = torch.where(unit == 3, torch.zeros_like(time), time)
-    again = out_of_fold(logits, spoiled, seen | (unit == 3), unit, theory=Calibration())
+    again = FittingWindows(logits, spoiled, seen | (unit == 3), unit).out_of_fold(Calibration())
     torch.testing.assert_close(again[unit == 3], found[unit == 3])
     assert not torch.allclose(again[unit == 4], found[unit == 4])
 
@@ -86,17 +84,18 @@ def test_out_of_fold_each_unit_is_corrected_by_the_others() -> None:
 def test_what_the_units_cannot_tell_is_left_to_theory() -> None:
     logits, time, seen, unit = windows(40, 0.0)
     theory = exact_correction(0.75)
-    nothing_fails = fit_calibration(logits, torch.full_like(time, 99), torch.ones_like(seen), unit, theory=theory)
-    everything_fails = fit_calibration(logits, torch.zeros_like(time), torch.ones_like(seen), unit, theory=theory)
+    nothing_fails = FittingWindows(logits, torch.full_like(time, 99), torch.ones_like(seen), unit).fit(theory)
+    everything_fails = FittingWindows(logits, torch.zeros_like(time), torch.ones_like(seen), unit).fit(theory)
     assert nothing_fails == everything_fails == theory
-    alone = out_of_fold(logits[:4], time[:4], seen[:4], unit[:4], theory=theory)
+    alone = FittingWindows(logits[:4], time[:4], seen[:4], unit[:4]).out_of_fold(theory)
     torch.testing.assert_close(alone, theory(logits[:4]))
 
 
 def test_forecasts_in_float32_stay_so() -> None:
     logits, time, seen, unit = windows(40, 0.2)
-    found = out_of_fold(logits.float(), time.float(), seen, unit, theory=Calibration())
+    found = FittingWindows(logits.float(), time.float(), seen, unit).out_of_fold(Calibration())
     assert found.dtype == torch.float32
     torch.testing.assert_close(
-        with_log_odds(logits.float(), torch.zeros(40)).sum(), with_log_odds(logits, torch.zeros(40)).sum().float()
+        with_log_odds(logits.float(), torch.zeros(40), log_odds(logits.float())).sum(),
+        with_log_odds(logits, torch.zeros(40), log_odds(logits)).sum().float(),
     )
