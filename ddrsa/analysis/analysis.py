@@ -42,10 +42,11 @@ class Analysis:
     tables: dict[str, pd.DataFrame]
 
 
-def analyze(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis:
+def analyze(sources: Mapping[str, Path], path: Path, choice: Choice, *, looks: bool = False) -> Analysis:
     """Read the runs beneath each of `sources`, by the name of the sweep. It writes nothing.
 
-    path: the directory that the tables will be written into, which names of runs are relative to.
+    path: the directory that the tables will be written into, which names of runs are relative to. looks: the runs are
+    looked at again and again as they come in, so that the margins have to hold at every look (`ddrsa.analysis.looks`).
 
     Raises ConfigError where a directory holds no run, or where no completed run has the metric of `choice`.
     """
@@ -64,7 +65,7 @@ def analyze(sources: Mapping[str, Path], path: Path, choice: Choice) -> Analysis
         tables["test_intervals"] = intervals
     if sweep.is_comparison:
         tables["sweep_comparison"] = sweep_comparison(sweep)
-    return Analysis(sweep, criterion, configurations, answers(sweep, criterion, configurations), tables)
+    return Analysis(sweep, criterion, configurations, answers(sweep, criterion, configurations, looks=looks), tables)
 
 
 def write_analysis(analysis: Analysis) -> list[Path]:

@@ -34,6 +34,7 @@ class Answer:
     on_units: the next minus the best on the test units that both have. baselines: a sentence on each baseline that the
     best network is compared with. policy: sentences on the promise and the cost of the policy of the best.
     margin: how much worse the next is (positive: worse, whichever direction is better), with its interval at 95 %.
+    looks: where that holds at every look, for how many pairs together; None for an interval of one look.
     verdict: `clear` (the interval leaves out zero), `noise` (it does not), `unknown` (too few repeats for an interval),
     `only` (there is nothing to compare with). tied: how many other configurations cannot be told apart from the best;
     untested: how many have too few repeats to tell. by_model: the best of each model, the best first. edges: the swept
@@ -51,6 +52,7 @@ class Answer:
     test: Estimate | None = None
     test_interval: tuple[float, float] | None = None
     margin: Difference | None = None
+    looks: int | None = None
     on_units: OnUnits | None = None
     baselines: list[str] = field(default_factory=list)
     policy: list[str] = field(default_factory=list)

@@ -82,7 +82,7 @@ def analyze(options: Options, console: Console | None = None) -> None:
         from ddrsa.analysis.watch import watch
 
         console.print("watching: Ctrl+C leaves the watch, not the sweep", soft_wrap=True)
-        watch(sources.values(), lambda: renew(sources, path, choice, console))
+        watch(sources.values(), lambda: renew(sources, path, choice, console, looks=True))
         console.print("no run is under way any more", soft_wrap=True)
     else:
         analysis, paths = renew(sources, path, choice, console)
@@ -99,8 +99,13 @@ def _log_to_stderr() -> None:
             handler.setStream(sys.stderr)
 
 
-def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console) -> tuple[Analysis, list[Path]]:
-    """Read the runs of `sources` and write everything into `path`; returns what was found and the files."""
+def renew(
+    sources: dict[str, Path], path: Path, choice: Choice, console: Console, *, looks: bool = False
+) -> tuple[Analysis, list[Path]]:
+    """Read the runs of `sources` and write everything into `path`; returns what was found and the files.
+
+    looks: see `ddrsa.analysis.analysis.analyze`.
+    """
     # Here, so that a mistyped option is answered before pandas and matplotlib are loaded.
     from ddrsa.analysis.analysis import analyze, write_analysis
     from ddrsa.analysis.metrics import SCRIPT
@@ -108,7 +113,7 @@ def renew(sources: dict[str, Path], path: Path, choice: Choice, console: Console
     from ddrsa.analysis.report import write_report
     from ddrsa.analysis.terminal import print_answers, print_files, print_states
 
-    analysis = analyze(sources, path, choice)
+    analysis = analyze(sources, path, choice, looks=looks)
     print_states(console, analysis.sweep)
     print_answers(console, analysis)
     paths = write_analysis(analysis)

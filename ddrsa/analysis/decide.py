@@ -16,20 +16,23 @@ from ddrsa.analysis.configurations import Configurations
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.edges import Edge, find_edge
 from ddrsa.analysis.foreign import NO_STATUS
+from ddrsa.analysis.looks import Looks, looks_at
 from ddrsa.analysis.metrics import BASELINES, SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
 from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.policy_sentences import policy_sentences
 from ddrsa.analysis.read_run import NO_NAME
-from ddrsa.analysis.statistics import Difference, Noise, Repeats, difference, pooled_noise
+from ddrsa.analysis.statistics import AtTheEnd, Difference, Repeats, pooled_noise
 from ddrsa.analysis.time_units import TimeUnit
 
 # The noise between repeats is taken from at least so many of the best configurations, where there are so many.
 _FEWEST_FOR_NOISE = 5
 
 
-def answers(sweep: Sweep, criterion: Criterion, configurations: Configurations | None = None) -> list[Answer]:
-    """The answer for each data set, in alphabetical order.
+def answers(
+    sweep: Sweep, criterion: Criterion, configurations: Configurations | None = None, *, looks: bool = False
+) -> list[Answer]:
+    """The answer for each data set, in alphabetical order. looks: its margin holds at every look, see `Looks`.
 
     Raises ConfigError where the metric of `criterion` is none that the completed runs have.
     """
@@ -39,7 +42,7 @@ def answers(sweep: Sweep, criterion: Criterion, configurations: Configurations |
     values = configurations.by_repeat(criterion.column) if known else {}
     # Of a run whose config cannot be read, no data set is known: it is a failure, not a question.
     datasets = set(sweep.runs["dataset"]) - {NO_NAME} | set(sweep.completed["dataset"]) or {NO_NAME}
-    return [_answer(sweep, criterion, configurations, values, dataset) for dataset in sorted(datasets)]
+    return [_answer(sweep, criterion, configurations, values, dataset, looks) for dataset in sorted(datasets)]
 
 
 def _answer(
@@ -48,6 +51,7 @@ def _answer(
     configurations: Configurations,
     values: dict[int, dict[tuple[Any, ...], float]],
     dataset: str,
+    looks: bool,
 ) -> Answer:
     runs = sweep.runs[sweep.runs["dataset"] == dataset]
     ranked = configurations.ranked(criterion.column, dataset, higher_is_better=criterion.higher_is_better)
@@ -64,8 +68,9 @@ def _answer(
 
     best = candidate(configurations, ranked[0], criterion.column)
     # The better half: a configuration that diverges is noisier than those that are to be told apart.
-    noise = pooled_noise([values[number] for number in ranked[: max(_FEWEST_FOR_NOISE, (len(ranked) + 1) // 2)]])
-    margins = [_margin(values[ranked[0]], values[other], criterion, noise) for other in ranked[1:]]
+    better_half = [values[number] for number in ranked[: max(_FEWEST_FOR_NOISE, (len(ranked) + 1) // 2)]]
+    compared = looks_at(sweep, better_half) if looks else AtTheEnd(pooled_noise(better_half))
+    margins = [_margin(values[ranked[0]], values[other], criterion, compared) for other in ranked[1:]]
     margin = margins[0] if margins else None
     first = configurations.runs_of(ranked[0]).iloc[0]
     edges = _edges(sweep, best)
@@ -79,6 +84,7 @@ def _answer(
         if len(best.directories) == 1
         else None,
         margin=margin,
+        looks=compared.comparisons if isinstance(compared, Looks) else None,
         on_units=compared_on_units(configurations, ranked[0], ranked[1], criterion, sweep) if margins else None,
         baselines=against_baselines(configurations, ranked, criterion, sweep),
         policy=policy_sentences(sweep.path / best.directories[0]),
@@ -107,9 +113,9 @@ def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:
     return list(first.values())
 
 
-def _margin(best: Repeats, other: Repeats, criterion: Criterion, noise: Noise | None) -> Difference:
+def _margin(best: Repeats, other: Repeats, criterion: Criterion, compared: AtTheEnd | Looks) -> Difference:
     """How much worse `other` is than `best`."""
-    return difference(other, best, noise) if criterion.higher_is_better else difference(best, other, noise)
+    return compared.difference(*((other, best) if criterion.higher_is_better else (best, other)))
 
 
 def _verdict(margin: Difference | None) -> str:

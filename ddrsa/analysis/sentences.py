@@ -89,14 +89,25 @@ def _margin(answer: Answer, margin: Difference, runner_up: Candidate, unit: str)
     worse = f"{_amount(abs(margin.mean), unit)} {'worse' if margin.mean >= 0 else 'better over the repeats of both'}"
     text = f"The next, {named(runner_up)}, is {worse}"
     if margin.low is not None and margin.high is not None:
-        text += f" (95 % interval {margin.low:.2g} to {margin.high:.2g}, {margin.method}, n = {margin.n})"
+        held = "" if answer.looks is None else " that holds at every look"
+        text += f" (95 % interval{held} {margin.low:.2g} to {margin.high:.2g}, {margin.method}, n = {margin.n})"
     said = [f"{text}. {_worth(answer)}"]
+    if answer.looks is not None:
+        said.append(_looks(answer.looks))
     if answer.on_units is not None:
         said.append(_on_units(answer.on_units, unit))
     others = answer.configurations - 1
     if answer.tied and others > 1:
         said.append(f"{answer.tied} of the {others} other configurations cannot be told apart from the best.")
     return said
+
+
+def _looks(comparisons: int) -> str:
+    pairs = "" if comparisons == 1 else f", and for all {comparisons} pairs of configurations together"
+    return (
+        f"This allows for every look at the runs as they come in{pairs}: noise passes for a difference in at most 5 % "
+        "of such sweeps, however often one looks. So it is wider than the interval of one look, at the end."
+    )
 
 
 def _on_units(found: OnUnits, unit: str) -> str:

@@ -113,6 +113,17 @@ def difference(first: Repeats, second: Repeats, noise: Noise | None = None) -> D
     return _interval(mean, math.sqrt(total), freedom, "Welch", n)
 
 
+@dataclass(frozen=True)
+class AtTheEnd:
+    """Differences of runs that are looked at once, when all have ended. noise: as for `difference`."""
+
+    noise: Noise | None
+
+    def difference(self, first: Repeats, second: Repeats) -> Difference:
+        """See the function of this name."""
+        return difference(first, second, self.noise)
+
+
 def _interval(mean: float, error: float, freedom: float, method: str, n: int) -> Difference:
     # Here, so that the command starts without scipy.stats, which takes longer to import than all else.
     from scipy.special import stdtrit

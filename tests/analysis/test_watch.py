@@ -64,7 +64,9 @@ def test_damaged_and_missing_status(sweep_dir: Path, make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize("interrupt", [True, False])
 def test_the_command(tmp_path: Path, sweep_dir: Path, make_run: MakeRun, interrupt: bool) -> None:
-    make_run(batch_size=32)
+    for seed in range(5):
+        make_run(batch_size=32, seed=seed, result=metrics(1, 1, 0.9))
+        make_run(batch_size=128, seed=seed, result=metrics(5 + seed, 1, 0.9))
     # It runs in this very process, so it is alive.
     run = make_run(batch_size=64, state="running")
     command = [sys.executable, "-c", _quick(), "hydra.sweep.dir=sweep", "watch=true"]
@@ -86,6 +88,7 @@ def test_the_command(tmp_path: Path, sweep_dir: Path, make_run: MakeRun, interru
     else:
         assert (process.returncode, errors) == (0, "")
         assert output.rstrip().endswith("no run is under way any more")
+    assert "interval that holds at every look" in " ".join(output.split())
 
 
 def _quick() -> str:

@@ -16,12 +16,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ddrsa.errors import UsageError
+from ddrsa.repeats import Gap
 from ddrsa.rundir.files import now, open_no_links, read_json, write_json
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.race.race import Entry, Race
 from ddrsa.sweep.race.sentences import answer
-from ddrsa.sweep.race.standings import Gap, Place, Standings
+from ddrsa.sweep.race.standings import Place, Standings
 from ddrsa.texts import printable
 
 RACE = "race.json"

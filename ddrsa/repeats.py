@@ -1,0 +1,111 @@
+"""Configurations with repeats (seeds, folds), compared at every look by confidence sequences of their differences.
+
+A race (`ddrsa.sweep.race`), `analyze.py watch=true` and the live page compare by `gap_of`, so that all say the same: the
+whole answer of a sweep that is looked at as runs come in is `ddrsa.analysis.analysis.analyze(..., looks=True)`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ddrsa.anytime import half_width
+
+Floats = NDArray[np.float64]
+
+FEW_PAIRS = 3
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The noise of a run, with configuration and repeat accounted for, and its degrees of freedom."""
+
+    variance: float
+    freedom: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A mean difference of two configurations on the repeats that both have (count), and its bounds.
+
+    The bounds hold at all looks together. deviation: of the mean, one standard error. last: half the width of the
+    bounds that the most repeats would give, with the noise so far.
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+    deviation: float
+    last: float
+
+
+def gap_of(differences: Floats, alpha: float, most: int, shared: Shared | None) -> Gap | None:
+    """The gap by the differences on each repeat, NaN where one of the two has none; None where there is no pair.
+
+    alpha: the probability, at most, that the bounds leave out the truth at any look; of several pairs by Bonferroni a
+    share of the whole. most: repeats that there will be. shared: the noise of all configurations, for differences of
+    which there are too few to show their own; None to take theirs, whatever their number.
+    """
+    pairs = differences[~np.isnan(differences)]
+    n = len(pairs)
+    if n == 0:
+        return None
+    mean = float(pairs.mean())
+    # Of the difference on one repeat.
+    noise = float(pairs.std(ddof=1)) if n > 1 else 0.0
+    if shared is None:
+        half = half_width(noise / math.sqrt(n), n - 1, n, alpha)
+        last = half_width(noise / math.sqrt(most), most - 1, most, alpha)
+    else:
+        together = math.sqrt(2 * shared.variance)
+        # Two or three pairs do not show their own noise; where more are noisier than all others, theirs counts.
+        noise = max(together, noise) if n > FEW_PAIRS else together
+        half = half_width(noise / math.sqrt(n), shared.freedom, n / 2, alpha)
+        last = half_width(noise / math.sqrt(most), shared.freedom, most / 2, alpha)
+    return Gap(mean, mean - half, mean + half, n, noise / math.sqrt(n), last)
+
+
+def adjusted_means(scores: Floats) -> Floats:
+    """The mean of each configuration, less the effects of the repeats that it has; infinite where it has none.
+
+    scores: (configurations, repeats), NaN where there is none.
+    """
+    known = ~np.isnan(scores)
+    means, _ = _two_way(scores, known)
+    return np.where(known.any(axis=1), means, np.inf)
+
+
+def shared_noise(scores: Floats) -> Shared | None:
+    """The noise that all configurations show together; None where there is too little to tell.
+
+    scores: as for `adjusted_means`. It is assumed that all are about equally noisy.
+    """
+    known = ~np.isnan(scores)
+    usable = known & (known.sum(axis=1, keepdims=True) > 1)
+    usable &= usable.sum(axis=0, keepdims=True) > 1
+    freedom = int(usable.sum()) - int(usable.any(axis=1).sum()) - int(usable.any(axis=0).sum()) + 1
+    if freedom < 1:
+        return None
+    _, rest = _two_way(np.where(usable, scores, np.nan), usable)
+    return Shared(float((rest[usable] ** 2).sum()) / freedom, freedom)
+
+
+def _two_way(scores: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Least squares of configuration + repeat (R. A. Fisher, The Design of Experiments, 1935, randomised blocks).
+
+    With the configurations eliminated, it is a system of the repeats alone; of its solutions the shortest is taken,
+    since a constant may be moved between the two. Returns the means of the configurations, less the effects of the
+    repeats that they have, and what is left of each score.
+    """
+    there = known.astype(float)
+    filled = np.where(known, scores, 0.0)
+    counts = np.maximum(there.sum(axis=1), 1.0)[:, None]
+    system = np.diag(there.sum(axis=0)) - there.T @ (there / counts)
+    right = (filled - there * (filled.sum(axis=1)[:, None] / counts)).sum(axis=0)
+    effects = np.linalg.lstsq(system, right, rcond=None)[0]
+    means = (filled - effects * there).sum(axis=1) / counts[:, 0]
+    return means, np.where(known, scores - means[:, None] - effects, np.nan)
