@@ -340,6 +340,8 @@ def _earlier_result(directory: TrainingDirectory, name: str) -> dict[str, Any] |
     directory.check_owner(name, status)
     try:
         metrics = directory.read_test_metrics()
+        if metrics is None and State.of(status) is State.COMPLETED:
+            log.warning("%s is missing; the run is evaluated again, from its checkpoint", directory.test_metrics)
         # What a search has pruned goes on from its checkpoint: here it is wanted in full, or by another trial.
         if metrics is None or metrics.get("pruned"):
             return None
@@ -371,9 +373,13 @@ def _warn_of_other_data(directory: TrainingDirectory, checked: RunConfig, metric
 
 def _begin_anew_with_other_data(directory: TrainingDirectory, known: str | None, content: str | None) -> None:
     """A run that was interrupted does not go on with other data than those, `known`, that it began with."""
-    if known not in (None, content) and directory.checkpoint_last.exists():
+    trained = (
+        *(directory.checkpoint_last, directory.checkpoint_previous, directory.checkpoint_best),
+        directory.training_log,
+    )
+    if known not in (None, content) and any(path.exists() for path in trained):
         log.warning("%s began with other data: content %s, now %s; it begins anew", _shown(directory), known, content)
-        for path in (directory.checkpoint_last, directory.checkpoint_best, directory.training_log):
+        for path in trained:
             path.unlink(missing_ok=True)
 
 

@@ -74,6 +74,7 @@ def test_interrupted_run_begins_anew_with_other_data(tmp_path: Path, environment
         shutil.rmtree(run.path)
         shutil.copytree(untouched, run.path)
         run.test_metrics.unlink()  # as if it had been killed before it could write its result
+        shutil.copy(run.checkpoint_last, run.checkpoint_previous)
         write_units(tmp_path / "d.csv", offset)
         started = TrainingDirectory(untouched).training_log.read_text()
         done = train(tmp_path, environment, "num_epochs=2")

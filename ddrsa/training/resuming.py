@@ -42,6 +42,9 @@ def last_checkpoint(run: TrainingDirectory) -> dict[str, Any] | None:
     damaged = False
     for path in (run.checkpoint_last, run.checkpoint_previous):
         if not path.exists():
+            if path == run.checkpoint_last and run.checkpoint_previous.exists():
+                log.warning("%s is missing", path)
+                damaged = True
             continue
         try:
             checkpoint = load_checkpoint(path)
