@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from optuna.trial import Trial
 
+from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.study import StudyAddress
 from ddrsa.sweep.search.summary import SearchSummary
@@ -27,15 +29,18 @@ def search_asynchronously(
     """
     trials = runs.trials
     left = trials.left
-    if left == 0:
+    notes = SearchNotes({"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, summary.print)
+    again = runs.done_already() if _is_damaged(summary.sweep_dir) else []
+    if left == 0 and not again:
         renew_results(summary.sweep_dir)
         summary.print(open_display().console)
         return None
-    notes = SearchNotes({"study": address.name, "storage": address.shown, "n_trials": trials.n_trials}, summary.print)
     # `optuna`, so that a run that reports its epochs does not have to import it.
-    most_runs = left * runs.repeats.count
+    most_runs = left * runs.repeats.count + len(again)
     with launcher.session(most_runs, n_jobs=runs.options.n_jobs, search=notes, preload=["optuna"]) as session:
         under_way: dict[str, list[Trial]] = {}  # by the identity of their run
+        for run in again:
+            session.submit([run])
         while True:
             _fill(runs, session, under_way)
             summary.write()
@@ -43,7 +48,9 @@ def search_asynchronously(
             if ended is None:
                 break
             run, outcome = ended
-            ended_trials = under_way.pop(run.identity)
+            ended_trials = under_way.pop(run.identity, None)
+            if ended_trials is None:  # of a trial that had ended before
+                continue
             following = runs.tell(ended_trials, run, outcome)
             if following is not None:
                 _go_on(following, ended_trials, under_way, session)
@@ -51,6 +58,18 @@ def search_asynchronously(
     if session.supervisor.is_interrupted:
         raise SweepInterrupted(trials.n_trials, runs.done)
     return session.supervisor.stopping
+
+
+def _is_damaged(sweep_dir: Path) -> bool:
+    """Whether a file in which the sweep's runs stand is missing or cannot be read, which is said."""
+    damaged = False
+    for read in (read_manifest, read_results):
+        try:
+            damaged |= read(sweep_dir) is None
+        except ValueError as error:
+            log.warning("%s; it is written anew", error)
+            damaged = True
+    return damaged
 
 
 def _fill(runs: TrialRuns, session: SweepSession, under_way: dict[str, list[Trial]]) -> None:

@@ -11,11 +11,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from optuna import TrialPruned
-from optuna.trial import Trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.states import State
+from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.config import TRIAL_VARIABLE
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.search.config import OptunaSweeperConf
@@ -23,7 +23,7 @@ from ddrsa.sweep.search.objective import trial_values
 from ddrsa.sweep.search.repeats import Repeats, mean_of
 from ddrsa.sweep.search.report import constraint_name
 from ddrsa.sweep.search.space import SearchSpace, choice_text
-from ddrsa.sweep.search.trials import Trials
+from ddrsa.sweep.search.trials import Trials, job_of
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.failures import FailedRun
 
@@ -91,8 +91,29 @@ class TrialRuns:
         self._results[trial.number] = []
         return run
 
+    def done_already(self) -> list[PlannedRun]:
+        """The runs of the trials that have ended with a result, as they were planned."""
+        planned = []
+        for trial in self.trials.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)):
+            if "overrides" not in job_of(trial):
+                continue
+            for repeat in range(self.repeats.count):
+                try:
+                    run = self._plan_overrides(trial, job_of(trial)["overrides"], dict(trial.params), repeat)
+                except UNUSABLE as error:
+                    log.warning("trial %d cannot be planned any more: %s", trial.number, " ".join(str(error).split()))
+                    break
+                if is_done_for(RunDirectory(run.directory).status_or_empty(run.identity), search=True):
+                    planned.append(run)
+        return list({run.identity: run for run in planned}.values())
+
     def _plan_repeat(self, trial: Trial, params: dict[str, Any], repeat: int) -> PlannedRun:
-        overrides = self.repeats.overrides(self.space.overrides(params), repeat)
+        return self._plan_overrides(trial, self.space.overrides(params), params, repeat)
+
+    def _plan_overrides(
+        self, trial: Trial | FrozenTrial, of_trial: Sequence[str], params: dict[str, Any], repeat: int
+    ) -> PlannedRun:
+        overrides = self.repeats.overrides(of_trial, repeat)
         number = trial.number * self.repeats.count + repeat
         run = self.plan_job([*overrides, f"++hydra.job.env_set.{TRIAL_VARIABLE}={trial.number}"], number)
         shown = _texts(params)

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,8 @@ from searches import Searches
 from supervised import ROOT
 
 from ddrsa.rundir.files import read_json
+from ddrsa.rundir.manifest import read_manifest, read_results
+from ddrsa.rundir.sweep_files import MANIFEST, RESULTS
 from ddrsa.sweep.search.best import print_best
 from ddrsa.sweep.verify.bench import until
 
@@ -140,6 +143,30 @@ def test_trials_with_the_same_values_are_one_run(searches: Searches) -> None:
     assert searches.counts() == {"COMPLETE": 12}
     assert sorted(start["x"] for start in searches.starts()) == [1, 2]
     assert {(trial.params["x"], trial.value) for trial in searches.trials()} == {(1, 4.25), (2, 1.25)}
+
+
+def test_damaged_files_of_a_search_are_made_again_whether_trials_are_left_or_not(searches: Searches) -> None:
+    arguments = ("x=interval(0,10)", "hydra.sweep.subdir='${hydra:job.num}'")
+    assert searches.run(*arguments, "hydra.sweeper.n_trials=3")[0] == 0
+    sweep = searches.directory / "sweep"
+
+    def entries() -> list[dict[str, Any]]:
+        planned, ended = read_manifest(sweep), read_results(sweep)
+        assert planned is not None
+        assert ended is not None
+        runs = [*planned["runs"], *planned["earlier_runs"], *ended["runs"]]
+        return [{key: run.get(key) for key in ("directory", "identity", "values", "state", "metrics")} for run in runs]
+
+    for damaged, n_trials in ((MANIFEST, 3), (RESULTS, 4), (MANIFEST, 5), (RESULTS, 5)):
+        before = entries()
+        (sweep / damaged).write_text((sweep / damaged).read_text()[:300])
+        exit_code, output = searches.run(*arguments, f"hydra.sweeper.n_trials={n_trials}")
+        assert exit_code == 0, output
+        assert "is not valid JSON" in " ".join(output.split())
+        after = entries()
+        assert len(after) == 2 * n_trials
+        assert [entry for entry in before if entry not in after] == []
+    assert len(searches.starts()) == 5
 
 
 @pytest.mark.parametrize(("rate", "ended"), [pytest.param(1.0, 10, marks=SLOW), (0.2, 3)])
