@@ -17,8 +17,9 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure() -> None:
-    # A shell lets its background jobs ignore SIGINT, and the processes of the tests would inherit that.
+    # A shell lets its background jobs ignore SIGINT, and nohup SIGHUP: the processes of the tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

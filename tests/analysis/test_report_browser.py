@@ -189,6 +189,7 @@ def test_names_with_html_in_them(browser: Any, sweep_dir: Path, make_run: MakeRu
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # most of it goes into 5,000 directories
 def test_five_thousand_runs(browser: Any, sweep_dir: Path, make_run: MakeRun) -> None:
     for seed in range(5000):
         result = metrics(seed % 977, 1, 0.8, validation=metrics(seed % 977, 1, 0.8))

@@ -180,6 +180,7 @@ def test_a_wrong_structure_is_no_traceback(sweep: Path, tmp_path: Path, name: st
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", FILES)
 def test_no_wrong_structure_is_a_traceback(sweep: Path, tmp_path: Path, name: str) -> None:
     file = sweep / name.format(run=find_runs(sweep)[0].path.relative_to(sweep))

@@ -43,7 +43,7 @@ def test_second_interrupt_and_sigterm_end_everything(sweeps: Sweeps, signals: li
     process = sweeps.start("x=range(4)")
     until(lambda: len(running(sweeps)) == 2 and len(sweeps.processes()) >= 4, "two runs are under way")
     sweeps.interrupt(process, *signals)
-    exit_code, output = sweeps.finish(process, 10)
+    exit_code, output = sweeps.finish(process)
     assert exit_code == 130, output
     assert sweeps.states() == {"x0": "interrupted", "x1": "interrupted"}
     assert signals[-1].name in sweeps.status("x0")["error"]
