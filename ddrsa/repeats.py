@@ -1,7 +1,7 @@
 """Configurations with repeats (seeds, folds), compared at every look by confidence sequences of their differences.
 
-A race (`ddrsa.sweep.race`), `analyze.py watch=true` and the live page compare by `gap_of`, so that all say the same: the
-whole answer of a sweep that is looked at as runs come in is `ddrsa.analysis.analysis.analyze(..., looks=True)`.
+A race (`ddrsa.sweep.race`), `analyze.py watch=true` and the live page compare by `gap_of`, so that all say the same.
+The whole answer of a sweep that is looked at as runs come in is `ddrsa.analysis.analysis.analyze(..., looks=True)`.
 """
 
 from __future__ import annotations

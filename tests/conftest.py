@@ -28,6 +28,16 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DDRSA_CACHE_DIR": str(tmp_path / "cache"),
+        "DDRSA_LEASE_DIR": str(tmp_path / "leases"),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
 @pytest.fixture(scope="session")
 def nasa_dir() -> Path:
     """The data_dir with NASA's files."""

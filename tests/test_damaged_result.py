@@ -7,9 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_run import environment, metrics_of, only_run, train
-
-__all__ = ["environment"]
+from trainings import metrics_of, only_run, train
 
 
 def flip_digit(path: Path) -> None:

@@ -33,7 +33,7 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
     if seeded and answer.verdict in ("noise", "unknown") and answer.runner_up is not None:
         steps.append(
             NextStep(
-                "repeat the two best with so many more seeds, and then look again (hydra/sweeper=race may look at any time)",
+                "repeat the two best with so many more seeds, then look again; hydra/sweeper=race may look at any time",
                 [_sweep(sweep, one, _more_seeds(one)) for one in (answer.best, answer.runner_up)],
             )
         )
