@@ -16,7 +16,7 @@ from ddrsa.scripts.interface.source import COUNT, FLAG, LIST, PYTHON_WORDS, REPE
 from ddrsa.scripts.interface.values import as_text
 from ddrsa.scripts.job import Job
 from ddrsa.scripts.options import ScriptsOptions
-from ddrsa.scripts.spelling import SHARED, find_option, normalised, output_option
+from ddrsa.scripts.spelling import SHARED, find_option, is_long, normalised, output_option
 
 
 def interface_of_job(job: Job, options: ScriptsOptions) -> ScriptInterface:
@@ -151,7 +151,7 @@ class _Speller:
             return self._flag(option, value, name)
         if isinstance(value, list) and self.library is not None and self.library.lists == ONE_VALUE:
             return [option.spelling, json.dumps(value)]
-        values = [self._word(option, each) for each in (value if isinstance(value, list) else [value])]
+        values = [self._word(option, each, name) for each in (value if isinstance(value, list) else [value])]
         if option.takes == REPEATED:
             return [word for each in values for word in (option.spelling, each)]
         if option.takes == LIST:
@@ -160,7 +160,7 @@ class _Speller:
             return [option.spelling, ",".join(values)]
         if len(values) > 1 and option.takes != VALUES:
             raise ConfigError(f"{self._place(name, value)}: {self.job.path} takes one value for {option.spelling}")
-        if len(values) == 1 and values[0].startswith("-") and option.spelling.startswith("--"):
+        if len(values) == 1 and values[0].startswith("-") and is_long(option.spelling):
             return [f"{option.spelling}={values[0]}"]  # else it may be taken for an option
         return [option.spelling, *values]
 
@@ -185,10 +185,14 @@ class _Speller:
             )
         return list(option.off_names[:1])
 
-    def _word(self, option: Option, value: Any) -> str:
-        if isinstance(value, bool):
-            return option.words[0 if value else 1]
-        return as_text(value)
+    def _word(self, option: Option, value: Any, name: str) -> str:
+        if not isinstance(value, bool):
+            return as_text(value)
+        word = option.words[0 if value else 1]
+        if option.choices and word not in option.choices:
+            allowed = ", ".join(option.choices)
+            raise ConfigError(f"{self._place(name, value)}: {option.spelling} of {self.job.path} allows {allowed}")
+        return word
 
     def _unseen(self, name: str, value: Any) -> list[str]:
         """An option that is not seen, as its library takes it."""

@@ -66,12 +66,13 @@ def run_script(config: DictConfig, name: str) -> float | None:
         return status.get("return_value")
     try:
         directory.begin(name)
-        supervised = directory.status_or_empty(warn=True).get("launcher") == "supervised"
+        # Which of the project's launchers this attempt has; none of them under joblib and basic.
+        launcher = directory.status_or_empty(warn=True).get("launcher")
         try:
             metrics = _do(config, options, directory)
             objective = _objective(options, metrics)
         except Terminated:
-            if supervised:
+            if launcher is not None:
                 # Whoever sent it knows why, and writes that into status.json.
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 os.kill(os.getpid(), signal.SIGTERM)

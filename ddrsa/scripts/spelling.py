@@ -41,7 +41,7 @@ OUTPUT_DIR = (
 
 def normalised(name: str) -> str:
     """`--Num-Epochs` and `num_epochs` are the same name."""
-    return name.lstrip("-").replace("-", "_").lower()
+    return name.lstrip("-+/").replace("-", "_").lower()
 
 
 def find_option(options: Sequence[Option], names: Sequence[str]) -> Option | None:
@@ -62,9 +62,14 @@ def output_option(options: Sequence[Option]) -> Option | None:
     return find_option(named, OUTPUT_DIR)
 
 
+def is_long(name: str) -> bool:
+    """Whether the spelling of an option is more than a letter: `--lr`, and `-lr` too."""
+    return name.startswith("--") or len(name) > 2
+
+
 def known_as(option: Option) -> set[str]:
     """The normalised long names of an option, and its variable."""
-    spellings = [name for name in (*option.names, *option.off_names) if name.startswith("--")]
+    spellings = [name for name in (*option.names, *option.off_names) if is_long(name)]
     return {normalised(name) for name in (*spellings, option.destination or "") if name}
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from programs import ANALYSIS, LAUNCHING_SCRIPTS, launch, run_program
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import read_json
+from ddrsa.sweep.verify import bench
 from ddrsa.sweep.verify.bench import Launches
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 400  # seconds: what does not come about in a machine that does much else, not what should take so long
 
 SCRIPTS = {
     "train_argparse.py": """
@@ -75,6 +78,11 @@ SCRIPTS = {
 }
 
 
+def until(holds: Callable[[], object], what: str) -> None:
+    """Wait until it holds; `what` did not come about."""
+    bench.until(holds, what, PATIENCE)
+
+
 class ScriptSweeps(Launches):
     """Starts sweeps of the scripts in `directory`/code, and looks at what is left."""
 
@@ -96,7 +104,7 @@ class ScriptSweeps(Launches):
 
     def run(self, *overrides: str) -> tuple[int, str]:
         """Returns the exit code and what was printed."""
-        return self.finish(self.start(*overrides), 150)
+        return self.finish(self.start(*overrides), PATIENCE)
 
     def runs(self) -> dict[str, RunDirectory]:
         """The run directories by the id of their script; of several with one id, the last."""

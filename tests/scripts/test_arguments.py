@@ -47,7 +47,11 @@ def printed(job: str, **values: Any) -> str:
 
 PARSER = """
     import argparse, ast, json
-    p = argparse.ArgumentParser()
+    p = argparse.ArgumentParser(prefix_chars="-+")
+    p.add_argument("-lr", type=float)
+    p.add_argument("-name")
+    p.add_argument("+plus")
+    p.add_argument("--by-yes", choices=["yes", "no"])
     p.add_argument("--by-bool", type=bool, default=True)
     p.add_argument("--by-json", type=json.loads)
     p.add_argument("--by-eval", type=ast.literal_eval)
@@ -65,6 +69,8 @@ PARSER = """
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
+        ({"lr": -0.5, "name": "-x"}, {"lr": -0.5, "name": "-x"}),
+        ({"plus": "-x", "by_yes": "no"}, {"plus": "-x", "by_yes": "no"}),
         ({"by_bool": False}, {"by_bool": False}),
         ({"by_bool": True}, {"by_bool": True}),
         ({"by_json": False}, {"by_json": False}),
@@ -93,6 +99,7 @@ def test_argparse_gets_what_was_meant(args: dict[str, Any], expected: dict[str, 
     ("args", "message"),
     [
         ({"on": False}, "scripts.args.on=false: .* on by default, and no way to turn it off"),
+        ({"by_yes": False}, "scripts.args.by_yes=false: --by-yes of code/train_a.py allows yes, no"),
         ({"cache": 3}, "scripts.args.cache=3: --cache takes no value"),
         ({"by_text": [1, 2]}, "takes one value for --by-text"),
     ],

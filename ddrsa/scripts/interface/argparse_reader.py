@@ -45,6 +45,7 @@ class _Reader(ast.NodeVisitor):
         self.found = found
         self.names = dict(source.constants)
         self.makes_a_parser = False
+        self.prefixes = "-"  # of options: prefix_chars of a parser may have others
         self.parsers, self.subparsers = _parsers(source.tree)
 
     def visit_For(self, node: ast.For) -> None:
@@ -75,6 +76,8 @@ class _Reader(ast.NodeVisitor):
             self.found.complete = False
         elif _is_parser_class(function):
             self.makes_a_parser = True
+            more = self._keyword(node, "prefix_chars")
+            self.prefixes += more if isinstance(more, str) else ""
             parents = [keyword.value for keyword in node.keywords if keyword.arg == "parents"]
             if any(self._is_imported(part) for parent in parents for part in ast.walk(parent)):
                 self.found.complete = False
@@ -99,7 +102,7 @@ class _Reader(ast.NodeVisitor):
             self.found.complete = False
             return
         action, nargs = self._keyword(call, "action"), self._keyword(call, "nargs")
-        if not values[0].startswith("-"):
+        if values[0][:1] not in self.prefixes:
             if nargs not in ("?", "*"):
                 self.found.positional.append(values[0])
             return
@@ -113,6 +116,7 @@ class _Reader(ast.NodeVisitor):
         elif takes == VALUE and (nargs in ("+", "*") or (isinstance(nargs, int) and nargs > 1)):
             takes = VALUES
         destination, default = self._keyword(call, "dest"), known_default(self._keyword(call, "default"))
+        choices = self._keyword(call, "choices")
         self.found.options.append(
             Option(
                 names,
@@ -122,7 +126,8 @@ class _Reader(ast.NodeVisitor):
                 default,
                 self._keyword(call, "required") is True,
                 turns_off=action == "store_false",
-                words=_words(call, self._keyword(call, "choices"), default),
+                words=_words(call, choices, default),
+                choices=tuple(map(str, choices)) if isinstance(choices, tuple | list) else (),
             )
         )
 

@@ -50,6 +50,7 @@ LIBRARIES = (
     Library("simple_parsing", ("simple_parsing",), flags=EQUALS),
     Library("docopt", ("docopt",), flags=BARE, lists=None),
     Library("hydra", ("hydra",), ("main",), EQUALS, lists=ONE_VALUE, assignments=True),
+    Library("OmegaConf", ("omegaconf",), ("from_cli", "from_dotlist"), EQUALS, lists=ONE_VALUE, assignments=True),
     Library("plac", ("plac",), lists=None),
     Library("tap", ("tap",)),
 )

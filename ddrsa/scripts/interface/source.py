@@ -30,6 +30,7 @@ class Option:
     default: where the source has it as a constant.
     turns_off: a flag that makes its variable false: `--no-cuda` of the variable `cuda`.
     words: how true and false are spelled as its value.
+    choices: the texts that it allows, where the source has them as constants; () where it may be any.
     """
 
     names: tuple[str, ...]
@@ -40,6 +41,7 @@ class Option:
     required: bool = False
     turns_off: bool = False
     words: tuple[str, str] = PYTHON_WORDS
+    choices: tuple[str, ...] = ()
 
     @property
     def spelling(self) -> str:

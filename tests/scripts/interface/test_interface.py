@@ -205,6 +205,14 @@ INCOMPLETE = {
     "sys.argv": "import sys\nprint(sys.argv[1])",
     "argv imported": "from sys import argv\nprint(argv)",
     "a main of another file": "from package.train import main\nmain()",
+    "an options class of another file": "from options import TrainOptions\nopt = TrainOptions().parse()",
+    "a class here of an options class elsewhere": (
+        "from options import Base\nclass Mine(Base):\n    x = 1\nopt = Mine().parse()"
+    ),
+    "a decorator that has the arguments": "import pyrallis\n@pyrallis.wrap()\ndef main(cfg): ...\nmain()",
+    "a decorator that runs it": "from sacred import Experiment\nex = Experiment()\n@ex.automain\ndef f(lr): ...",
+    "a dispatcher": "import argh\ndef main(lr=0.1): ...\nargh.dispatch_command(main)",
+    "OmegaConf": "from omegaconf import OmegaConf\nc = OmegaConf.from_cli()",
     "another library": "import fire\nfire.Fire(lambda epochs=3: epochs)",
     "a click decorator of another file": (
         "import click\nfrom common import options\n@click.command()\n@options\ndef main(): ...\nmain()"
@@ -251,7 +259,9 @@ def test_options_of_subcommands_are_left_out() -> None:
 
 
 def test_a_script_without_options_has_none() -> None:
-    assert interface_of("import json\nprint(json.dumps(1))") == ScriptInterface(None, (), complete=True)
+    none = ScriptInterface(None, (), complete=True)
+    assert interface_of("import json\nprint(json.dumps(1))") == none
+    assert interface_of("import torch\n@torch.no_grad()\ndef main(): ...\nmain()") == none
 
 
 def test_reading_neither_runs_nor_imports(tmp_path: Path) -> None:

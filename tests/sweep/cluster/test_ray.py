@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,24 +23,6 @@ ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(900)]
 
 PATIENCE = 180  # seconds: every worker of Ray is a new process that imports what the runs need
-
-
-@pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two nodes of two cores and one GPU each, as far as Ray knows."""
-    from ray.cluster_utils import Cluster
-
-    node = {"num_cpus": 2, "num_gpus": 1, "object_store_memory": 80 * 2**20}
-    made = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    made.add_node(**node)
-    made.wait_for_nodes()
-    yield made
-    made.shutdown()
-
-
-@pytest.fixture
-def on_ray(cluster: Any) -> list[str]:
-    return ["hydra/launcher=ray", f"hydra.launcher.ray.init.address='{cluster.address}'", "hydra.launcher.n_jobs=null"]
 
 
 def kill_second_node(cluster: Any) -> None:

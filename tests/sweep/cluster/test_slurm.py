@@ -21,18 +21,6 @@ ON_SLURM = ("hydra/launcher=slurm", "hydra.launcher.n_jobs=20")
 PATIENCE = 240  # seconds: Slurm looks at its queue every few seconds, and each job imports what the run needs
 
 
-@pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmNode]:
-    if missing := SlurmNode.missing():
-        pytest.skip(missing)
-    made = SlurmNode(tmp_path_factory.mktemp("slurm"))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
 @pytest.fixture
 def slurm(sweeps: Sweeps, node: SlurmNode) -> Iterator[Sweeps]:
     """Sweeps whose commands find that Slurm."""
