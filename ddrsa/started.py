@@ -173,6 +173,22 @@ def sweep_starter(sweep_dir: Path) -> list[str]:
     return [*sweep_program(sweep_dir), *(word for option in options.items() for word in option)]
 
 
+def as_one_run(sweep_dir: Path) -> list[str]:
+    """The override that makes a single run of the overrides of one, where the app's config would make it a sweep.
+
+    Templates have `hydra.mode: MULTIRUN` in the config of a search: without this, the best trial trained again is the
+    whole search. Scripts are always sweeps, of one where one is named.
+    """
+    try:
+        content = read_yaml(sweep_dir / CONFIG)
+        by_config = content["hydra"]["mode"] == "MULTIRUN" and "hydra.mode=MULTIRUN" not in (
+            content["hydra"]["overrides"]["hydra"] or ()
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return ["hydra.mode=RUN"] if by_config and content.get("scripts") is None else []
+
+
 def _manifest(sweep_dir: Path) -> dict[str, Any]:
     try:
         return read_manifest(sweep_dir) or {}

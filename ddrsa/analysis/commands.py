@@ -16,7 +16,7 @@ from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, ListOf, MapTo, check_structure
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.schema import OF_THE_SWEEP
-from ddrsa.started import TRAIN_JOB, subcommand, sweep_program, sweep_starter, train_program
+from ddrsa.started import TRAIN_JOB, as_one_run, subcommand, sweep_program, sweep_starter, train_program
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,11 @@ def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epoch
     A script, and a task that is not the project's, is run again as it was.
     """
     overrides = [item for item in _overrides(run, hyperparameters) if override_key(item) not in _LEFT_OUT]
-    if is_script(run) or not has_keys(run, "lookback", "horizon"):
+    if is_script(run):
+        return command(run, overrides)
+    sweep_dir = _sweep_of(run)
+    overrides += [] if sweep_dir is None else as_one_run(sweep_dir)
+    if not has_keys(run, "lookback", "horizon"):
         return command(run, overrides)
     epochs = num_epochs * LONGER if isinstance(num_epochs, int) and num_epochs > 0 else _DEFAULT_EPOCHS
     return command(run, [*overrides, f"num_epochs={epochs}", "visualize=true"])
@@ -85,8 +89,11 @@ def plain_file(file: Path, form: Any, *, say: bool = False) -> Any:
 
 def command(run: RunDirectory, arguments: list[str]) -> str:
     """The arguments behind the program that did `run`, and behind its options that say where the config is."""
-    sweep_dir = next((path for path in run.path.absolute().parents if (path / MANIFEST).is_file()), None)
-    return shlex.join([*_starter(run, sweep_dir), *arguments])
+    return shlex.join([*_starter(run, _sweep_of(run)), *arguments])
+
+
+def _sweep_of(run: RunDirectory) -> Path | None:
+    return next((path for path in run.path.absolute().parents if (path / MANIFEST).is_file()), None)
 
 
 def resume(sweep_dir: Path) -> str:

@@ -14,6 +14,7 @@ from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import now, read_json, write_json
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.reasons import reason_of_exception
+from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.states import State
 
 _FILE = ".hydra/job.json"
@@ -35,9 +36,10 @@ def note_end(config: DictConfig, result: JobReturn) -> None:
         pruned = type(raised).__name__ == "TrialPruned"
         state = State.PRUNED if pruned else State.FAILED
         error = None if pruned or not isinstance(raised, BaseException) else reason_of_exception(raised)
-    plain = value if isinstance(value, int | float | str | None) else None
+    kept, left_out = kept_value(value)
+    more = {"return_value_left_out": left_out} if left_out else {}
     before = read_job(directory)
-    _note(directory, **{**before, "state": state, "error": error, "return_value": plain, "ended_at": now()})
+    _note(directory, **{**before, "state": state, "error": error, "return_value": kept, **more, "ended_at": now()})
 
 
 def read_job(directory: Path) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from omegaconf import DictConfig
 
 from ddrsa.errors import ConfigError, RunEnded, UsageError
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.reasons import kernel_memory_kills, memory_that_ran_out, reason_of_exit
+from ddrsa.rundir.reasons import kernel_memory_kills
 from ddrsa.rundir.states import State
 from ddrsa.scripts.arguments import given_value, interface_of_job
 from ddrsa.scripts.command import Command, command_of
+from ddrsa.scripts.ending import reason_of_script
 from ddrsa.scripts.options import ScriptsOptions, scripts_options
 from ddrsa.scripts.own_directory import Limits, own_directory
 from ddrsa.scripts.process import Terminated, execute
@@ -119,14 +120,15 @@ def _do(config: DictConfig, options: ScriptsOptions, directory: RunDirectory) ->
     directory.update(exit_code=exit_code)
     if exit_code != 0:
         out_of_memory = kernel_memory_kills() > memory_kills
-        raise _ended(exit_code, out_of_memory, _tail(directory.log, begin_of_output, end_of_output, TAIL_BYTES))
+        raise reason_of_script(
+            exit_code, out_of_memory, _tail(directory.log, begin_of_output, end_of_output, TAIL_BYTES)
+        )
     found = collect_metrics(command.output_dir, options.metrics)
     if options.log_metrics:
-        printed = read_log_numbers(
-            _tail(directory.log, begin_of_output, end_of_output, METRICS_BYTES), options.log_metrics
-        )
-        found.results |= printed
-        missing = [pattern for pattern in options.log_metrics if not any(is_called(name, pattern) for name in printed)]
+        printed = _tail(directory.log, begin_of_output, end_of_output, METRICS_BYTES)
+        numbers = read_log_numbers(printed, options.log_metrics)
+        found.results |= numbers
+        missing = [pattern for pattern in options.log_metrics if not any(is_called(name, pattern) for name in numbers)]
         if missing:
             directory.update(log_metrics_missing=missing)
             log.warning("scripts.log_metrics=%s: it has printed no line with a number of that name", missing)
@@ -200,15 +202,6 @@ def _environ(device: str, gpus: Sequence[int], threads: int, command: Command) -
         seen = [visible[index] if index < len(visible) else str(index) for index in gpus]
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(seen)
     return environ
-
-
-def _ended(exit_code: int, out_of_memory: bool, output: str) -> RunEnded:
-    if exit_code < 0:
-        return RunEnded(reason_of_exit(exit_code, out_of_memory), State.KILLED)
-    last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
-    reason = f"exit code {exit_code}: {last[:200]}" if last else f"exit code {exit_code}, and it printed nothing"
-    memory = memory_that_ran_out(output)
-    return RunEnded(reason if memory is None else f"{memory}: {reason}")
 
 
 def _tail(log_file: Path, begin: int, end: int, size: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[2]
 APPS = Path(__file__).parent
 STEPS = 6  # of each run
 RUNS = 3  # of each sweep
+PATIENCE = 280  # seconds: of a machine with much else to do
 SUPERVISED = "hydra/launcher=supervised"
 
 
@@ -74,7 +76,7 @@ class Workshop:
     def run(self, *overrides: str, command: tuple[str, ...] | None = None) -> tuple[int, str]:
         """Returns the exit code and what was printed."""
         process = self.start(*overrides, command=command)
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=PATIENCE)
         return process.returncode, output
 
     def runs(self) -> list[RunDirectory]:
@@ -94,7 +96,7 @@ class Workshop:
         return found
 
     def kill_the_worker_and_the_launcher(self, launcher: subprocess.Popen[str]) -> None:
-        until(self.under_way, "no run was under way")
+        until(self.under_way, "no run was under way", PATIENCE)
         for worker in list(self.under_way())[:1]:
             os.kill(worker, signal.SIGKILL)
         launcher.kill()
@@ -204,6 +206,13 @@ def test_the_search_of_a_template_maximizes(workshop: Workshop) -> None:
     assert exit_code == 0, output
     assert "python src/train.py" in output
     assert "hparams_search=digits_optuna experiment=example" in output
+    # Its config has hydra.mode=MULTIRUN: trained again, the best trial is one run and not the search.
+    (line,) = [line for line in output.splitlines() if "python src/train.py" in line]
+    again = shlex.split(line)[1:]
+    exit_code, output = workshop.run("trainer.pause=0", "hydra.run.dir=again", command=tuple(again))
+    assert exit_code == 0, output
+    assert (workshop.directory / "again" / ".hydra").is_dir()
+    assert not (workshop.directory / "again" / "study.journal").exists()
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def main(cfg):
 
 main()
 """
-PATIENCE = 400  # seconds: for a machine that does much else
+PATIENCE = 900  # seconds: for a machine that does much else
 CONFIG = "x: 0\nhydra: {sweep: {dir: sweep, subdir: 'x${x}'}}\n"
 
 

@@ -10,7 +10,7 @@ from followed_app import PATIENCE, FollowedApp, until
 
 from ddrsa.rundir.files import read_json
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.fixture

@@ -86,6 +86,8 @@ def until(holds: Callable[[], object], what: str) -> None:
 class ScriptSweeps(Launches):
     """Starts sweeps of the scripts in `directory`/code, and looks at what is left."""
 
+    patience = PATIENCE
+
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.code = directory / "code"
@@ -104,7 +106,7 @@ class ScriptSweeps(Launches):
 
     def run(self, *overrides: str) -> tuple[int, str]:
         """Returns the exit code and what was printed."""
-        return self.finish(self.start(*overrides), PATIENCE)
+        return self.finish(self.start(*overrides), self.patience)
 
     def runs(self) -> dict[str, RunDirectory]:
         """The run directories by the id of their script; of several with one id, the last."""

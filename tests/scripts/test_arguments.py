@@ -51,6 +51,7 @@ PARSER = """
     p.add_argument("-lr", type=float)
     p.add_argument("-name")
     p.add_argument("+plus")
+    p.add_argument("--by-int", type=int, default=1)
     p.add_argument("--by-yes", choices=["yes", "no"])
     p.add_argument("--by-bool", type=bool, default=True)
     p.add_argument("--by-json", type=json.loads)
@@ -71,6 +72,7 @@ PARSER = """
     [
         ({"lr": -0.5, "name": "-x"}, {"lr": -0.5, "name": "-x"}),
         ({"plus": "-x", "by_yes": "no"}, {"plus": "-x", "by_yes": "no"}),
+        ({"by_int": False}, {"by_int": 0}),
         ({"by_bool": False}, {"by_bool": False}),
         ({"by_bool": True}, {"by_bool": True}),
         ({"by_json": False}, {"by_json": False}),

@@ -1,4 +1,4 @@
-"""What a run gives its script, and what it makes of how the script ends."""
+"""What a run gives its script."""
 
 from __future__ import annotations
 
@@ -6,29 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
 from ddrsa.scripts.command import Command
 from ddrsa.scripts.job import Job
-from ddrsa.scripts.run import THREAD_VARIABLES, _ended, _environ
+from ddrsa.scripts.run import THREAD_VARIABLES, _environ
 
 COMMAND = Command(Job("a", Path("train_a.py")), ("python",), Path("out"), Path(), False, {})
-
-
-@pytest.mark.parametrize(
-    ("code", "memory_kill", "output", "state", "reason"),
-    [
-        (1, False, "a\nValueError: x\n\n", "failed", "exit code 1: ValueError: x"),
-        (3, False, "", "failed", "exit code 3, and it printed nothing"),
-        (-11, False, "a", "killed", "killed by SIGSEGV"),
-        (-9, True, "a", "killed", f"{OUT_OF_HOST_MEMORY}: killed by SIGKILL"),
-        (1, False, "torch.OutOfMemoryError: CUDA out of memory. Tried", "failed", f"{OUT_OF_GPU_MEMORY}: exit code 1:"),
-        (1, False, "Traceback\nMemoryError\n", "failed", f"{OUT_OF_HOST_MEMORY}: exit code 1: MemoryError"),
-    ],
-)
-def test_the_reason_of_an_end(code: int, memory_kill: bool, output: str, state: str, reason: str) -> None:
-    ended = _ended(code, memory_kill, output)
-    assert ended.state == state
-    assert str(ended).startswith(reason)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A fake NVIDIA driver, and processes that hold GPUs."""
+"""A fake NVIDIA driver, processes that hold GPUs, and clusters on this machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gpu_holders import Holder, HoldGpu, SetGpus, UntilWaiting
 from searches import Searches
+from slurm_node import SlurmNode
 from supervised import FAKE_DRIVER, Sweeps
 
 HERE = Path(__file__).parent
+# A scheduler takes its time, and each of its workers and jobs imports what the runs need.
+SECONDS_OF_A_SCHEDULER = 900
 
 
 @pytest.fixture
@@ -80,6 +84,8 @@ def sweeps(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Sweeps]:
     """Sweeps of supervised_app.py; whatever still runs at the end is killed."""
     with Sweeps(tmp_path) as sweeps:
         sweeps.environ |= getattr(request, "param", {})
+        if any(request.node.get_closest_marker(scheduler) for scheduler in ("ray", "slurm")):
+            sweeps.patience = SECONDS_OF_A_SCHEDULER
         yield sweeps
 
 
@@ -88,3 +94,36 @@ def searches(tmp_path: Path) -> Iterator[Searches]:
     """Searches of search_app.py; whatever still runs at the end is killed."""
     with Searches(tmp_path) as searches:
         yield searches
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two nodes of two cores and one GPU each, as far as Ray knows."""
+    from ray.cluster_utils import Cluster
+
+    node = {"num_cpus": 2, "num_gpus": 1, "object_store_memory": 80 * 2**20}
+    # Ray kills a worker that has not said within a minute that it has started, and starts another: for ever, on a
+    # machine with much else to do.
+    head = {**node, "include_dashboard": False, "_system_config": {"worker_register_timeout_seconds": 900}}
+    made = Cluster(initialize_head=True, head_node_args=head)
+    made.add_node(**node)
+    made.wait_for_nodes()
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def on_ray(cluster: Any) -> list[str]:
+    return ["hydra/launcher=ray", f"hydra.launcher.ray.init.address='{cluster.address}'", "hydra.launcher.n_jobs=null"]
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmNode]:
+    if missing := SlurmNode.missing():
+        pytest.skip(missing)
+    made = SlurmNode(tmp_path_factory.mktemp("slurm"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -91,6 +92,14 @@ def main(config: DictConfig) -> object:
             raise TrialPruned("worse than the median")
         case "not picklable":
             raise NotPicklable("a", "b")
+        case "return much":
+            import numpy
+
+            return {"loss": numpy.array(config.x + 0.5), "lock": threading.Lock(), "scores": (1, float("nan"))}
+        case "return an array":
+            import numpy
+
+            return numpy.float32(config.x)
         case "sleep":
             time.sleep(3600)
         case "raise when told":

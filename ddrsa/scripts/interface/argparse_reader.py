@@ -139,6 +139,8 @@ def _words(call: ast.Call, choices: Any, default: Any) -> tuple[str, str]:
     """How true and false are spelled as the value of an option, by its type, its choices and its default."""
     if _named(call, "type", "bool"):
         return "True", ""  # bool("False") is true: of all texts, only the empty one is false
+    if _named(call, "type", "int") and not choices:
+        return "1", "0"
     of_json = any(_named(call, "type", name) for name in ("loads", "safe_load"))
     known = choices if isinstance(choices, tuple | list) else (default,)
     if of_json or any(word in known for word in ("true", "false")):

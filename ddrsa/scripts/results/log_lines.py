@@ -10,13 +10,16 @@ from ddrsa.scripts.results.numbers import finite
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
 # "Test set: Average loss: 0.3, Accuracy: 98/100 (98%)" has the name "Average loss"; 98/100 is not one number.
-_PAIR = re.compile(rf"([A-Za-z_][\w ./@()%-]*?)(?:\s*[:=]\s*|\s+)({_NUMBER})(?![\w./])", re.IGNORECASE)
+# A mapping that is printed has its names in quotes: {'eval_loss': 0.3}.
+_PAIR = re.compile(rf"([A-Za-z_][\w ./@()%-]*?)['\"]?(?:\s*[:=]\s*|\s+)({_NUMBER})(?![\w./])", re.IGNORECASE)
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 def read_log_numbers(text: str, patterns: Sequence[str]) -> dict[str, float]:
     """The last value of each name that matches one of `patterns`, shell patterns in which case does not count."""
     found: dict[str, float] = {}
-    for line in text.splitlines():
+    for line in _COLOUR.sub("", text).splitlines():
         for words, value in _PAIR.findall(line):
             name = next((each for each in _names(words) if any(is_called(each, one) for one in patterns)), None)
             if name is not None:

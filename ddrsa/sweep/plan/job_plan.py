@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import cloudpickle
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -70,17 +71,17 @@ class JobPlan:
     def job(self, overrides: Sequence[str], number: int) -> Job | None:
         """The plan of a job, None where it is not wanted. Raises DiffersError, and what `plan_runs` raises."""
         if not self._by_template:
-            return self._composed(self.composer.compose(overrides), overrides, number)
+            return self._composed(_whole(self.composer.compose, overrides), overrides, number)
         reads = self.composer.choices.read(overrides)
         choice = self.composer.choices.choice(reads)
         if choice.refused or choice.count < FIRST_BY_TEMPLATE:
-            return self._composed(self.composer.compose(overrides), overrides, number)
+            return self._composed(_whole(self.composer.compose, overrides), overrides, number)
         if choice.template is not None and not choice.is_sample:
             try:
                 return self._filled(choice.template, reads, overrides, number)
             except Exception:  # whatever is wrong with it, Hydra says so
-                return self._composed(self.composer.compose(overrides), overrides, number)
-        whole = self.composer.loader.load_sweep_config(self.composer.config, list(overrides))
+                return self._composed(_whole(self.composer.compose, overrides), overrides, number)
+        whole = _whole(partial(self.composer.loader.load_sweep_config, self.composer.config), list(overrides))
         return self._sample(choice, reads, whole, overrides, number)
 
     def _sample(
@@ -113,7 +114,7 @@ class JobPlan:
                 return None
             plain = plain_config(job, self.not_identity)
             name = self._generic(plain) if self.identity is None else self.identity(job)
-            directory = self._root(whole, overrides) / str(whole.hydra.sweep.subdir)
+            directory = self._root(whole, overrides) / self._beneath(str(whole.hydra.sweep.subdir), overrides)
             timeout = OmegaConf.select(whole, "hydra.launcher.timeout")
             optional = bool(OmegaConf.select(whole, "hydra.launcher.optional"))
         config, composed = _packed(plain), _packed(whole)
@@ -128,6 +129,16 @@ class JobPlan:
                 "stand in it; hydra.sweep.subdir may differ from run to run"
             )
         return root
+
+    def _beneath(self, subdir: str, overrides: Sequence[str]) -> str:
+        """The directory of a run below that of the sweep: who resumes or reads the sweep looks nowhere else."""
+        parts = Path(subdir).parts
+        if self.has_identities and (not parts or ".." in parts or Path(subdir).is_absolute()):
+            raise ConfigError(
+                f"hydra.sweep.subdir is {subdir!r} for the job {' '.join(overrides)}: it must name a folder below "
+                "hydra.sweep.dir, which holds all runs of a sweep"
+            )
+        return subdir
 
     def _generic(self, plain: dict[str, Any]) -> str:
         return identity_of({key: value for key, value in plain.items() if key not in self.not_identity})
@@ -148,7 +159,7 @@ class JobPlan:
             return None
         make_config = partial(changed_config, template.plain, filled.changes)
         name = self._generic(make_config()) if self.identity is None else self.identity(filled.values)
-        directory = self.sweep_dir / filled.subdir
+        directory = self.sweep_dir / self._beneath(filled.subdir, overrides)
         return Job(directory, name, filled.timeout, bool(filled.optional), make_config, self._compose)
 
     @cached_property
@@ -159,6 +170,17 @@ class JobPlan:
         whole = self.composer.compose(run.overrides)
         with _as_job(whole, run.number):
             return cloudpickle.dumps(whole)
+
+
+def _whole(compose: Callable[[Any], DictConfig], overrides: Sequence[str]) -> DictConfig:
+    """The whole config of a job. Raises Hydra's errors, and ConfigError for what Hydra lets through of others."""
+    try:
+        return compose(overrides)
+    except (HydraException, OmegaConfBaseException):
+        raise
+    except Exception as error:  # a file that is no YAML, a group that is null where its name is needed
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ConfigError(f"the config of the job {' '.join(overrides)} cannot be made: {said}") from error
 
 
 @contextmanager

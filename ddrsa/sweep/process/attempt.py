@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import io
-import json
 import logging
 import os
 import signal
@@ -26,6 +26,7 @@ from ddrsa.rundir.claims import Claim, end_process
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import follow_modes, now, open_no_links
 from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
+from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.room import says_full
 from ddrsa.rundir.states import State
 from ddrsa.sweep.config import trial_of
@@ -122,9 +123,8 @@ class Attempt:
     def report(self, report: Report) -> None:
         try:
             content = cloudpickle.dumps(report)
-        except Exception as error:
-            reason = f"the returned value cannot be sent to the launcher: {reason_of_exception(error)}"
-            content = cloudpickle.dumps(Report(State.FAILED, reason, error=RunEnded(reason)))
+        except Exception:  # a model, say, that holds a lock: the launcher gets what status.json keeps
+            content = cloudpickle.dumps(replace(report, value=kept_value(report.value)[0]))
         self.file.seek(0)
         self.file.truncate()
         self.file.write(content)
@@ -186,7 +186,7 @@ def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Repor
     by_task = State.of(written) is not State.RUNNING
     if error is None:
         state = State.of(written) if by_task else State.COMPLETED
-        last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(value)}
+        last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(run, value)}
         report = Report(state, written.get("error"), value)
         return report if last.items() <= written.items() else _write_end(run, report, last, "")
     state = _state_after(error)
@@ -225,12 +225,14 @@ def _state_after(error: BaseException) -> State:
     return State.INTERRUPTED if isinstance(error, KeyboardInterrupt) else State.FAILED
 
 
-def _stored_value(value: Any) -> dict[str, Any]:
+def _stored_value(run: RunDirectory, value: Any) -> dict[str, Any]:
     """For status.json, so that a sweeper gets the value of a run that is skipped; only what JSON can say."""
-    try:
-        return {"return_value": value} if json.loads(json.dumps(value)) == value else {}
-    except (TypeError, ValueError):
-        return {}
+    kept, left_out = kept_value(value)
+    if not left_out:
+        return {"return_value": kept}
+    with contextlib.suppress(OSError):  # a full disk: status.json has it too
+        say_in_log(run.log, "WARNING", f"of what the task returned this cannot be kept: {', '.join(left_out)}")
+    return {"return_value": kept, "return_value_left_out": left_out}
 
 
 def _portable(error: BaseException) -> Exception:

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts
-from ddrsa.started import sweep_starter
+from ddrsa.started import as_one_run, sweep_starter
 from ddrsa.sweep.search.repeats import shown_values
 from ddrsa.sweep.search.saved import read_search
 from ddrsa.sweep.search.study import find_study
@@ -77,5 +77,7 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         of_repeats = [f"{key}={shown_values(values)}" for key, values in repeats.items()]
         overrides = [text for text in overrides if override_parts(text)[0] not in repeats]
         overrides = ["-m", *overrides, *of_repeats]
+    else:
+        overrides = [*overrides, *as_one_run(sweep_dir)]
     show("train it again, in full:")
     show(f"  {shlex.join([*command, *overrides])}")

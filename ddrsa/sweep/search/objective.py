@@ -16,15 +16,21 @@ def trial_values(
     """The `count` values of a trial whose run in `directory` returned `returned`.
 
     objective: None for what was returned (a number, or a list of as many as there are objectives); a metric or a list
-    of them, as `metric_value` finds it, which explains `group` too.
+    of them, as `metric_value` finds it in test_metrics.json, or where there is none in the mapping that was returned;
+    it explains `group` too.
 
     Raises ValueError where there is no such number.
     """
     if objective is not None:
         names = [objective] if isinstance(objective, str) else objective
-        metrics = RunDirectory(directory).read_test_metrics()
+        metrics: Mapping[str, Any] | None = RunDirectory(directory).read_test_metrics()
+        if metrics is None and isinstance(returned, Mapping):
+            metrics = returned
         if metrics is None:
-            raise ValueError(f"hydra.sweeper.objective={objective}: the run wrote no test_metrics.json")
+            raise ValueError(
+                f"hydra.sweeper.objective={objective}: the run wrote no test_metrics.json, and its task returned no "
+                "mapping of metrics"
+            )
         return [_number(metric_value(metrics, name, group), f"the metric {name}") for name in names]
     if count == 1:
         return [_number(returned, "the returned value")]

@@ -69,7 +69,9 @@ class Repeats:
         """Those of the `number`-th run of a trial; of a trial that is one run, as they are."""
         if self.count == 1:
             return list(of_trial)
-        own = [f"{self.key}={self.first + number}", f"++hydra.job.env_set.{REPEAT_VARIABLE}={number}"]
+        given = next((text for text in of_trial if override_parts(text)[0] == self.key), "")
+        added = given[: len(given) - len(given.lstrip("+"))]  # a key that the config does not have: +seed=0
+        own = [f"{added}{self.key}={self.first + number}", f"++hydra.job.env_set.{REPEAT_VARIABLE}={number}"]
         return [*(text for text in of_trial if override_parts(text)[0] != self.key), *own]
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import nested
+from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.states import State
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.run_view import RunView, shown_counts
@@ -42,6 +43,7 @@ def print_summary(
         _print_best(console, runs, values or {}, shown or Presentation())
     else:
         print_best(console)
+    _print_left_out(console, runs)
     failures = [run for run in runs if run.state.has_failed]
     if failures:
         console.print(_heading(f"{len(failures)} of {len(runs)} runs failed"))
@@ -50,6 +52,15 @@ def print_summary(
             console.print(Text(f"    {os.path.relpath(RunDirectory(run.directory).log)}"), soft_wrap=True)
         if len(failures) > SHOWN_FAILURES:
             console.print(f"  and {len(failures) - SHOWN_FAILURES} more: see all_results.json")
+
+
+def _print_left_out(console: Console, runs: Sequence[RunView]) -> None:
+    """Say what the tasks have returned that is in no file."""
+    left_out = [run.status["return_value_left_out"] for run in runs if run.status.get("return_value_left_out")]
+    if left_out:
+        shown = ", ".join(map(str, left_out[0][:SHOWN_FAILURES]))
+        text = f"of what {len(left_out)} of {len(runs)} runs returned this cannot be kept: {shown}"
+        console.print(Text(text), soft_wrap=True)
 
 
 def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any], shown: Presentation) -> None:
@@ -125,7 +136,8 @@ def best_runs(
 def _criteria(
     run: RunView, value: Any, rank_by: Mapping[str, str], of_task: str, metrics: Mapping[str, Any]
 ) -> dict[str, Any]:
-    returned = RunDirectory(run.directory).status_or_empty().get("return_value") if value is None else value
+    kept, _ = kept_value(value)  # a number may be an array of no dimension
+    returned = RunDirectory(run.directory).status_or_empty().get("return_value") if kept is None else kept
     return {**{title: metrics[key] for key, title in rank_by.items()}, of_task: returned}
 
 

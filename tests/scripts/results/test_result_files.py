@@ -99,6 +99,9 @@ def test_a_damaged_event_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
         ("step 10: train loss 4.1, val loss 4.2", ["*loss*"], {"train loss": 4.1, "val loss": 4.2}),
         ("iter 3: loss 4.18, time 76.35ms, mfu -100.00%", ["loss", "time"], {"loss": 4.18}),
         ("best: 1e-4\nname: bob\nversion: 1.2.3", ["*"], {"best": 1e-4}),
+        ("{'eval_loss': 0.5, 'eval_acc': 1, 'epoch': 3.0}", ["eval_*"], {"eval_loss": 0.5, "eval_acc": 1}),
+        ('{"val": {"loss": 0.5}}', ["loss"], {"loss": 0.5}),
+        ("\x1b[1mval/acc\x1b[0m: \x1b[32m0.75\x1b[0m", ["val/acc"], {"val/acc": 0.75}),
         ("auc = -inf", ["auc"], None),
     ],
 )

@@ -15,10 +15,10 @@ from supervised import Sweeps
 from ddrsa.sweep.verify.bench import until
 
 pytest.importorskip("submitit")
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(3600)]
 
 ON_SLURM = ("hydra/launcher=slurm", "hydra.launcher.n_jobs=20")
-PATIENCE = 240  # seconds: Slurm looks at its queue every few seconds, and each job imports what the run needs
+PATIENCE = 900  # seconds: Slurm looks at its queue every few seconds, and each job imports what the run needs
 
 
 @pytest.fixture

@@ -264,6 +264,13 @@ def test_what_is_no_value(tmp_path: Path, count: int, returned: Any, message: st
         trial_values("nll", 1, 1.0, tmp_path)
 
 
+def test_a_metric_of_the_mapping_that_was_returned(tmp_path: Path) -> None:
+    assert trial_values("rul_mae", 1, METRICS, tmp_path) == [1.0]
+    assert trial_values(["a.b", "c"], 2, {"a": {"b": 2}, "c": 3}, tmp_path) == [2.0, 3.0]
+    with pytest.raises(ValueError, match="acc is no metric of the run; there are loss"):
+        trial_values("acc", 1, {"loss": 1.0}, tmp_path)
+
+
 def test_optuna_is_not_imported_before_it_is_used() -> None:
     code = "import sys, ddrsa.task; sys.exit('optuna' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env=dict(os.environ)).returncode == 0

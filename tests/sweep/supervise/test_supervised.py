@@ -135,3 +135,14 @@ def test_more_jobs_than_cores_is_said(sweeps: Sweeps) -> None:
     assert "more than the" not in output
     _, output = sweeps.run(f"x=range({jobs})", f"hydra.launcher.n_jobs={jobs}")
     assert f"n_jobs={jobs} is more than the" in output
+
+
+def test_what_a_task_returns_is_kept_as_far_as_json_can_say_it(sweeps: Sweeps) -> None:
+    sweeps.do({1: "return much", 2: "return an array", 3: "return an array"})
+    exit_code, output = sweeps.run("x=1,2,3")
+    assert exit_code == 0, output
+    assert sweeps.status("x1")["return_value"] == {"loss": 1.5, "scores": [1, None]}
+    assert [sweeps.status(name)["return_value"] for name in ("x2", "x3")] == [2.0, 3.0]
+    assert "of what 1 of 3 runs returned this cannot be kept: lock (lock), scores.1 (nan)" in output
+    assert "this cannot be kept: lock (lock), scores.1 (nan)" in sweeps.path("x1").log.read_text()
+    assert "best 2 of 3 runs" in output
