@@ -284,7 +284,7 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     name = str(values.get("name"))
     require("model.name", name, name in OPTIONS, ", ".join(OPTIONS))
     options = OPTIONS[name]
-    types = {field.name: field.type for field in fields(options)}
+    types = {field.name: str(field.type) for field in fields(options)}
     allowed = list(types)
     for key in values:
         if key not in allowed:
@@ -292,5 +292,9 @@ def _model_options(values: Mapping[str, Any]) -> ModelOptions:
     for key in allowed:
         if key not in values:
             raise ConfigError(f"model.{key} is missing: model {name} needs {', '.join(allowed)}")
-        require(f"model.{key}", values[key], types[key] != "int" or type(values[key]) is int, "a whole number")
+        whole = type(values[key]) is int or not types[key].startswith("int")
+        if types[key] == "int | None":
+            require(f"model.{key}", values[key], whole or values[key] is None, "a whole number, or null")
+        else:
+            require(f"model.{key}", values[key], whole, "a whole number")
     return options(**values)

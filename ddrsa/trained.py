@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError, UsageError
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
+from ddrsa.models.options import OPTIONS
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration, exact_correction
 from ddrsa.training.checkpoint import load_checkpoint
@@ -152,9 +153,19 @@ def _config(
     if any("${" in text for text in _texts(content.get("config"))):
         raise DataError(f"{path} has a config with interpolations (${{...}}), which no run writes: it is not read")
     try:
-        return parse_config(OmegaConf.create({**_BEFORE, **content["config"], **place}))
+        config = {**_BEFORE, **content["config"], **place}
+        config["model"] = _with_defaults(config["model"])
+        return parse_config(OmegaConf.create(config))
     except (UsageError, KeyError, TypeError) as error:
         raise DataError(f"{path} has a config that this version cannot read: {error}") from error
+
+
+def _with_defaults(model: Any) -> Any:
+    """The options of a model with those that came later, whose defaults are what was done before."""
+    if not isinstance(model, Mapping) or model.get("name") not in OPTIONS:
+        return model
+    later = {field.name: field.default for field in fields(OPTIONS[model["name"]]) if field.default is not MISSING}
+    return {**later, **model}
 
 
 def _texts(content: Any) -> Iterator[str]:

@@ -74,6 +74,15 @@ class Windows:
         """(end - first, F + 1) rows of the units, one behind the other, without padding."""
         return self._rows.index_select(0, self._first_row[first:end] + self.lookback - 1)
 
+    @property
+    def table(self) -> Tensor:
+        """(R, F + 1) rows of the units, one behind the other, with K - 1 rows of zeros before each unit."""
+        return self._rows
+
+    def ends(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """The places in `table` of the last rows of windows, (B,), and how many rows of its unit stand before each."""
+        return self._first_row[index] + self.lookback - 1, self.rows_before[index]
+
     def gather(self, index: Tensor) -> Batch:
         """The windows that end at the rows `index`, (B,) int64."""
         return Batch(

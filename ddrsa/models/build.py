@@ -43,7 +43,7 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
             dropout=dropout,
         )
     if isinstance(options, TemporalConvolutionOptions):
-        return TemporalConvolutionDDRSA(
+        convolution = TemporalConvolutionDDRSA(
             num_features=num_features,
             lookback=lookback,
             horizon=horizon,
@@ -51,6 +51,9 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
             kernel_size=options.kernel_size,
             dropout=dropout,
         )
+        convolution.windows_per_segment = options.windows_per_segment or 1
+        convolution.segment_stride = options.segment_stride
+        return convolution
     return TransformerDDRSA(
         num_features=num_features,
         horizon=horizon,
@@ -62,5 +65,6 @@ def build_model(options: ModelOptions, *, num_features: int, lookback: int, hori
         rows_per_token=options.rows_per_token,
         activation=options.activation,
         dropout=dropout,
+        steps_per_query=options.steps_per_query,
         probsparse_factor=options.factor if isinstance(options, ProbSparseOptions) else None,
     )

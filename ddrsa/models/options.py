@@ -35,6 +35,7 @@ class TransformerOptions:
     feedforward_size: int
     rows_per_token: int
     activation: str = "relu"
+    steps_per_query: int = 1
 
     def __post_init__(self) -> None:
         _check_attention(self)
@@ -53,6 +54,7 @@ class ProbSparseOptions:
     rows_per_token: int
     factor: int
     activation: str
+    steps_per_query: int = 1
 
     def __post_init__(self) -> None:
         _check_attention(self)
@@ -66,10 +68,14 @@ class TemporalConvolutionOptions:
     name: str
     channels: int
     kernel_size: int
+    windows_per_segment: int | None = None
+    segment_stride: int = 1
 
     def __post_init__(self) -> None:
-        _require_positive(self, "channels")
+        _require_positive(self, "channels", "segment_stride")
         require("model.kernel_size", self.kernel_size, self.kernel_size >= 2, "2 or more")
+        size = self.windows_per_segment
+        require("model.windows_per_segment", size, size is None or size >= 1, "1 or more, or null")
 
 
 @dataclass(frozen=True)
@@ -125,6 +131,7 @@ def _check_attention(options: TransformerOptions | ProbSparseOptions) -> None:
         "num_decoder_layers",
         "feedforward_size",
         "rows_per_token",
+        "steps_per_query",
     )
     require("model.d_model", options.d_model, options.d_model % 2 == 0, "an even number")
     divides = options.d_model % options.num_heads == 0

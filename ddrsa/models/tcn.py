@@ -6,7 +6,8 @@ forecast is made at the last row alone, and there each block needs its input onl
 each works on groups of its input that do not overlap, and all blocks together cost little more than the first. The
 rows themselves are read by a causal convolution of the same kind.
 
-Forecasts at every row of a unit share what their windows have in common: each block is computed once per row then.
+Forecasts at every row of a unit share what their windows have in common: each block is computed once per row then. So
+do, in training, the windows of a segment: each block is computed once at each of the positions that they need.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from torch.nn.functional import pad
 
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.layers import FeatureDropout
+from ddrsa.models.tcn_segments import Positions, WindowsOfSegments, positions, take
 
 
 class TemporalConvolutionDDRSA(DDRSAModel):
@@ -67,6 +69,18 @@ class TemporalConvolutionDDRSA(DDRSAModel):
         # Else the first group of a block lies partly before the window, and what is cut off there depends on its end.
         return min(lookback, self.receptive_field) % (self.receptive_field // self.kernel_size) == 0
 
+    def in_segments(self, table: Tensor, end: Tensor, rows_before: Tensor, segment: Tensor, lookback: int) -> Tensor:
+        size, seen, width = self.kernel_size, min(lookback, self.receptive_field), table.shape[1]
+        windows = WindowsOfSegments(end, rows_before, segment, seen)
+        rows, blocks = positions(windows, len(table), size, len(self.blocks))
+        groups = table.as_strided((len(table) - size + 1, size * width), (width, 1))
+        values = self.embedding(groups.index_select(0, rows - (size - 1)))
+        for block, where in zip(self.blocks, blocks, strict=True):
+            assert isinstance(block, CausalBlock)
+            values = block.at_positions(values, where)
+        logits: Tensor = self.output(self.dropout(self.norm(values)))
+        return logits
+
     def at_every_row(self, rows: Tensor, rows_before: Tensor, lookback: int) -> Tensor:
         size, seen = self.kernel_size, min(lookback, self.receptive_field)
         values = self.embedding(groups_before(rows, rows_before, 1, size, size))
@@ -102,6 +116,16 @@ class CausalBlock(nn.Module):
         change = self.linear(nn.functional.gelu(self.convolution(groups.flatten(2))))
         last = in_groups(values, self.kernel_size)[:, :, -1]
         return (last + self.dropout(change)) * real, real
+
+    def at_positions(self, values: Tensor, where: Positions) -> Tensor:
+        """(M, C) of the input (T, C); positions of the same `where.segment` drop the same channels."""
+        groups = take(self.norm(values), where.read)
+        change = self.linear(nn.functional.gelu(self.convolution(groups.flatten(1))))
+        if self.training and self.dropout.p > 0:
+            num_masks = len(change) if where.segment is None else where.num_segments
+            masks = nn.functional.dropout(change.new_ones(num_masks, change.shape[1]), self.dropout.p)
+            change = change * (masks if where.segment is None else masks[where.segment])
+        return take(values, where.read[:, -1]) + change
 
     def at_every_row(self, values: Tensor, rows_before: Tensor, dilation: int, num_seen: int) -> Tensor:
         """(N, C) of the input at every row, (N, C), without dropout; arguments as of `groups_before`."""

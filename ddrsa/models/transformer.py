@@ -1,9 +1,10 @@
-"""The transformer DDRSA model: an encoder of the window and a decoder with one learned query per step of the horizon.
+"""The transformer DDRSA model: an encoder of the window, and a decoder with learned queries for steps of the horizon.
 
-Layers are normalised first (Xiong et al., ICML 2020). Two choices keep a training step cheap:
+Layers are normalised first (Xiong et al., ICML 2020). Three choices keep a training step cheap:
 
 - Rows enter in groups of `rows_per_token`, as patches do in PatchTST (Nie et al., ICLR 2023); attention costs fall with
   the square.
+- A query may stand for several steps of the horizon, one after the other, and emits a hazard for each.
 - Dropout acts on whole features of a residual branch, the same ones at every token (Gal and Ghahramani, NeurIPS 2016).
   There is none inside the attention, which would keep PyTorch from its fused kernels.
 """
@@ -29,15 +30,17 @@ class TransformerDDRSA(DDRSAModel):
 
     Args:
         num_features: F, without the channel that marks the padding.
-        horizon: L, the number of learned queries.
+        horizon: L.
         d_model: width of the tokens, even.
         num_heads: attention heads; divides `d_model`.
         num_encoder_layers, num_decoder_layers: layers.
         feedforward_size: inner width of the feed-forward blocks.
         rows_per_token: how many consecutive rows make one token.
         activation: relu or gelu, in the feed-forward blocks.
-        probsparse_factor: c of Informer's ProbSparse attention (`attention.py`), everywhere, the steps of the horizon
-            looking at earlier steps alone; None for full attention.
+        steps_per_query: the steps of the horizon that one learned query stands for; of the last query, those beyond the
+            horizon are left out.
+        probsparse_factor: c of Informer's ProbSparse attention (`attention.py`), everywhere, the queries looking
+            at earlier ones alone; None for full attention.
         dropout: of features in each residual branch.
     """
 
@@ -53,10 +56,12 @@ class TransformerDDRSA(DDRSAModel):
         rows_per_token: int,
         activation: str,
         dropout: float,
+        steps_per_query: int = 1,
         probsparse_factor: int | None = None,
     ) -> None:
         super().__init__()
         self.horizon = horizon
+        self.num_queries = math.ceil(horizon / steps_per_query)
 
         def attention(causal: bool = False) -> Attention | ProbSparseAttention:
             if probsparse_factor is None:
@@ -69,14 +74,17 @@ class TransformerDDRSA(DDRSAModel):
         sizes = (d_model, feedforward_size, activation, dropout)
         self.encoder = nn.ModuleList(EncoderLayer(attention(), *sizes) for _ in range(num_encoder_layers))
         self.memory_norm = nn.LayerNorm(d_model)
-        # One query for all windows (1, L, D): it becomes (B, L, D) only where it meets the windows.
-        self.queries = nn.Parameter(torch.randn(1, horizon, d_model) / math.sqrt(d_model))
+        # The same for all windows (1, Q, D): they become (B, Q, D) only where they meet the windows.
+        self.queries = nn.Parameter(torch.randn(1, self.num_queries, d_model) / math.sqrt(d_model))
         self.decoder = nn.ModuleList(
             DecoderLayer(attention(causal=True), attention(), *sizes) for _ in range(num_decoder_layers)
         )
         self.output_norm = nn.LayerNorm(d_model)
-        self.output = nn.Linear(d_model, 1)
+        self.output = nn.Linear(d_model, steps_per_query)
         nn.init.zeros_(self.output.bias)
+
+    def windows_at_once(self, lookback: int) -> int:
+        return max(1, self.steps_at_once // (lookback + self.num_queries))
 
     def forward(self, windows: Tensor) -> Tensor:
         """Hazard logits (B, L) from windows (B, K, F + 1)."""
@@ -89,11 +97,12 @@ class TransformerDDRSA(DDRSAModel):
         for layer in self.encoder:
             tokens = layer(tokens, mask)
         memory = self.memory_norm(tokens)
-        steps = self.queries
+        queries = self.queries
         for layer in self.decoder:
-            steps = layer(steps, memory, mask)
-        logits: Tensor = self.output(self.output_norm(steps)).squeeze(-1)
-        return logits
+            queries = layer(queries, memory, mask)
+        # (B, Q, S) hazards, those of a query one after the other.
+        logits: Tensor = self.output(self.output_norm(queries)).flatten(1)
+        return logits[:, : self.horizon]
 
 
 class EncoderLayer(nn.Module):
@@ -115,10 +124,10 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention among the steps of the horizon, attention over the window, a feed-forward block.
+    """Self-attention among the queries, attention over the window, a feed-forward block.
 
-    (B or 1, L, D) to (B, L, D): in the first layer the steps are the learned queries, the same for every window, and
-    their self-attention is computed once for the batch.
+    (B or 1, Q, D) to (B, Q, D): in the first layer they are the learned queries, the same for every window, and their
+    self-attention is computed once for the batch.
     """
 
     def __init__(
@@ -139,7 +148,7 @@ class DecoderLayer(nn.Module):
         self.feedforward = FeedForward(d_model, feedforward_size, activation)
         self.dropout = FeatureDropout(dropout)
 
-    def forward(self, steps: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
-        steps = steps + self.dropout(self.self_attention(self.self_attention_norm(steps)))
-        steps = steps + self.dropout(self.attention(self.attention_norm(steps), memory, mask))
-        return steps + self.dropout(self.feedforward(self.feedforward_norm(steps)))
+    def forward(self, queries: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
+        queries = queries + self.dropout(self.self_attention(self.self_attention_norm(queries)))
+        queries = queries + self.dropout(self.attention(self.attention_norm(queries), memory, mask))
+        return queries + self.dropout(self.feedforward(self.feedforward_norm(queries)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from ddrsa.data.segments import draw_segments
 from ddrsa.data.windows import Windows
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.forecast import forecast_windows
@@ -30,6 +31,9 @@ from ddrsa.training.resuming import last_checkpoint, save_last
 from ddrsa.training.schedule import Schedule
 
 log = logging.getLogger(__name__)
+
+# How many times as many windows a CPU works on at once where they are in segments.
+WINDOWS_OF_SEGMENTS = 4
 
 
 class TrainingDivergedError(Exception):
@@ -60,6 +64,13 @@ def train(
     Raises:
         TrainingDivergedError: a loss was not finite; the checkpoints of the last good epoch stay.
     """
+    if model.windows_per_segment > 1 and not model.reads_rows(training.lookback):
+        log.warning(
+            "model.windows_per_segment=%d: windows of lookback=%d share no work in this model, so each is drawn on its "
+            "own, as with null (docs/models.md says which lookbacks do)",
+            model.windows_per_segment,
+            training.lookback,
+        )
     optimizer = AdamW(model.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
     steps_per_epoch = math.ceil(len(training) / options.batch_size)
     warmup_steps = round(options.warmup_epochs * steps_per_epoch)
@@ -124,9 +135,9 @@ def train_epoch(
     generator = torch.Generator().manual_seed(options.seed * 1_000_003 + epoch)
     losses: list[Tensor] = []
     counts: list[int] = []
-    for index in training.order(generator).split(options.batch_size):
+    for index, segment in _batches(model, training, options, generator):
         optimizer.zero_grad()
-        loss = _add_gradient(model, training, index, options)
+        loss = _add_gradient(model, training, index, segment, options)
         if options.grad_clip > 0:
             # MPS has no kernels for all parameters at once.
             clip_grad_norm_(model.parameters(), options.grad_clip, foreach=None if loss.device.type == "mps" else True)
@@ -146,16 +157,37 @@ def train_epoch(
     return float((per_step * weights).sum() / weights.sum())
 
 
-def _add_gradient(model: DDRSAModel, training: Windows, index: Tensor, options: TrainingOptions) -> Tensor:
+def _batches(
+    model: DDRSAModel, training: Windows, options: TrainingOptions, generator: torch.Generator
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """The windows of each batch, (B,), and the number of the segment that each belongs to, None without segments."""
+    if model.windows_per_segment > 1 and model.reads_rows(training.lookback):
+        segments = draw_segments(training.rows_before, model.windows_per_segment, model.segment_stride, generator)
+        yield from zip(*(part.split(options.batch_size) for part in segments), strict=True)
+    else:
+        for index in training.order(generator).split(options.batch_size):
+            yield index, None
+
+
+def _add_gradient(
+    model: DDRSAModel, training: Windows, index: Tensor, segment: Tensor | None, options: TrainingOptions
+) -> Tensor:
     """The loss of the batch `index`, (); its gradient is added to that of the parameters. A CPU works in parts."""
     num_events = event_inside(training.time_to_event[index], training.event_observed[index], model.horizon).sum()
     loss = torch.zeros((), device=index.device)
     # The ranking loss is one of pairs: the whole batch must be there at once.
     whole = index.device.type != "cpu" or options.ranking_weight > 0
-    num_parts = 1 if whole else math.ceil(len(index) / model.windows_at_once(training.lookback))
-    for part in index.chunk(num_parts):
-        windows, time_to_event, event_observed = training.gather(part)
-        logits = model(windows)
+    # Windows that share their work need less room.
+    at_once = model.windows_at_once(training.lookback) * (1 if segment is None else WINDOWS_OF_SEGMENTS)
+    num_parts = 1 if whole else math.ceil(len(index) / at_once)
+    segments = [None] * num_parts if segment is None else segment.chunk(num_parts)
+    for part, segment_of_part in zip(index.chunk(num_parts), segments, strict=True):
+        time_to_event, event_observed = training.time_to_event[part], training.event_observed[part]
+        if segment_of_part is None:
+            logits = model(training.gather(part).windows)
+        else:
+            ends = training.ends(part)
+            logits = model.in_segments(training.table, *ends, segment_of_part, training.lookback)
         loss_of_part = training_loss(
             logits,
             time_to_event,

@@ -35,7 +35,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "tcn": {"channels": 8, "kernel_size": 3},
     "lstm": {"hidden_size": 8, "num_layers": 2},
     "gru": {"hidden_size": 8, "num_layers": 2},
-    "transformer": {**ATTENTION, "rows_per_token": 3},
+    "transformer": {**ATTENTION, "rows_per_token": 3, "steps_per_query": 5},
     "probsparse": {**ATTENTION, "rows_per_token": 1, "factor": 1, "activation": "gelu"},
     "kaplan_meier": {},
     "boosting": {

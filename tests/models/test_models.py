@@ -15,7 +15,7 @@ from ddrsa.models.options import (
     TransformerOptions,
 )
 
-MODELS = {
+MODELS: dict[str, ModelOptions] = {
     "lstm": RecurrentOptions("lstm", hidden_size=8, num_layers=1),
     "lstm_complex": RecurrentOptions("lstm_complex", hidden_size=8, num_layers=4),
     "gru_complex": RecurrentOptions("gru_complex", hidden_size=8, num_layers=4),
@@ -28,6 +28,8 @@ MODELS = {
     "tcn": TemporalConvolutionOptions("tcn", channels=8, kernel_size=2),
     "tcn of width 3": TemporalConvolutionOptions("tcn", channels=8, kernel_size=3),
     "transformer, a token per row": TransformerOptions("transformer", 16, 2, 2, 2, 32, 1, "gelu"),
+    "transformer, three steps a query": TransformerOptions("transformer", 16, 2, 2, 2, 32, 2, "relu", 3),
+    "probsparse, two steps a query": ProbSparseOptions("probsparse", 16, 2, 2, 2, 32, 1, 1, "gelu", 2),
 }
 every_model = pytest.mark.parametrize("options", MODELS.values(), ids=MODELS.keys())
 
@@ -129,3 +131,22 @@ def test_untrained_encoder_remembers_over_the_lookback(name: str) -> None:
 def test_complex_preset_is_of_its_cell(name: str, cell: type[nn.RNNBase]) -> None:
     encoder = build(RecurrentOptions(name, hidden_size=8, num_layers=4)).encoder
     assert isinstance(encoder, cell)
+
+
+def test_a_query_of_the_transformer_stands_for_consecutive_steps() -> None:
+    options = TransformerOptions("transformer", 16, 2, 1, 1, 32, 2, "relu", steps_per_query=3)
+    model = build(options).eval()
+    assert (model.get_parameter("queries").shape[1], model.get_parameter("output.weight").shape[0]) == (3, 3)
+    windows = padded(torch.randn(2, 5, 3), 6)
+    with torch.no_grad():
+        model.get_parameter("output.bias").copy_(torch.tensor([10.0, 20.0, 30.0]))
+        model.get_parameter("output.weight").zero_()
+    # The seven steps of the horizon; of the third query the last two are beyond it.
+    assert model(windows).tolist() == [[10.0, 20.0, 30.0, 10.0, 20.0, 30.0, 10.0]] * 2
+
+
+def test_one_step_a_query_has_the_weights_of_earlier_versions() -> None:
+    shapes = {name: tuple(value.shape) for name, value in build(MODELS["transformer"], horizon=7).state_dict().items()}
+    assert shapes["queries"] == (1, 7, 16)
+    assert shapes["output.weight"] == (1, 16)
+    assert shapes["output.bias"] == (1,)

@@ -11,13 +11,14 @@ from torch import nn
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.models.build import build_model
-from ddrsa.models.options import ModelOptions, RecurrentOptions, TransformerOptions
+from ddrsa.models.options import ModelOptions, RecurrentOptions, TemporalConvolutionOptions, TransformerOptions
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.training.checkpoint import load_checkpoint
 from ddrsa.training.epoch_log import EpochRecord
 from ddrsa.training.options import TrainingOptions
 from ddrsa.training.progress import Progress
-from ddrsa.training.trainer import TrainingDivergedError, train
+from ddrsa.training.schedule import Schedule
+from ddrsa.training.trainer import TrainingDivergedError, train, train_epoch
 
 OPTIONS = TrainingOptions(
     batch_size=16,
@@ -34,6 +35,7 @@ OPTIONS = TrainingOptions(
 )
 LSTM = RecurrentOptions("lstm", hidden_size=8, num_layers=2)
 TRANSFORMER = TransformerOptions("transformer", 16, 2, 1, 1, 16, rows_per_token=2, activation="relu")
+SEGMENTS = TemporalConvolutionOptions("tcn", channels=8, kernel_size=3, windows_per_segment=3, segment_stride=2)
 
 
 class Killed(BaseException):
@@ -70,7 +72,7 @@ def log_rows(path: Path) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k not in ("seconds", "checksum")} for row in csv.DictReader(stream)]
 
 
-@pytest.mark.parametrize("model_options", [LSTM, TRANSFORMER], ids=["lstm", "transformer"])
+@pytest.mark.parametrize("model_options", [LSTM, TRANSFORMER, SEGMENTS], ids=["lstm", "transformer", "segments"])
 @pytest.mark.parametrize("schedule", ["cosine", "plateau", "constant"])
 def test_interrupted_training_ends_with_the_same_bits(
     fleet: Sequences, tmp_path: Path, schedule: str, model_options: ModelOptions
@@ -219,3 +221,37 @@ def test_batch_done_in_parts_gives_the_same_training(
         ends[name] = model.state_dict()
     for name, value in ends["whole"].items():
         torch.testing.assert_close(ends["parts"][name], value, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("steps_at_once", [1_000_000, 16], ids=["whole", "parts"])
+def test_segments_have_the_loss_of_the_same_windows(
+    fleet: Sequences, monkeypatch: pytest.MonkeyPatch, steps_at_once: int
+) -> None:
+    # Weights that stay as they are: an epoch has the mean loss of all windows, in whatever order.
+    options = dataclasses.replace(OPTIONS, learning_rate=1e-12, nasa_weight=0.0)
+    windows = Windows(fleet, 6)
+    losses = []
+    for model_options in (SEGMENTS, dataclasses.replace(SEGMENTS, windows_per_segment=None)):
+        torch.manual_seed(0)
+        model = build_model(model_options, num_features=2, lookback=6, horizon=10, dropout=0.0)
+        monkeypatch.setattr(model, "steps_at_once", steps_at_once)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate)
+        schedule = Schedule(optimizer, "constant", 1, 100, 0)
+        calls: list[int] = []
+        in_segments = model.in_segments
+        monkeypatch.setattr(model, "in_segments", lambda *args, of=in_segments, to=calls: (to.append(1), of(*args))[1])
+        losses.append(train_epoch(model, windows, options, optimizer, schedule, 1))
+        assert bool(calls) == (model_options is SEGMENTS)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_lookback_whose_windows_share_nothing_is_said_and_trained_as_without_segments(
+    fleet: Sequences, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = dataclasses.replace(OPTIONS, num_epochs=2)
+    segments = dataclasses.replace(SEGMENTS, kernel_size=2)  # K = 6 is 1.5 times 4
+    found, _ = run(fleet, tmp_path / "segments", options, segments)
+    assert "model.windows_per_segment=3: windows of lookback=6 share no work in this model" in caplog.text
+    expected, _ = run(fleet, tmp_path / "alone", options, dataclasses.replace(segments, windows_per_segment=None))
+    for name, value in expected.state_dict().items():
+        assert torch.equal(value, found.state_dict()[name]), name
