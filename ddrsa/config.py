@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean, require
+from ddrsa.data.evaluation_step import least_horizon, measured_steps
 from ddrsa.data.options import DatasetOptions, TableOptions, check_dataset_options
 from ddrsa.devices import check_device_is_here, check_devices
 from ddrsa.errors import ConfigError
@@ -70,8 +71,13 @@ class RunConfig:
 
     @property
     def evaluation_horizon(self) -> int:
-        """The steps up to which forecasts are measured."""
+        """The steps up to which forecasts are measured, each of `measured_steps`."""
         return self.training.evaluation_horizon or self.horizon
+
+    @property
+    def measured_steps(self) -> int | None:
+        """How many steps make one of those in which forecasts are measured; None where these are its own."""
+        return measured_steps(self.dataset)
 
 
 def parse_config(config: DictConfig | PlainValues) -> RunConfig:
@@ -80,11 +86,8 @@ def parse_config(config: DictConfig | PlainValues) -> RunConfig:
     _require(values, "dropout", 0 <= values["dropout"] < 1, "0 to below 1")
     _require(values, "lookback", values["lookback"] >= 1, "1 or more")
     _require(values, "horizon", values["horizon"] >= 1, "1 or more")
-    if (measured := values["evaluation_horizon"]) is not None and measured > values["horizon"]:
-        raise ConfigError(
-            f"evaluation_horizon={measured}: horizon={values['horizon']} forecasts no further than its own steps; "
-            "allowed is 1 to the smallest horizon that is compared"
-        )
+    dataset = _with_policy_units(_checked(values, "dataset", check_dataset_options), _policy(values))
+    _check_measure(dataset, values["horizon"], values["evaluation_horizon"])
     _check_devices(values)
     _require(values, "kernel", values["kernel"] in KERNELS, " or ".join(KERNELS))
     _check_fold(values)
@@ -93,13 +96,11 @@ def parse_config(config: DictConfig | PlainValues) -> RunConfig:
     if isinstance(model, BaselineOptions):
         # They fit the likelihood, whatever the weights of the networks' loss, and so need no correction of theirs.
         training = replace(training, loss="likelihood", nasa_weight=0.0, ranking_weight=0.0)
-    # Checkpoints of earlier versions have no policy.
-    policy = _checked(values, "policy", policy_options) if "policy" in values else PolicyOptions()
     return RunConfig(
-        dataset=_with_policy_units(_checked(values, "dataset", check_dataset_options), policy),
+        dataset=dataset,
         model=model,
         training=training,
-        policy=policy,
+        policy=_policy(values),
         dropout=values["dropout"],
         lookback=values["lookback"],
         horizon=values["horizon"],
@@ -194,6 +195,10 @@ def comparison(config: DictConfig) -> dict[str, Any] | None:
     values = _values(OmegaConf.masked_copy(config, ["dataset", "horizon", "evaluation_horizon"]), leave_out=set())
     options = check_dataset_options(_group(values, "dataset"))
     keys = {f"dataset.{key}": value for key, value in options.comparison_options().items()}
+    if isinstance(options, TableOptions):
+        # By the key that brings runs of several steps to one measure.
+        keys["dataset.evaluation_step"] = options.evaluation_step or keys["dataset.step"]
+        del keys["dataset.step"]
     place = {"dataset.path": options.path} if isinstance(options, TableOptions) else {}
     horizon = values["evaluation_horizon"] or values["horizon"]
     return {"evaluation_horizon": horizon, "dataset": options.name, **keys, **place}
@@ -250,6 +255,33 @@ def _require(values: Mapping[str, Any], key: str, holds: bool, allowed: str) -> 
 
 def _check_devices(values: Mapping[str, Any]) -> None:
     check_devices(values["device"], values["gpus"], values["runs_per_gpu"])
+
+
+def _policy(values: dict[str, Any]) -> PolicyOptions:
+    # Checkpoints of earlier versions have no policy.
+    return _checked(values, "policy", policy_options) if "policy" in values else PolicyOptions()
+
+
+def _check_measure(dataset: DatasetOptions, horizon: int, evaluation_horizon: int | None) -> None:
+    """Raise ConfigError where forecasts do not reach as far as they are to be measured."""
+    steps = measured_steps(dataset)
+    if steps is None:
+        if evaluation_horizon is not None and evaluation_horizon > horizon:
+            raise ConfigError(
+                f"evaluation_horizon={evaluation_horizon}: horizon={horizon} forecasts no further than its own steps; "
+                "allowed is 1 to the smallest horizon that is compared"
+            )
+        return
+    assert isinstance(dataset, TableOptions)
+    key = f"dataset.evaluation_step={dataset.evaluation_step}"
+    if evaluation_horizon is None:
+        raise ConfigError(f"evaluation_horizon is null: {key} needs it, as the number of such steps")
+    needed = least_horizon(steps, evaluation_horizon)
+    if needed > horizon:
+        raise ConfigError(
+            f"horizon={horizon}: evaluation_horizon={evaluation_horizon} of {key} is {needed - 1} steps of "
+            f"{dataset.step} after the row, so a horizon of at least {needed} is needed"
+        )
 
 
 def _with_policy_units(dataset: DatasetOptions, policy: PolicyOptions) -> DatasetOptions:

@@ -27,6 +27,7 @@ from ddrsa.errors import ConfigError, UsageError
 from ddrsa.evaluation.evaluate import evaluate, shortcomings
 from ddrsa.evaluation.forecasts import conformal_of, independent_lives
 from ddrsa.evaluation.official import evaluate_official
+from ddrsa.evaluation.steps import EvaluationSteps
 from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.kernels.choice import choose_kernel
@@ -216,6 +217,7 @@ def _train_and_evaluate(
             calibrate=calibrated,
             policy=checked.policy,
             by_subset=dataset.by_subset,
+            steps=checked.measured_steps,
         )
 
     # Pruning looks at one objective: of a search for several nothing is reported.
@@ -252,13 +254,19 @@ def _train_and_evaluate(
         "scaler": dataset.scaler.to_dict(),
         "inputs": dataset.inputs.to_dict(),
     }
+    likelihood = None
+    if checked.measured_steps is not None:
+        likelihood = EvaluationSteps(dataset.validation, checked.measured_steps, checked.evaluation_horizon).likelihood
     if isinstance(checked.model, BaselineOptions):
         log.info("%s has no use for %s", checked.model.name, ", ".join(UNUSED[checked.model.name]))
         progress = train_baseline(
-            model, checked.model, training, validation_windows, checked.training, directory, describe, on_epoch
-        )
+            model, checked.model, training, validation_windows, checked.training, directory, describe, on_epoch,
+            likelihood,
+        )  # fmt: skip
     else:
-        progress = train(model, training, validation_windows, checked.training, directory, describe, on_epoch)
+        progress = train(
+            model, training, validation_windows, checked.training, directory, describe, on_epoch, likelihood
+        )
     start = time.perf_counter()
     # As training left it in the checkpoint: what is reported here is what that file forecasts.
     calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
@@ -285,6 +293,7 @@ def _train_and_evaluate(
         held_out=held_out,
         conformal=conformal,
         by_subset=dataset.by_subset,
+        steps=checked.measured_steps,
     )
     metrics["calibration"] |= calibration.to_dict()
     if checked.policy.guarantee is not None:
@@ -299,10 +308,11 @@ def _train_and_evaluate(
     metrics |= {
         "comparison": {
             "horizon": checked.evaluation_horizon,
-            "time_unit": checked.dataset.time_unit,
+            "time_unit": checked.dataset.measured_unit,
             "data": read_from,
         },
-        "time_step": recorded_step(dataset.inputs, checked.dataset),
+        "measure": {"steps": checked.measured_steps or 1},
+        "time_step": recorded_step(dataset.inputs, checked.dataset, checked.measured_steps or 1),
         "validation": validation,
         "training_time_seconds": round(progress.seconds, 3),
         "epochs_run": progress.epoch,

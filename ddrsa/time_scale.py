@@ -96,18 +96,19 @@ class Window:
     steps: int
 
 
-def recorded_step(inputs: TrainingInputs | None, options: DatasetOptions) -> dict[str, Any]:
-    """How long a step is, for the record of a run: `length` in `unit`, which is `DATES` where rows have dates.
+def recorded_step(inputs: TrainingInputs | None, options: DatasetOptions, steps: int = 1) -> dict[str, Any]:
+    """How long so many steps are, for the record of a run: `length` in `unit`, `DATES` where rows have dates.
 
     Empty where rows are cycles, or nothing says what they are.
     """
     if inputs is None or inputs.step is None:
         return {}
     if inputs.dates:
-        return {"length": inputs.step, "unit": DATES}
+        return {"length": steps * inputs.step, "unit": DATES}
     if not isinstance(options, TableOptions):
         return {}
-    return {"length": inputs.step, "unit": unit_of_column(options.time_column, inputs.step)}
+    length = steps * inputs.step
+    return {"length": length, "unit": unit_of_column(options.time_column, length)}
 
 
 def time_scale(run: TrainedRun, unit: str | None = None) -> TimeScale:

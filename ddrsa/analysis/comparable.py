@@ -60,7 +60,8 @@ def _label(run: Run, said: Mapping[str, Any], differing: Iterable[str], keys: Se
 
 def _label_of_unfinished(run: Run, runs: Sequence[Run], labels: Mapping[int, str]) -> str | None:
     def place(one: Run) -> list[Any]:
-        own = [key for key in one.config if key.startswith("dataset.") and not key.endswith(_OF_THE_SPLIT)]
+        common = ("dataset.step",) if one.config.get("dataset.evaluation_step") is not None else ()
+        own = [key for key in one.config if key.startswith("dataset.") and not key.endswith((*_OF_THE_SPLIT, *common))]
         return [one.config.get("evaluation_horizon") or one.config.get("horizon"), *((k, one.config[k]) for k in own)]
 
     found = {labels[id(other)] for other in runs if id(other) in labels and place(other) == place(run)}
@@ -89,4 +90,9 @@ def _reason(differing: Sequence[str], keys: Sequence[str]) -> str:
         "time_unit": "another unit of time",
         "data": f"other data ({', '.join(keys)})" if keys else "files with another content under the same name",
     }
+    if "dataset.step" in keys:
+        texts["data"] += (
+            "; dataset.evaluation_step, a whole number of each step, and evaluation_horizon, counted in it, measure "
+            "all alike"
+        )
     return f"not compared with the other runs of this data set, which have {' and '.join(texts[k] for k in differing)}"

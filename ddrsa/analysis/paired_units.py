@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ddrsa.analysis.metrics import OF_SUBSET
-from ddrsa.analysis.results import MISS_RATES
+from ddrsa.analysis.results import MISS_RATES, policy_steps
 from ddrsa.rundir.directory import RunDirectory
 
 Floats = NDArray[np.float64]
@@ -70,9 +70,10 @@ def test_interval(directory: Path, metric: str) -> tuple[float, float] | None:
         found: Any = _metrics(directory, RunDirectory(directory).test_metrics.stat().st_mtime_ns)
     except OSError:
         return None
+    steps = policy_steps(found or {}) if name in MISS_RATES else 1
     for key in path:
         found = found.get(key) if isinstance(found, dict) else None
-    return (float(found[0]), float(found[1])) if isinstance(found, list) and len(found) == 2 else None
+    return (float(found[0]) / steps, float(found[1]) / steps) if isinstance(found, list) and len(found) == 2 else None
 
 
 @lru_cache(maxsize=1)

@@ -20,23 +20,30 @@ def flat_metrics(result: dict[str, Any]) -> dict[str, float]:
 
     Raises ValueError where the curve of the policy (`oti`) is no list of objects.
     """
-    validation = result.get("validation")
-    flat = _part(result)
+    validation, steps = result.get("validation"), policy_steps(result)
+    flat = _part(result, steps)
     if isinstance(validation, dict):
-        flat |= {VALIDATION + name: value for name, value in _part(validation).items()}
+        flat |= {VALIDATION + name: value for name, value in _part(validation, steps).items()}
     return flat
 
 
-def _part(result: dict[str, Any]) -> dict[str, float]:
+def policy_steps(result: dict[str, Any]) -> float:
+    """How many of a run's own steps, those of its policies' times, make one of the steps that it is measured in."""
+    measure = result.get("measure")
+    steps = measure.get("steps", 1) if isinstance(measure, dict) else 1
+    return float(steps) if is_number(steps) and steps >= 1 else 1.0
+
+
+def _part(result: dict[str, Any], steps: float) -> dict[str, float]:
     numbers = {
         key: math.nan if value is None or not math.isfinite(value) else float(value)
         for key, value in result.items()
         if key not in _NO_METRICS and (value is None or is_number(value))
     }
     for subset, part in (result.get("by_subset") or {}).items():
-        numbers |= {f"{name}{OF_SUBSET}{subset}": value for name, value in _part(part).items()}
+        numbers |= {f"{name}{OF_SUBSET}{subset}": value for name, value in _part(part, steps).items()}
     if "oti" in result or "oti_at_miss_rate" in result:
-        numbers |= {name: _time_at_miss_rate(result, key, share) for name, (key, share) in MISS_RATES.items()}
+        numbers |= {name: _time_at_miss_rate(result, key, share) / steps for name, (key, share) in MISS_RATES.items()}
     return numbers
 
 

@@ -20,7 +20,7 @@ from ddrsa.errors import DataError
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """To be raised when a reader, the simulator or the form of an entry changes: older entries are then left alone."""
 
 PARTS = "parts.json"

@@ -49,6 +49,11 @@ class DatasetOptions:
         """Of `reading_options` those that decide what is forecast: runs that differ in one are not compared."""
         return self.reading_options()
 
+    @property
+    def measured_unit(self) -> str:
+        """As `time_unit`, of the steps in which forecasts are measured."""
+        return self.time_unit
+
     def _check_choice(self, key: str, allowed: tuple[Any, ...]) -> None:
         value = getattr(self, key)
         holds = type(value) is type(allowed[0]) and value in allowed

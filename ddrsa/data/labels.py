@@ -19,6 +19,7 @@ class Labels:
         Of resampled rows the beginning of the step.
     zone: of the dates, such as Europe/Berlin or UTC+02:00; None where the files name none.
     step: from row to row, in seconds for dates, else in units of the time column; None where no unit has two rows.
+    first: (U,) int64, how many rows of each unit's life were left out before its first; None where none were.
     """
 
     unit: tuple[str, ...]
@@ -26,6 +27,7 @@ class Labels:
     time: NDArray[np.datetime64] | NDArray[np.int64] | NDArray[np.float64] | None = None
     zone: str | None = None
     step: float | None = None
+    first: NDArray[np.int64] | None = None
 
     @property
     def has_dates(self) -> bool:
@@ -55,4 +57,5 @@ class Labels:
             unit=tuple(name for name, chosen in zip(self.unit, units, strict=True) if chosen),
             life=None if self.life is None else self.life[units],
             time=None if self.time is None else self.time[rows],
+            first=None if self.first is None else self.first[units],
         )

@@ -72,7 +72,7 @@ class Sequences:
         labels = self.labels
         if labels is not None and (
             len(labels.unit) != self.num_units
-            or (labels.life is not None and labels.life.shape != (self.num_units,))
+            or any(each is not None and each.shape != (self.num_units,) for each in (labels.life, labels.first))
             or (labels.time is not None and labels.time.shape != (rows,))
         ):
             raise ValueError(f"labels are not those of {self.num_units} units and {rows} rows")
@@ -135,6 +135,13 @@ class Sequences:
         return np.repeat(self.starts, np.diff(np.append(self.starts, self.num_rows)))
 
     @property
+    def positions(self) -> NDArray[np.int64]:
+        """(N,) the number of each row in its life, from 0, those counted that were left out at its beginning."""
+        number = np.arange(self.num_rows) - self.unit_start_of_row
+        first = None if self.labels is None else self.labels.first
+        return number if first is None else number + np.repeat(first, np.diff(np.append(self.starts, self.num_rows)))
+
+    @property
     def lifetimes(self) -> NDArray[np.float32]:
         """(U,) cycles from the first to the event, both counted; for a censored unit a lower bound."""
         return self.time_to_event[self.starts] + np.float32(1)
@@ -191,10 +198,10 @@ class Sequences:
             arrays[GROUP] = self.group
         meta: dict[str, Any] = {"feature_names": self.feature_names, "crc32": {}}
         if self.labels is not None:
-            life = self.labels.life
+            numbers = {"life": self.labels.life, "first": self.labels.first}
             meta["labels"] = {
                 "unit": self.labels.unit,
-                "life": None if life is None else life.tolist(),
+                **{name: None if each is None else each.tolist() for name, each in numbers.items()},
                 "zone": self.labels.zone,
                 "step": self.labels.step,
             }
@@ -222,8 +229,10 @@ class Sequences:
             labels = None
             if "labels" in meta:
                 found = meta["labels"]
-                life = None if found["life"] is None else np.array(found["life"], dtype=np.int64)
-                labels = Labels(tuple(found["unit"]), life, time, found["zone"], found["step"])
+                life, first = (
+                    None if found[name] is None else np.array(found[name], dtype=np.int64) for name in ("life", "first")
+                )
+                labels = Labels(tuple(found["unit"]), life, time, found["zone"], found["step"], first)
             return cls(**arrays, feature_names=tuple(meta["feature_names"]), labels=labels)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{directory} does not hold saved sequences: {error}") from error

@@ -75,6 +75,7 @@ class TableOptions(DatasetOptions):
     exclude_columns: list[str] = field(default_factory=list)
     categorical_columns: list[str] = field(default_factory=list)
     step: Any = None
+    evaluation_step: Any = None
     aggregation: str = "mean"
     missing: str = "forward"
 
@@ -97,6 +98,14 @@ class TableOptions(DatasetOptions):
         self._check_time()
         if self.step is not None and not isinstance(self.step, str):
             self._check_number("step", float, lambda value: value > 0, "above 0, or a duration such as 15h")
+        if self.evaluation_step is not None:
+            if not isinstance(self.evaluation_step, str):
+                self._check_number("evaluation_step", float, lambda value: value > 0, "above 0, or a duration: 24h")
+            if self.step is None:
+                raise ConfigError(
+                    f"dataset.evaluation_step={self.evaluation_step}: it measures runs of several dataset.step alike, "
+                    "and dataset.step is null: how long are the steps of this run?"
+                )
 
     def _check_marks(self) -> None:
         """The marks between columns and within numbers, by their words or as they are."""
@@ -162,6 +171,10 @@ class TableOptions(DatasetOptions):
     def time_unit(self) -> str:
         return "rows" if self.step is None else f"steps of {self.step}"
 
+    @property
+    def measured_unit(self) -> str:
+        return self.time_unit if self.evaluation_step is None else f"steps of {self.evaluation_step}"
+
     def of_second_file(self, unit_column: str) -> TableOptions:
         """How a file of events or attributes is read: as the rows, but with a header and a separator of its own."""
         own = {"columns": None, "separator": None, "encoding": None, "sheet": None, "skip_lines": 0}
@@ -171,12 +184,15 @@ class TableOptions(DatasetOptions):
         # The files count by their content, and a name for the tables of an analysis changes nothing in them.
         options = super().reading_options()
         paths = ("path", "events_path", "attributes_path")
-        kept = {key: value for key, value in options.items() if key not in (*paths, "subset")}
+        kept = {key: value for key, value in options.items() if key not in (*paths, "subset", "evaluation_step")}
         return {**kept, **{f"has_{key}": getattr(self, key) is not None for key in paths[1:]}}
 
     def comparison_options(self) -> dict[str, Any]:
         # The same failures of the same rows can be forecast from other features.
-        return {key: value for key, value in super().comparison_options().items() if key not in _OF_FEATURES}
+        compared = {key: value for key, value in super().comparison_options().items() if key not in _OF_FEATURES}
+        if self.evaluation_step is None:
+            return compared
+        return {**compared, "step": None, "evaluation_step": self.evaluation_step}
 
     def _check_text(self, key: str) -> None:
         value = getattr(self, key)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.evaluation.forecasts import forecast_rows, whole_lives
+from ddrsa.evaluation.steps import EvaluationSteps
 from ddrsa.evaluation.times import ages, ends_of_lives, observed_times
 from ddrsa.evaluation.uncertainty import Judged, by_unit, confidence_intervals
 from ddrsa.models.base import DDRSAModel
@@ -47,6 +48,7 @@ def evaluate(
     held_out: Lives | None = None,
     conformal: Conformal | None = None,
     by_subset: Callable[[Sequences], Mapping[str, Sequences]] = lambda _: {},
+    steps: int | None = None,
 ) -> dict[str, Any]:
     """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
 
@@ -60,7 +62,7 @@ def evaluate(
     """
     raw = forecast_rows(model, test, lookback, device)
     whole, used = calibrate(raw)
-    wanted = (policy, tuned_on, held_out, conformal)
+    wanted = (policy, tuned_on, held_out, conformal, steps)
     result = measure(raw, whole, used, test, training, horizon, *wanted)
     trained = by_subset(training)
     for name, part in by_subset(test).items():
@@ -82,6 +84,7 @@ def measure(
     tuned_on: Mapping[str, Any] | None = None,
     held_out: Lives | None = None,
     conformal: Conformal | None = None,
+    steps: int | None = None,
 ) -> dict[str, Any]:
     """The metrics of forecasts of every window of `test`, with the intervals of each (`confidence_intervals`).
 
@@ -90,6 +93,8 @@ def measure(
     tuned_on: the metrics of the validation units, for the thresholds of the policies; None to tune on `test` itself.
     policy: how the policies are judged. held_out: of `independent_lives`, for its guarantee.
     conformal: intervals to be judged beside the model's own.
+    steps: how many steps of these make one of the measured steps; None to measure in their own. `horizon`, and all that
+    is measured but policies, is then in measured steps, at the rows of `EvaluationSteps`.
 
     Errors are in cycles and over the windows whose event is inside the horizon, as is `nasa_score`, their mean penalty;
     but `restricted_rmse`, that of E[min(tau, L)], is over all windows whose min(tau, L) is known; concordance and Brier
@@ -97,15 +102,20 @@ def measure(
     was seen. Beside them stand the age alone and one constant hazard, fitted to the training units. NaN (null in the
     file) where a metric has nothing to count.
     """
-    raw, logits = raw[:, :horizon], whole[:, :horizon]
-    judged = _judged(logits, test, training, horizon)
-    time, event = judged.time, judged.event
     lives = whole_lives(used, test)
     # The units of the policies in the order of their numbers, as `trade_off` counts them.
     place = {unit: number for number, unit in enumerate(test.unit_ids.tolist())}
     drawn = draws(test.num_units)[:, [place[unit] for unit in lives.lives[0].tolist()]]
     policies = evaluate_policies(lives, policy, tuned_on, held_out, drawn)
     of_policies = policies.pop("confidence_intervals")
+    if steps is None:
+        raw, logits = raw[:, :horizon], whole[:, :horizon]
+    else:
+        at = EvaluationSteps(test, steps, horizon)
+        raw, logits, test = at.measured(raw), at.measured(whole), at.units
+        training = EvaluationSteps(training, steps, horizon).units
+    judged = _judged(logits, test, training, horizon)
+    time, event = judged.time, judged.event
     covered = {"intervals": coverage_sums(logits, time, event, judged.number, test.num_units)}
     if conformal is not None:
         covered["conformal"] = coverage_sums(logits, time, event, judged.number, test.num_units, conformal.interval)

@@ -51,6 +51,7 @@ def train_baseline(
     run: TrainingDirectory,
     describe: Mapping[str, Any],
     on_epoch: Callable[[EpochRecord], bool],
+    likelihood: Callable[[Tensor], float] | None = None,
 ) -> Progress:
     """Fit `model` in place by the likelihood; afterwards it is that of the epoch with the lowest one on validation.
 
@@ -74,7 +75,10 @@ def train_baseline(
         loss = _mean_loss(logits, *known)
         calibration, calibrated = calibrate(options, logits, validation)
         progress.epoch = epoch
-        nll = _mean_loss(calibrated[:, : options.evaluation_horizon], *known)
+        if likelihood is None:
+            nll = _mean_loss(calibrated[:, : options.evaluation_horizon], *known)
+        else:
+            nll = likelihood(calibrated)
         seconds, start = time.perf_counter() - start, time.perf_counter()
         learning_rate = model_options.shrinkage if isinstance(model_options, BoostingOptions) else 0.0
         record = progress.end_epoch(train_loss, loss, nll, learning_rate, seconds)

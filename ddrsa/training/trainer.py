@@ -48,6 +48,7 @@ def train(
     run: TrainingDirectory,
     describe: Mapping[str, Any],
     on_epoch: Callable[[EpochRecord], bool],
+    likelihood: Callable[[Tensor], float] | None = None,
 ) -> Progress:
     """Train `model` in place; afterwards it holds the weights with the lowest validation loss.
 
@@ -60,6 +61,8 @@ def train(
         run: where checkpoints and the log of the epochs go.
         describe: plain values that every checkpoint carries (config, scaling, features).
         on_epoch: called after each epoch, when its checkpoint is on disk; True ends the training there.
+        likelihood: from the calibrated hazard logits of the validation windows to their mean negative log-likelihood;
+            None for that of all windows, up to the `evaluation_horizon`.
 
     Raises:
         TrainingDivergedError: a loss was not finite; the checkpoints of the last good epoch stay.
@@ -92,7 +95,7 @@ def train(
         start = time.perf_counter()
         progress.epoch += 1
         train_loss = train_epoch(model, training, options, optimizer, schedule, progress.epoch)
-        validation_loss, validation_nll, calibration = _judge(model, validation, options)
+        validation_loss, validation_nll, calibration = _judge(model, validation, options, likelihood)
         if not math.isfinite(validation_loss):
             raise TrainingDivergedError(
                 f"the validation loss is {validation_loss} after epoch {progress.epoch} ({_in_short(options)})"
@@ -205,7 +208,9 @@ def _add_gradient(
     return loss
 
 
-def _judge(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple[float, float, Calibration]:
+def _judge(
+    model: DDRSAModel, split: Windows, options: TrainingOptions, likelihood: Callable[[Tensor], float] | None
+) -> tuple[float, float, Calibration]:
     """The training loss of the windows, the mean; the negative log-likelihood of their calibrated forecasts; by what.
 
     The loss is that of the forecasts as the model gives them, without the ranking loss.
@@ -224,6 +229,8 @@ def _judge(model: DDRSAModel, split: Windows, options: TrainingOptions) -> tuple
     if not loss.isfinite():
         return float(loss), float(loss), Calibration()
     calibration, calibrated = calibrate(options, logits, split)
+    if likelihood is not None:
+        return float(loss), likelihood(calibrated), calibration
     nll = negative_log_likelihood(
         calibrated[:, : options.evaluation_horizon], split.time_to_event, split.event_observed
     )

@@ -14,7 +14,7 @@ from ddrsa.analysis.metrics import time_unit
 from ddrsa.analysis.plots.data import basis, datasets, headline
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import Look, grid_of_axes, head, legend_below, looks, model_handles, new_figure, tidy
-from ddrsa.analysis.results import policy_curves
+from ddrsa.analysis.results import policy_curves, policy_steps
 from ddrsa.analysis.sentences import named
 from ddrsa.analysis.time_units import TimeUnit
 
@@ -97,7 +97,7 @@ def _curves(analysis: Analysis, answer: Answer) -> dict[tuple[str, str], list[Cu
                 continue
             part = result.get("validation") if answer.select_by == "validation" else result
             for policy, curve in policy_curves(part if isinstance(part, dict) else {}).items():
-                told = [(level, missed, time * length) for level, missed, time in curve]
+                told = [(level, missed, time * length / policy_steps(result)) for level, missed, time in curve]
                 found.setdefault((policy, candidate.model), []).append(told)
     return found
 

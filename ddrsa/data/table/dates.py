@@ -198,14 +198,12 @@ def durations(table: Table, column: str) -> pd.Series:
     return pd.to_timedelta(written, errors="coerce") / pd.Timedelta(nanoseconds=1)
 
 
-def step_in_nanoseconds(step: str) -> int:
+def step_in_nanoseconds(step: str, key: str = "dataset.step") -> int:
     """The length of a duration such as 15h. Raises DataError where it is none, or is not above 0."""
     try:
         length = pd.Timedelta(step).as_unit("ns").value
     except (ValueError, OverflowError) as error:
-        raise DataError(
-            f"dataset.step={step}: allowed is a duration of a fixed length such as 30min, 15h or 1D"
-        ) from error
+        raise DataError(f"{key}={step}: allowed is a duration of a fixed length such as 30min, 15h or 1D") from error
     if length <= 0:
-        raise DataError(f"dataset.step={step}: allowed is a duration above 0")
+        raise DataError(f"{key}={step}: allowed is a duration above 0")
     return int(length)

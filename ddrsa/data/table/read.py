@@ -89,6 +89,7 @@ def table_units(table: Table, options: TableOptions, *, running: bool = False) -
         steps, rows = resampled_steps(lives, rows, options, numeric)
     rows, kept = without_missing(rows.reset_index(drop=True), steps, lives, options)
     rows = _one_hot(rows, [column for column in categorical if column in rows])
+    left_out = np.bincount(steps.life[~kept], minlength=steps.life.max() + 1)
     steps = steps.select(kept)
     warn_of_leaks(rows, steps.life, steps.time_to_event, lives.event_observed[steps.life])
     return Sequences(
@@ -98,11 +99,11 @@ def table_units(table: Table, options: TableOptions, *, running: bool = False) -
         event_observed=lives.event_observed[steps.life],
         feature_names=tuple(map(str, rows.columns)),
         group=None if lives.groups is None else lives.groups[steps.life],
-        labels=_labels(lives, steps),
+        labels=_labels(lives, steps, left_out),
     )
 
 
-def _labels(lives: Lives, steps: Steps) -> Labels:
+def _labels(lives: Lives, steps: Steps, left_out: NDArray[np.int64]) -> Labels:
     left = steps.life[np.append(True, np.diff(steps.life) != 0)]
     return Labels(
         unit=tuple(lives.units[life] for life in left),
@@ -110,6 +111,7 @@ def _labels(lives: Lives, steps: Steps) -> Labels:
         time=steps.time,
         zone=lives.times.zone,
         step=steps.length,
+        first=left_out[left] if left_out.any() else None,
     )
 
 
