@@ -60,7 +60,7 @@ def visualize_run(
     figures = {
         "training_curves": training.training_curves(_epochs(directory.training_log)),
         "policy_trade_off": policy.policy_trade_off(metrics["policies"], told_in(run)),
-        "reliability": calibration.reliability(metrics["calibration"], told_in(run)),
+        "reliability": calibration.reliability(metrics["calibration"], measured_in(run)),
         **_of_forecasts(run, metrics),
     }
     plots = directory.path / PLOTS
@@ -121,6 +121,12 @@ def told_in(run: TrainedRun) -> ToldIn:
     """What the times of the run are told in."""
     scale = time_scale(run)
     return ToldIn() if scale.unit == CYCLES else ToldIn(scale.unit, scale.length, "Step")
+
+
+def measured_in(run: TrainedRun) -> ToldIn:
+    """As `told_in`, of the steps that the metrics of the run are in."""
+    told = told_in(run)
+    return told._replace(length=told.length * (run.config.measured_steps or 1))
 
 
 def shown_cost(metrics: dict[str, Any]) -> float:

@@ -33,6 +33,9 @@ from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.search.comparability import Comparability
 from ddrsa.sweep.show.run_view import RunView
 from ddrsa.sweep.show.summary import print_summary
+from ddrsa.time_units import SECONDS
+from ddrsa.trained import load_trained
+from ddrsa.visualize import measured_in
 
 ROOT = Path(__file__).parents[2]
 STEPS = {"1h": 6, "2h": 3, "6h": 1}
@@ -161,6 +164,9 @@ def test_runs_of_several_steps_are_measured_alike_and_ranked(
         best = rows[run.metrics["best_epoch"] - 1]
         assert float(best["validation_nll"]) == pytest.approx(run.metrics["validation"]["nll"], rel=1e-5)
         assert 0 <= run.metrics["restricted_rmse"] <= HORIZON
+        # The windows in the figure of reliability are told as they were measured.
+        told = measured_in(load_trained(run.path))
+        assert told.length * SECONDS[told.unit] == 6 * 3600
     stream = io.StringIO()
     views = [RunView(f"step {name}", run.path, state=State.COMPLETED) for name, run in runs.items()]
     shown = Presentation(rank_by={"validation.nll": "validation NLL"}, comparable_by="comparison")
