@@ -64,6 +64,19 @@ def test_sweep_that_skips_completed_runs_names_both_contents(tmp_path: Path, env
     )
 
 
+def test_single_run_that_is_complete_names_both_contents(tmp_path: Path, environment: dict[str, str]) -> None:
+    write_units(tmp_path / "d.csv", 20)
+    # In a directory of its own: the path is still that of the directory in which the command was given.
+    train(tmp_path, environment, "hydra.job.chdir=true")
+    (before,) = contents(tmp_path / "sweep")
+    assert "was trained on other data" not in train(tmp_path, environment).stdout
+    write_units(tmp_path / "d.csv", 25)
+    said = " ".join(train(tmp_path, environment).stdout.split())
+    found = re.search(r"was trained on other data: content (\w+), and that of d.csv is now (\w+); with another", said)
+    assert found is not None, said
+    assert (found[1], found[1] != found[2]) == (before, True)
+
+
 def test_interrupted_run_begins_anew_with_other_data(tmp_path: Path, environment: dict[str, str]) -> None:
     write_units(tmp_path / "d.csv", 20)
     train(tmp_path, environment)

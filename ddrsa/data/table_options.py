@@ -19,13 +19,22 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "space": " ", "pipe":
 EPOCHS = {"epoch_s": 0, "epoch_ms": 3, "epoch_us": 6, "epoch_ns": 9}
 """Formats of dates that are numbers since 1970, and the power of ten that makes them of seconds."""
 
+EXCEL_DAYS = "excel"
+"""The format of dates that are days as Excel counts them: 45123.5 is noon on 2023-07-16."""
+
 # Letters of formats that name the year.
 _WITH_A_YEAR = "YyGcxDsF"
 
 # What is about the files themselves and not about a unit in them: texts, or null.
 _TEXTS = ("subset", "separator", "encoding", "sheet", "thousands", "unit_column", "date_format", "time_zone")
 _TEXTS_OF_EVENTS = ("event_column", "time_to_event_column", "events_path", "events_unit_column", "events_time_column")
-_TEXTS_OF_FILES = ("events_kind_column", "attributes_path", "attributes_unit_column", "group_column")
+_TEXTS_OF_FILES = (
+    "events_date_format",
+    "events_kind_column",
+    "attributes_path",
+    "attributes_unit_column",
+    "group_column",
+)
 _LISTS = ("columns", "missing_values", "failure_kinds", "reset_kinds")
 _PATTERNS = ("feature_columns", "exclude_columns", "categorical_columns")
 
@@ -57,6 +66,7 @@ class TableOptions(DatasetOptions):
     unit_column: str | None = "unit"
     time_column: str = "time"
     date_format: str | None = None
+    events_date_format: str | None = None
     time_zone: str | None = None
     event_column: str | None = None
     time_to_event_column: str | None = None
@@ -131,9 +141,9 @@ class TableOptions(DatasetOptions):
                 f"{given}: allowed is exactly one of dataset.event_column, dataset.time_to_event_column, "
                 "dataset.events_path and dataset.all_units_fail=true"
             )
-        for key in ("events_unit_column", "events_time_column", "events_kind_column"):
+        for key in ("events_unit_column", "events_time_column", "events_date_format", "events_kind_column"):
             if getattr(self, key) is not None and self.events_path is None:
-                raise ConfigError(f"dataset.{key}={getattr(self, key)}: it is a column of dataset.events_path")
+                raise ConfigError(f"dataset.{key}={getattr(self, key)}: it is of dataset.events_path, which is not set")
         if self.attributes_unit_column is not None and self.attributes_path is None:
             raise ConfigError("dataset.attributes_unit_column: it is a column of dataset.attributes_path")
         kinds = [key for key in ("failure_kinds", "reset_kinds") if getattr(self, key)]
@@ -157,15 +167,16 @@ class TableOptions(DatasetOptions):
             except (ZoneInfoNotFoundError, ValueError, OSError) as error:
                 allowed = "a name such as Europe/Berlin or UTC"
                 raise ConfigError(f"dataset.time_zone={self.time_zone}: allowed is {allowed}") from error
-        form = self.date_format
-        holds = form is None or form in (*EPOCHS, "number", "iso") or "%" in form
-        allowed = f"null, iso, number, {', '.join(EPOCHS)}, or a format such as %d.%m.%Y %H:%M"
-        require("dataset.date_format", form, holds, allowed)
-        if form is not None and "%" in form and not any(f"%{letter}" in form for letter in _WITH_A_YEAR):
-            raise ConfigError(
-                f"dataset.date_format={form} has no year, so midnight or new year would go back in time: "
-                "times with their dates are expected"
-            )
+        for key in ("date_format", "events_date_format"):
+            form = getattr(self, key)
+            holds = form is None or form in (*EPOCHS, EXCEL_DAYS, "number", "iso") or "%" in form
+            allowed = f"null, iso, number, {EXCEL_DAYS}, {', '.join(EPOCHS)}, or a format such as %d.%m.%Y %H:%M"
+            require(f"dataset.{key}", form, holds, allowed)
+            if form is not None and "%" in form and not any(f"%{letter}" in form for letter in _WITH_A_YEAR):
+                raise ConfigError(
+                    f"dataset.{key}={form} has no year, so midnight or new year would go back in time: "
+                    "times with their dates are expected"
+                )
 
     @property
     def time_unit(self) -> str:

@@ -41,7 +41,7 @@ MAY_DIFFER = (
         "date_format",
         "time_zone",
     ),
-    *("events_unit_column", "events_time_column", "events_kind_column", "attributes_unit_column"),
+    *("events_unit_column", "events_time_column", "events_date_format", "events_kind_column", "attributes_unit_column"),
     "step",  # `_check_step` compares what it is
 )
 

@@ -11,6 +11,7 @@ import pytest
 
 from ddrsa.data.proposal.dataset_file import as_text, as_yaml
 from ddrsa.data.proposal.propose import propose, try_out
+from ddrsa.errors import UsageError
 
 
 def rows(units: int = 4, length: int = 20, start: str = "2024-06-01", freq: str = "1h") -> pd.DataFrame:
@@ -56,6 +57,16 @@ DAYS = rows(length=11, freq="1D")[["unit", "when", "temp"]]
         # Beside dates a number of rows is no time to the event.
         (written(SHORT.drop(columns="last").assign(RUL=19 - BASE["row"])),
          {"all_units_fail": True, "time_to_event_column": "-", "exclude_columns": ["RUL"]}),
+        (written(SHORT.assign(temp=(SHORT["temp"] * 50).map(lambda v: f"{v:,.1f}".replace(",", "'"))), sep=";"),
+         {"thousands": "apostrophe", "decimal": "-", "exclude_columns": "-"}),
+        (written(SHORT.assign(temp=(SHORT["temp"] * 50).map(lambda v: f"{v:,.1f}".translate({44: "\u202f", 46: ","}))),
+                 sep=";"), {"thousands": "space", "decimal": "comma", "exclude_columns": "-"}),
+        # Another name of the unit is no feature.
+        (written(SHORT.assign(title="Pump " + SHORT["unit"])), {"unit_column": "unit", "exclude_columns": ["title"]}),
+        (written(SHORT.assign(last=(19 - BASE["row"]).map(lambda n: f"{n}h")).rename(columns={"last": "RUL"})),
+         {"time_to_event_column": "RUL"}),
+        (written(SHORT.assign(temp=SHORT["temp"].where(BASE["row"] != 3, 2**31 - 1))),
+         {"missing_values": ["2147483647"]}),
         ("unit;cycle;x;RUL\n" + "".join(f"{u};{c};{u + c * c};{9 - c}\n" for u in (1, 2) for c in range(10)),
          {"time_to_event_column": "RUL"}),
     ],
@@ -84,6 +95,30 @@ def test_right_guesses(tmp_path: Path, text: str, expected: dict[str, Any]) -> N
         (written(SHORT.assign(mode=BASE["row"] // 5)), "categorical_columns", [], "mode: few whole numbers"),
         (written(SHORT.assign(temp=SHORT["temp"].astype(str).where(BASE["row"] != 3, "Bad Input"))),
          "missing_values", ["Bad Input"], "if they mean something else"),
+        (written(SHORT.assign(temp=SHORT["temp"].astype(str).where(BASE["row"] != 3, "Infinity"))),
+         "missing_values", ["Infinity"], "if they mean something else"),
+        (written(SHORT.assign(temp=SHORT["temp"].where(BASE["row"] != 3, -1), other=BASE["row"] - 3)),
+         "missing_values", [], "temp is -1 again and again, which may be no value; but other has it as one"),
+        (written(SHORT.assign(temp=(SHORT["temp"] * 1000).map(lambda v: f"{v:,.0f}"))), "thousands", "comma",
+         "may have it as the decimal mark"),
+        (written(SHORT.assign(more=SHORT["temp"].map(lambda v: f"{v:.3f}".replace(".", ","))), sep=";"), "thousands",
+         "comma", "some numbers may have a decimal comma, and some a point"),
+        (written(SHORT.assign(more=SHORT["temp"].map("{} %".format))), "exclude_columns", ["more"],
+         "more has numbers in a writing that cannot be read, such as '"),
+        (written(SHORT.assign(when=SHORT["when"].dt.strftime("%Hh%M on %d.%m.%y"), cycle=BASE["row"]).rename(
+            columns={"when": "stamp"})), "time_column", "cycle", "stamp looks like a time and cannot be read: "),
+        (written(SHORT.assign(when=SHORT["when"].dt.strftime("%y%m%d%H%M"))), "date_format", "epoch_s",
+         "date_format=%y%m%d%H%M reads them as well"),
+        (written(SHORT.assign(date=45444 + BASE["row"]).drop(columns="when")), "date_format", "excel",
+         "they may be plain numbers as well"),
+        (written(BASE.assign(cycle=19 - BASE["row"])[["unit", "cycle", "temp", "last"]]), "time_column", "cycle",
+         "it falls from row to row: a remaining life"),
+        (written(SHORT.assign(unit=SHORT["unit"].where(BASE.index != 9))), "unit_column", "unit",
+         "1 rows have no value"),
+        (written(SHORT.assign(failed=np.where(SHORT["last"] == 1, SHORT["unit"], "")).drop(columns="last")),
+         "failure_kinds", ["M0", "M1", "M2", "M3"], "each of its texts is taken for a failure: M0, M1"),
+        (written(SHORT.assign(failures=BASE["row"] // 9).drop(columns="last")), "all_units_fail", True,
+         "failures may tell the event: it has 0, 1, 2, and failure_kinds says"),
         (written(SHORT.assign(temp=SHORT["temp"].where(BASE["row"] != 3, -999))), "missing_values", ["-999"],
          "if they mean something else"),
         (written(SHORT[SHORT["unit"] == "M0"][["when", "temp"]]), "unit_column", None, "there is one file"),
@@ -119,3 +154,38 @@ def test_a_time_that_stands_there_twice_where_clocks_were_set_back(tmp_path: Pat
     assert guesses["unit_column"].value == "unit"
     assert "time_zone tells the two apart" in guesses["unit_column"].doubt
     assert "dataset.time_zone" in str(try_out(guesses))
+
+
+def test_the_event_in_the_file_of_attributes(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(written(SHORT.drop(columns="last")))
+    (tmp_path / "units.csv").write_text("unit,state,age\nM0,failed,3\nM1,runs,4\nM2,failed,9\nM3,runs,6\n")
+    guesses = propose(str(tmp_path / "rows.csv"), attributes=str(tmp_path / "units.csv"))
+    assert (guesses["event_column"].value, guesses["failure_kinds"].value) == ("state", ["failed"])
+    assert "categorical_columns" not in guesses or "state" not in str(guesses["categorical_columns"].value)
+    assert try_out(guesses) is None
+
+
+def test_a_log_with_dates_of_its_own_and_kinds_by_no_known_word(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(written(SHORT.drop(columns="last")))
+    ends = SHORT.groupby("unit")["when"].max() - pd.to_timedelta(range(4), unit="h")
+    log = pd.DataFrame({"unit": ends.index, "when": ends.dt.strftime("%d/%m/%Y %H:%M"), "order": ["PM01", "PM02"] * 2})
+    (tmp_path / "log.csv").write_text(written(log))
+    guesses = propose(str(tmp_path / "rows.csv"), events=str(tmp_path / "log.csv"))
+    assert guesses["events_date_format"].value == "%d/%m/%Y %H:%M"
+    assert "events_kind_column may be order (PM01, PM02), and failure_kinds what" in guesses["events_path"].doubt
+    assert try_out(guesses) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"\x1f\x8b\x08", "gzip"),
+        ("a.zip", b"PK", "a.zip cannot be read: File is not a zip file"),
+        ("a.csv", b"unit,when,x\nA,soon,1\n", "none of the columns unit, when, x can be the time"),
+        ("a.csv", b"unit,time,x\nA,1h,1\nA,2h,2\nA,3h,2\nA,4h,2\n", "line 2: column time has '1h', numbers or dates"),
+    ],
+)
+def test_files_for_which_nothing_can_be_proposed(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        propose(str(tmp_path / name))

@@ -14,16 +14,16 @@ from ddrsa.data.proposal.columns import (
     MOST_CATEGORIES,
     UNIT,
     Guess,
-    guess_event,
-    guess_kinds,
     guess_time,
 )
+from ddrsa.data.proposal.event import guess_event, guess_kinds
 from ddrsa.data.proposal.features import guess_features
 from ddrsa.data.proposal.text import guess_marks, guess_text
+from ddrsa.data.table.events import listed
 from ddrsa.data.table.files import find_table_files, read_files
 from ddrsa.data.table.read import read_table_sequences
 from ddrsa.data.table.source import Table
-from ddrsa.data.table.times import Times
+from ddrsa.data.table.ticks import Times
 from ddrsa.data.table.values import texts
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError, UsageError
@@ -66,19 +66,17 @@ def propose(path: str, *, events: str | None = None, attributes: str | None = No
         guesses["date_format"] = Guess(base.date_format, why if "%" in base.date_format else time.why, time.doubt)
         guesses["time_column"] = replace(time, doubt="")
     taken = {str(time.value), str(unit.value)}
+    everything = table
+    of_units: dict[str, Guess] = {}
+    if attributes is not None:
+        of_units, everything = _attributes(attributes, table, names, base, str(unit.value))
     if events is not None:
         guesses |= _events(events, base, str(unit.value))
     else:
-        guesses |= guess_event(table, names, times, base, taken)
+        guesses |= guess_event(everything, names, times, base, taken)
+    guesses |= of_units
     taken |= {str(guesses[key].value) for key in ("event_column", "time_to_event_column") if key in guesses}
-    everything = table
-    if attributes is not None:
-        guesses |= _attributes(attributes, str(unit.value))
-        third = read_files(find_table_files(attributes), replace(base, columns=None, separator=None), _Everything())
-        taken.add(str(guesses["attributes_unit_column"].value))
-        new = third.frame.drop(columns=[name for name in third.columns if name in table.columns])
-        everything = Table(pd.concat([table.frame, new], axis=1), table.parts)
-    guesses |= guess_features(everything, base, taken)
+    guesses |= guess_features(everything, base, taken, names)
     guesses |= _step(names, times)
     return guesses
 
@@ -97,7 +95,7 @@ def _step(unit: pd.Series, times: Times) -> dict[str, Guess]:
     if not times.dates:
         return {"step": Guess(times.length(usual), f"the usual distance of rows; {irregular:.0%} are others")}
     seconds = times.length(usual)
-    nice = [1e-3, 1e-2, 0.1, 1, 10, 60, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400, 604800]
+    nice = [1e-3, 1e-2, 0.1, 1, 10, 60, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400, 604800, 2592000]
     chosen = min(nice, key=lambda length: abs(np.log(length / seconds)))
     units = ((86400, "D"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"))
     shown = next(f"{chosen / length:g}{unit}" for length, unit in units if chosen >= length)
@@ -114,6 +112,10 @@ def _events(path: str, base: TableOptions, unit_column: str) -> dict[str, Guess]
     if found is None:
         raise DataError(f"{path}: none of the columns {', '.join(table.columns)} can be the time")
     guesses["events_time_column"] = found.column
+    if found.options.date_format is not None:
+        guesses["events_date_format"] = Guess(found.options.date_format, found.column.why, found.column.doubt)
+        guesses["events_time_column"] = replace(found.column, doubt="")
+    few = []
     for column in table.columns:
         if column in (unit.value, found.column.value):
             continue
@@ -123,17 +125,30 @@ def _events(path: str, base: TableOptions, unit_column: str) -> dict[str, Guess]
             guesses["events_kind_column"] = Guess(column, f"it has {', '.join(map(str, kinds))}")
             guesses |= of_kinds
             break
+        if 1 < len(kinds) <= MOST_CATEGORIES:
+            few.append(f"{column} ({listed(kinds)})")
     else:
-        guesses["events_path"] = Guess(path, "as given", "no column tells kinds: each of its rows counts as a failure")
+        doubt = "no column tells kinds by its words: each of its rows counts as a failure"
+        more = f"; events_kind_column may be {' or '.join(few)}, and failure_kinds what is one" if few else ""
+        guesses["events_path"] = Guess(path, "as given", doubt + more)
     guesses["after_event"] = Guess("new_unit", "a unit that goes on after a failure has another life")
     return guesses
 
 
-def _attributes(path: str, unit_column: str) -> dict[str, Guess]:
-    options = TableOptions(path=path, all_units_fail=True)
-    table = read_files(find_table_files(path, "attributes_path"), options, _Everything())
-    unit = _unit_of(table, unit_column)
-    return {"attributes_path": Guess(path, "as given"), "attributes_unit_column": unit}
+def _attributes(
+    path: str, table: Table, names: pd.Series, base: TableOptions, unit_column: str
+) -> tuple[dict[str, Guess], Table]:
+    """The keys of the third file, and the table with its columns.
+
+    names: of the units of the rows. A unit that has no row there has empty cells; reading the files refuses it.
+    """
+    third = read_files(find_table_files(path, "attributes_path"), base.of_second_file("?"), _Everything())
+    unit = _unit_of(third, unit_column)
+    rows = third.frame.assign(name=texts(third.frame[str(unit.value)])).drop_duplicates("name").set_index("name")
+    new = rows[[name for name in third.columns if name not in (*table.columns, unit.value)]]
+    joined = pd.concat([table.frame, new.reindex(names).set_axis(table.frame.index)], axis=1)
+    guesses = {"attributes_path": Guess(path, "as given"), "attributes_unit_column": unit}
+    return guesses, Table(joined, table.parts)
 
 
 def _unit_of(table: Table, unit_column: str) -> Guess:

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ddrsa.data.proposal.columns import Guess
-from ddrsa.data.table.files import EXCEL, PARQUET
+from ddrsa.data.table.encodings import find_encoding, opened
+from ddrsa.data.table.files import EXCEL, PARQUET, readable
 from ddrsa.data.table.source import Table
-from ddrsa.data.table.text_files import find_encoding, find_format, opened
+from ddrsa.data.table.text_files import find_format
 from ddrsa.data.table.values import texts
 from ddrsa.data.table_options import SEPARATORS, TableOptions
 from ddrsa.errors import DataError
@@ -26,6 +27,11 @@ def guess_text(path: Path, base: TableOptions) -> tuple[TableOptions, dict[str, 
     """The options that read the file, and the guesses among them."""
     if {*PARQUET, *EXCEL} & set(path.suffixes):
         return base, {}
+    with readable(path):
+        return _guess_text(path, base)
+
+
+def _guess_text(path: Path, base: TableOptions) -> tuple[TableOptions, dict[str, Guess]]:
     guesses: dict[str, Guess] = {}
     with opened(path) as stream:
         encoding = find_encoding(path)
@@ -81,29 +87,50 @@ def _is_value(name: str) -> bool:
 
 def guess_marks(table: Table, base: TableOptions) -> tuple[TableOptions, dict[str, Guess]]:
     """The decimal mark and that between thousands, by the numbers in the columns of texts."""
-    cells = pd.concat([texts(table.frame[column]) for column in table.columns[:50]]).dropna().head(200_000)
+    columns = [texts(table.frame[column]).dropna().head(200_000) for column in table.columns[:50]]
+    guesses: dict[str, Guess] = {}
+    for word, mark in (("space", "[ \u00a0\u202f]"), ("apostrophe", "['\u2019]")):
+        grouped = rf"[+-]?\d{{1,3}}({mark}\d{{3}})+([.,]\d+)?"
+        of_numbers = [cells for cells in columns if cells.str.fullmatch(rf"{grouped}|[+-]?\d+([.,]\d+)?").all()]
+        first = next((cell for cells in of_numbers for cell in cells[cells.str.fullmatch(grouped)].head(1)), None)
+        if first is not None:
+            base = replace(base, thousands=SEPARATORS[word])
+            guesses["thousands"] = Guess(word, f"numbers such as {first}")
+            columns = [cells.str.replace(rf"(?<=\d){mark}(?=\d{{3}})", "", regex=True) for cells in columns]
+    cells = pd.concat(columns).head(200_000)
     cells = cells[cells.str.contains(r"\d")]
     if base.separator == "," and _all_grouped(cells, ","):
-        why = "numbers such as 1,234: where commas part the columns, they are no decimal marks"
-        return replace(base, thousands=","), {"thousands": Guess("comma", why)}
+        why = "numbers such as 1,234: where commas part the columns, they are rarely decimal marks"
+        doubt = (
+            "" if cells.str.fullmatch(_SURELY_GROUPED).any() else _or_thousands(cells, "comma", ",", meant="thousands")
+        )
+        return replace(base, thousands=","), {"thousands": Guess("comma", why, doubt)}
     comma = cells.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})*,\d+|[+-]?\d+,\d+").sum()
     point = cells.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})*\.\d+|[+-]?\d+\.\d+").sum()
     if comma <= point:
-        grouped = cells.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?").any()
-        if not grouped:
+        grouped = cells.str.fullmatch(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
+        if not grouped.any():
             if base.separator == "," or not _all_grouped(cells, "."):
-                return base, {}
-            return base, {"decimal": Guess("point", "numbers have a point", _or_thousands(cells, "point", "."))}
-        return replace(base, thousands=","), {"thousands": Guess("comma", "numbers such as 1,234.5")}
+                return base, guesses
+            guess = Guess("point", "numbers have a point", _or_thousands(cells, "point", "."))
+            return base, {**guesses, "decimal": guess}
+        doubt = (
+            ""
+            if cells.str.fullmatch(_SURELY_GROUPED).any()
+            else "some numbers may have a decimal comma, and some a point"
+        )
+        guesses["thousands"] = Guess("comma", f"numbers such as {cells[grouped].iloc[0]}", doubt)
+        return replace(base, thousands=","), guesses
     doubt = _or_thousands(cells, "comma", ",") if _all_grouped(cells, ",") else ""
-    guesses = {"decimal": Guess("comma", f"{comma} numbers have a comma, {point} a point", doubt)}
+    guesses["decimal"] = Guess("comma", f"{comma} numbers have a comma, {point} a point", doubt)
     base = replace(base, decimal=",")
     if cells.str.fullmatch(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?").any():
-        base, guesses = (
-            replace(base, thousands="."),
-            {**guesses, "thousands": Guess("point", "numbers such as 1.234,5")},
-        )
+        base = replace(base, thousands=".")
+        guesses["thousands"] = Guess("point", "numbers such as 1.234,5")
     return base, guesses
+
+
+_SURELY_GROUPED = r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d+)?|[+-]?\d{1,3}(,\d{3})+\.\d+"
 
 
 def _all_grouped(cells: pd.Series, mark: str) -> bool:
@@ -112,8 +139,10 @@ def _all_grouped(cells: pd.Series, mark: str) -> bool:
     return len(marked) > 0 and bool(marked.str.fullmatch(rf"[+-]?[1-9]\d{{0,2}}{re.escape(mark)}\d{{3}}").all())
 
 
-def _or_thousands(cells: pd.Series, word: str, mark: str) -> str:
-    """The doubt about numbers whose decimal mark, `word`, may stand between thousands."""
+def _or_thousands(cells: pd.Series, word: str, mark: str, *, meant: str = "decimal") -> str:
+    """The doubt about numbers whose mark, `word`, may be the decimal one or stand between thousands."""
     first = cells[cells.str.fullmatch(rf"[+-]?\d{{1,3}}{re.escape(mark)}\d{{3}}")].iloc[0]
     other = {"comma": "point", "point": "comma"}[word]
-    return f"numbers such as {first} may have it between thousands: decimal={other} thousands={word}"
+    if meant == "decimal":
+        return f"numbers such as {first} may have it between thousands: decimal={other} thousands={word}"
+    return f"numbers such as {first} may have it as the decimal mark: decimal={word}, and no thousands"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from ddrsa.data.table.columns import text_columns
 from ddrsa.data.table.events import listed
 from ddrsa.data.table.files import find_table_files, read_files
 from ddrsa.data.table.source import Table
@@ -20,7 +21,7 @@ def with_attributes(table: Table, unit: pd.Series, options: TableOptions) -> Tab
     column = options.attributes_unit_column or str(options.unit_column)
     files = find_table_files(str(options.attributes_path), "attributes_path")
     second = options.of_second_file(column)
-    found = read_files(files, second, {column, *options.categorical_columns})
+    found = read_files(files, second, {column, *text_columns(options)})
     if column not in found.columns:
         raise DataError(f"dataset.attributes_unit_column is {column!r}, but {files[0]} has {', '.join(found.columns)}")
     names = texts(found.frame[column])

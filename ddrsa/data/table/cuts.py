@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ddrsa.data.table.events import Events, listed
-from ddrsa.data.table.times import Times
+from ddrsa.data.table.ticks import Times
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
 

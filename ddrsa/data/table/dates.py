@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import replace
 from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,6 @@ from numpy.typing import NDArray
 
 from ddrsa.data.table.source import Table
 from ddrsa.data.table_options import TableOptions
-from ddrsa.errors import DataError
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +37,20 @@ _CLOCK_WITH_OFFSET = r"\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?\s*(Z|z|UTC|GMT|[+-]\d\d
 # CET, PST and their like; not AM, PM, and not the Z of UTC.
 _LETTERS = r"\d:\d\d(?:[.,]\d+)? ?(?!UTC$|GMT$|[AaPp][Mm]$)[A-Z]{2,5}$"
 _FINER = re.compile(r"[.,]\d{9}\d*[1-9]")
+# Behind the time, as Java writes it (06:00+02:00[Europe/Berlin]), or alone.
+_NAME_OF_ZONE = r"(?:\[([^\[\]]+)\]|(?<=\d) ?([A-Z]\w+(?:/[A-Z][\w+-]+)+))$"
 
 
 def parse_dates(
-    table: Table, column: str, written: pd.Series | None, options: TableOptions
+    table: Table, column: str, written: pd.Series | None, options: TableOptions, key: str = "date_format"
 ) -> tuple[NDArray[np.int64], str | None]:
     """(N,) nanoseconds since 1970 (UTC where no zone is known), and the zone in which the dates are shown.
 
-    written: the cells as texts, None where the column has dates already.
+    written: the cells as texts, None where the column has dates already. key: of the dataset, that says their format.
     Raises DataError where one is no date, or could be read as two, or its hour is there twice.
     """
+    if written is not None:
+        written, options = _without_names_of_zones(table, column, written, options)
     own = ""  # the zone that the dates have themselves
     if written is None:
         dates = table.frame[column]
@@ -68,14 +73,25 @@ def parse_dates(
                 column, row, f", with{'out' * (not offsets[row])} a time zone, and other rows are not so: "
                 "they cannot be compared",
             )  # fmt: skip
-        dates = _parsed(table, column, written, options)
+        dates = _parsed(table, column, written, options, key)
     zone = options.time_zone
     if offsets.any():
-        zone = zone or own or "UTC"
-    elif zone is not None:
-        dates = _localized(table, column, dates, zone, options)
+        return _nanoseconds(table, column, dates), zone or own or "UTC"
+    return local_dates(table, column, dates, options)
+
+
+def local_dates(
+    table: Table, column: str, dates: pd.Series, options: TableOptions
+) -> tuple[NDArray[np.int64], str | None]:
+    """(N,) nanoseconds since 1970 of dates that name no zone, and that of `dataset.time_zone`, in which they are."""
+    if options.time_zone is not None:
+        dates = _localized(table, column, dates, options.time_zone, options)
+    return _nanoseconds(table, column, dates), options.time_zone
+
+
+def _nanoseconds(table: Table, column: str, dates: pd.Series) -> NDArray[np.int64]:
     try:
-        return dates.dt.as_unit("ns").to_numpy().view(np.int64), zone
+        return dates.dt.as_unit("ns").to_numpy().view(np.int64)
     except (pd.errors.OutOfBoundsDatetime, OverflowError):
         years = dates.dt.year
         row = int(((years < 1678) | (years > 2261)).to_numpy().argmax())
@@ -90,16 +106,42 @@ def _common_offset(offsets: pd.Series) -> str:
     return f"UTC{offset[0]}{offset[1:3]}:{offset[3:5] or '00'}"
 
 
-def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions) -> pd.Series:
+def _without_names_of_zones(
+    table: Table, column: str, written: pd.Series, options: TableOptions
+) -> tuple[pd.Series, TableOptions]:
+    """The texts without a name such as [Europe/Berlin] behind the time, and the options with that time zone."""
+    found = written.str.extract(_NAME_OF_ZONE)
+    names = found[0].fillna(found[1])
+    distinct = names.dropna().unique()
+    if not len(distinct):
+        return written, options
+    for name in distinct:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            table.require(column, names != name, f", where {name!r} is no time zone such as Europe/Berlin")
+    table.require(column, names.notna(), ", without a time zone, and other rows are not so: they cannot be compared")
+    plain = written.str.replace(_NAME_OF_ZONE, "", regex=True)
+    if len(distinct) == 1:
+        return plain, options if options.time_zone is not None else replace(options, time_zone=distinct[0])
+    offset = plain.str.contains(_CLOCK_WITH_OFFSET.replace("(Z|", "(?:Z|"))
+    table.require(
+        column, offset, ", and other rows are of another zone: times with an offset such as +02:00 are expected"
+    )
+    return plain, options
+
+
+def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions, key: str) -> pd.Series:
     """Dates without a zone: UTC where the texts have offsets."""
     form = options.date_format
     if form is not None and "%" in form:
         dates = pd.to_datetime(written, format=form, errors="coerce", utc=True)
-        table.require(column, dates.notna(), f", a date such as {_example(form)} is expected (dataset.date_format)")
+        table.require(column, dates.notna(), f", a date such as {_example(form)} is expected (dataset.{key})")
         return dates.dt.tz_localize(None)
     written = written.str.replace(r"(?<=\d) ?(?:UTC|GMT)$", "Z", regex=True)
     # ISO 8601 has a form without marks, which pandas reads as a date alone where there is no T.
-    iso = written.str.replace(r"^(\d{8})[ T]?(\d{4,6})$", r"\1T\2", regex=True)
+    iso = written.str.replace(r"^(\d{8})[ T]?(\d{4}|\d{6})$", r"\1T\2", regex=True)
+    iso = iso.str.replace(r"^(\d{8})[ T]?(\d{6})[.,]?(\d{3}|\d{6})$", r"\1T\2.\3", regex=True)
     iso = iso.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)
     dates = pd.to_datetime(iso, format="ISO8601", errors="coerce", utc=True)
     if dates.notna().all() or form == "iso":
@@ -108,7 +150,7 @@ def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions
     ways = [way for days in _DAYS if (way := _way(written, days)) is not None]
     distinct = [way for n, way in enumerate(ways) if not any(way[1].equals(other[1]) for other in ways[:n])]
     if len(distinct) > 1:
-        forms = " or ".join(f"'dataset.date_format={form}'" for form, _ in distinct)
+        forms = " or ".join(f"'dataset.{key}={form}'" for form, _ in distinct)
         first = int((distinct[0][1] != distinct[1][1]).to_numpy().argmax())
         raise table.error(
             column, first,
@@ -121,7 +163,10 @@ def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions
     # The first that the way of the most does not read is the one to name.
     best = max((_attempt(written, days) for days in _DAYS), key=lambda found: int(found.notna().sum()), default=dates)
     best = best if best.notna().sum() > dates.notna().sum() else dates
-    table.require(column, best.notna(), ", numbers or dates such as 2015-01-31 06:00:00 are expected")
+    table.require(
+        column, best.notna(), ", numbers or dates such as 2015-01-31 06:00:00 are expected; another way to write them "
+        f"is named by dataset.{key}, such as %d.%m.%Y %H.%M",
+    )  # fmt: skip
     raise AssertionError("a way that reads everything was found before")
 
 
@@ -158,7 +203,10 @@ def _attempt(written: pd.Series, days: tuple[str, ...]) -> pd.Series:
             form = next((form for text in written[rest].iloc[:1] if (form := _form(text, day))), None)
             if form is None:
                 break
-            found[rest] = pd.to_datetime(written[rest], format=form, errors="coerce", utc=True).dt.as_unit("ns")
+            dates = pd.to_datetime(written[rest], format=form, errors="coerce", utc=True).dt.as_unit("ns")
+            if dates.isna().iloc[0]:  # such as 13:00 PM
+                break
+            found[rest] = dates
     return found.dt.tz_localize(None)
 
 
@@ -184,26 +232,3 @@ def _localized(table: Table, column: str, dates: pd.Series, zone: str, options: 
                     "with an offset such as +02:00 are expected",
                 ) from None  # fmt: skip
     return there.dt.tz_convert("UTC").dt.tz_localize(None)
-
-
-def durations(table: Table, column: str) -> pd.Series:
-    """A column of durations such as 36h in nanoseconds, float64; NaN where a cell is empty or is none."""
-    values = table.frame[column]
-    if pd.api.types.is_numeric_dtype(values.dtype):
-        return pd.Series(np.nan, index=values.index)
-    written = values.replace("", None)
-    if values.dtype.kind != "m":
-        # A number alone would be one of nanoseconds.
-        written = written.mask(written.astype(str).str.fullmatch(r"\s*[+-]?\d+([.,]\d*)?\s*"), "?")
-    return pd.to_timedelta(written, errors="coerce") / pd.Timedelta(nanoseconds=1)
-
-
-def step_in_nanoseconds(step: str, key: str = "dataset.step") -> int:
-    """The length of a duration such as 15h. Raises DataError where it is none, or is not above 0."""
-    try:
-        length = pd.Timedelta(step).as_unit("ns").value
-    except (ValueError, OverflowError) as error:
-        raise DataError(f"{key}={step}: allowed is a duration of a fixed length such as 30min, 15h or 1D") from error
-    if length <= 0:
-        raise DataError(f"{key}={step}: allowed is a duration above 0")
-    return int(length)

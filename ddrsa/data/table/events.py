@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from ddrsa.data.table.files import find_table_files, read_files
 from ddrsa.data.table.source import Table
-from ddrsa.data.table.times import Times, read_times
+from ddrsa.data.table.ticks import Times
+from ddrsa.data.table.times import read_times
 from ddrsa.data.table.values import categories, category, flags, texts
 from ddrsa.data.table_options import TableOptions
-from ddrsa.errors import ConfigError, DataError
+from ddrsa.errors import ConfigError, DataError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -40,23 +41,38 @@ def listed(names: Sequence[str]) -> str:
 
 def events_of_rows(
     table: Table, unit: pd.Series, times: Times, options: TableOptions, *, running: bool = False
-) -> Events | None:
-    """The events that stand in the rows of the units themselves; None where the column is a flag of whole units.
+) -> Events | NDArray[np.bool_]:
+    """The events that stand in the rows of the units themselves, by `dataset.event_column`.
 
-    unit, times: of the rows. running: an empty flag is none.
+    (N,) whether the unit of each row fails, where the column tells that of whole units and has one value in all rows of
+    each. unit, times: of the rows. running: an empty flag is none.
     """
     column = str(options.event_column)
     if options.failure_kinds:
         failure, reset = _kinds(table, column, options, running)
     else:
         failure = flags(table, column, empty_is_no=running)
-        by_unit = pd.Series(failure).groupby(unit.to_numpy())
-        low, high = by_unit.min(), by_unit.max()
-        if (low == high).all() and (by_unit.size()[high] > 1).any():
-            return None
         reset = np.zeros(len(failure), dtype=np.bool_)
+    by_unit = pd.Series(failure).groupby(unit.to_numpy())
+    low, high = by_unit.min(), by_unit.max()
+    if (low == high).all() and (by_unit.size()[high] > 1).any() and not reset.any():
+        return failure
+    if options.after_event == "new_unit":
+        _warn_of_states(column, failure, unit, times)
     rows = np.flatnonzero(failure | reset)
     return Events(unit.to_numpy()[rows], times.select(rows), failure[rows])
+
+
+def _warn_of_states(column: str, failure: NDArray[np.bool_], unit: pd.Series, times: Times) -> None:
+    """Warn of failures in rows that follow each other: each is the whole life of a unit, and rather a state."""
+    code = pd.factorize(unit)[0]
+    order = np.lexsort((times.ticks, code))
+    again = failure[order][1:] & failure[order][:-1] & (code[order][1:] == code[order][:-1])
+    if again.any():
+        log.warning(
+            "column %s tells a failure in %d rows that follow another one: an alarm or a state rather than an event, "
+            "and each such row is a life of its own; dataset.after_event=drop leaves them out", column, again.sum()
+        )  # fmt: skip
 
 
 def warn_of_days(rows: Times, events: Times) -> None:
@@ -89,7 +105,7 @@ def read_events(options: TableOptions, *, running: bool = False) -> Events:
             raise DataError(f"dataset.events_{key}_column is {name!r}, but {files[0]} has {', '.join(table.columns)}")
     unit = texts(table.frame[unit_column])
     table.require(unit_column, unit.notna(), ", the name of a unit is expected")
-    times = read_times(table, time_column, options.of_second_file(unit_column))
+    times = _times(table, time_column, options.of_second_file(unit_column))
     if kind_column is None:
         log.info("every row of %s is a failure; dataset.events_kind_column tells failures from repairs", files[0])
         failure = np.ones(len(unit), dtype=np.bool_)
@@ -97,6 +113,19 @@ def read_events(options: TableOptions, *, running: bool = False) -> Events:
     failure, reset = _kinds(table, kind_column, options, running)
     rows = np.flatnonzero(failure | reset)
     return Events(unit.to_numpy()[rows], times.select(rows), failure[rows])
+
+
+def _times(table: Table, column: str, options: TableOptions) -> Times:
+    """The times of the log: by its own format, or that of the rows where that reads them, or else as they show it."""
+    key = "events_date_format"
+    own = replace(options, date_format=options.events_date_format)
+    if options.events_date_format is not None or options.date_format is None:
+        return read_times(table, column, own, key)
+    try:
+        return read_times(table, column, options, key)
+    except UsageError:
+        log.info("the times of the events are not written as dataset.date_format=%s says", options.date_format)
+        return read_times(table, column, own, key)
 
 
 def _kinds(

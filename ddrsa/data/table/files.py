@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import glob
 import logging
+import lzma
 import re
 import zipfile
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,22 +100,32 @@ def read_files(files: list[Path], options: TableOptions, texts: Collection[str])
 def _read_file(path: Path, options: TableOptions, texts: Collection[str]) -> tuple[pd.DataFrame, Any]:
     """The rows, and how the place of one is told."""
     try:
-        if set(PARQUET) & set(path.suffixes):
-            needed("pyarrow", f"{path}, a Parquet file,")
-            return _columns_of_index(pd.read_parquet(path)), lambda row: f"{path}, row {row + 1}"
-        if path.suffix.lower() in EXCEL:
-            needed("python_calamine", f"{path}, a workbook,")
-            before = options.skip_lines + (options.columns is None)
-            return _read_excel(path, options), lambda row: f"{path}, row {row + before + 1}"
-        form = find_format(path, options)
-        how = _columns_to_read(form, options, texts)
-        frame = read_text(path, form, **how)
-        frame.columns = pd.Index(form.columns)
-        return _named(frame, path), partial(_line, path, form)
+        with readable(path):
+            if set(PARQUET) & set(path.suffixes):
+                needed("pyarrow", f"{path}, a Parquet file,")
+                return _columns_of_index(pd.read_parquet(path)), lambda row: f"{path}, row {row + 1}"
+            if path.suffix.lower() in EXCEL:
+                needed("python_calamine", f"{path}, a workbook,")
+                before = options.skip_lines + (options.columns is None)
+                return _read_excel(path, options), lambda row: f"{path}, row {row + before + 1}"
+            form = find_format(path, options)
+            how = _columns_to_read(form, options, texts)
+            frame = read_text(path, form, **how)
+            frame.columns = pd.Index(form.columns)
+            return _named(frame, path), partial(_line, path, form)
     except pd.errors.EmptyDataError:
         return pd.DataFrame(), lambda row: f"{path}, row {row + 1}"
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turns what opening and decoding a file raises into a DataError."""
+    try:
+        yield
+    except pd.errors.EmptyDataError:
+        raise
     # pyarrow's own errors are ValueErrors or OSErrors, as is a text in another encoding.
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
         hint = "; dataset.encoding names another encoding" if isinstance(error, UnicodeError) else ""
         raise DataError(f"{path} cannot be read: {' '.join(str(error).split())}{hint}") from error
 

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ddrsa.data.labels import Labels
 from ddrsa.data.table.cuts import Cuts, cut_at_events, last_lives, warn_of_late_failures, whole_units
-from ddrsa.data.table.dates import durations
+from ddrsa.data.table.durations import durations
 from ddrsa.data.table.events import Events, events_of_rows, warn_of_days
 from ddrsa.data.table.source import Table
-from ddrsa.data.table.times import Times, aligned
-from ddrsa.data.table.values import flags, numbers, texts
+from ddrsa.data.table.ticks import Times, aligned
+from ddrsa.data.table.values import numbers, texts
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
 
@@ -80,12 +80,11 @@ def find_lives(
     elif options.event_column is None and log_of_events is None:
         cuts = whole_units(code, own.ticks, observed=np.ones(len(code), dtype=np.bool_))
     else:
-        events = log_of_events
+        events: Events | NDArray[np.bool_] | None = log_of_events
         if events is None:
             events = events_of_rows(table, unit, times, options, running=running)
-        if events is None:
-            failed = flags(table, str(options.event_column), empty_is_no=running)
-            cuts = whole_units(code, own.ticks, observed=failed[rows])
+        if not isinstance(events, Events):
+            cuts = whole_units(code, own.ticks, observed=events[rows])
         else:
             own, happened = aligned(own, events.times)
             if between:

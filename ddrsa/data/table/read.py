@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -18,16 +17,19 @@ from numpy.typing import NDArray
 
 from ddrsa.data.labels import Labels
 from ddrsa.data.sequences import Sequences
+from ddrsa.data.table.alike import warn_of_alike
 from ddrsa.data.table.attributes import with_attributes
+from ddrsa.data.table.codes import warn_of_codes
 from ddrsa.data.table.columns import choose_features, text_columns
-from ddrsa.data.table.events import listed, read_events
+from ddrsa.data.table.events import read_events
 from ddrsa.data.table.files import FILE_UNIT, find_table_files, read_files
-from ddrsa.data.table.leaks import warn_of_leaks
+from ddrsa.data.table.leaks import falls, warn_of_leaks
 from ddrsa.data.table.lives import Lives, find_lives
 from ddrsa.data.table.missing import without_missing
 from ddrsa.data.table.source import Table
 from ddrsa.data.table.steps import Steps, regular_steps, resampled_steps
-from ddrsa.data.table.times import Times, read_times
+from ddrsa.data.table.ticks import Times
+from ddrsa.data.table.times import read_times
 from ddrsa.data.table.values import categories, numbers, texts
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
@@ -79,7 +81,11 @@ def table_units(table: Table, options: TableOptions, *, running: bool = False) -
         table = with_attributes(table, unit, options)
     numeric, categorical = choose_features(table.columns, options)
     values = {column: numbers(table, column, options) for column in numeric}
+    for column in numeric:
+        warn_of_codes(column, values[column])
     values |= {column: categories(table.frame[column], options).astype("category") for column in categorical}
+    for column in categorical:
+        warn_of_alike(values[column], f"different values of column {column}")
     features = pd.DataFrame({column: values[column] for column in [*numeric, *categorical]}, index=table.frame.index)
     lives = _lives(table, unit, options, running)
     rows = features.loc[lives.rows]
@@ -123,24 +129,14 @@ def _units(table: Table, options: TableOptions) -> pd.Series:
     unit = texts(table.frame[column])
     table.require(column, unit.notna(), ", the name of a unit is expected")
     as_written = table.frame[column].dropna()
-    blanks = as_written.nunique() - unit.nunique()
-    if as_written.dtype.kind not in "iuf" and blanks > 0:
-        log.warning("%d names of units differ from others in blanks at their ends alone, and are the same unit", blanks)
-    alike = pd.Series(unit.unique())
-    same = alike[alike.map(_simplified).duplicated(keep=False)]
-    if len(same):
-        # Where only what cannot be seen differs, it is written in full.
-        seen = same.map(lambda name: " ".join(unicodedata.normalize("NFKC", name).split())).duplicated(keep=False)
-        shown = [ascii(name) if hidden else name for name, hidden in zip(same, seen, strict=True)]
-        log.warning("these are names of different units, though they look alike: %s", listed(shown))
+    merged = as_written.nunique() - unit.nunique()
+    if as_written.dtype.kind not in "iuf" and merged > 0:
+        how = "in blanks at their ends"
+        if not as_written.map(lambda name: isinstance(name, str)).all():
+            how = "in blanks at their ends, or in being a number and a text,"
+        log.warning("%d names of units differ from others %s alone, and are the same unit", merged, how)
+    warn_of_alike(unit, "names of different units")
     return unit
-
-
-def _simplified(name: str) -> str:
-    """What is left of a name without case, leading zeros, a fraction of 0, and what cannot be seen."""
-    name = "".join(letter for letter in unicodedata.normalize("NFKC", name) if unicodedata.category(letter) != "Cf")
-    name = " ".join(name.casefold().split())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^\+?(\d+)\.0+$", r"\1", name))
 
 
 def _lives(table: Table, unit: pd.Series, options: TableOptions, running: bool) -> Lives:
@@ -150,6 +146,11 @@ def _lives(table: Table, unit: pd.Series, options: TableOptions, running: bool) 
     rows = np.lexsort((times.ticks, _order(unit)))
     if (np.diff(rows) < 0).any():
         log.info("the rows are sorted by %s and %s", options.unit_column or FILE_UNIT, options.time_column)
+        if not times.dates and falls(unit, times):
+            log.warning(
+                "column %s falls from row to row of every unit: if it is a remaining life, it is no time but "
+                "dataset.time_to_event_column", options.time_column
+            )  # fmt: skip
     rows = _without_repeated(table, unit, times, rows, options)
     return find_lives(table, rows, unit, times, happened, options, running=running)
 

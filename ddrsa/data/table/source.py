@@ -50,7 +50,7 @@ class Table:
         scalar = pd.api.types.is_scalar(value)
         none = value is None or value is pd.NA or (scalar and (value == "" or value != value))
         has = "has no value" if none else f"has {value!r}"
-        return DataError(f"{self.place(row)}: column {column} {has}{what}")
+        return DataError(f"{self.place(row)}: column {' '.join(column.split())} {has}{what}")
 
     def require(self, column: str, holds: NDArray[np.bool_] | pd.Series, what: str) -> None:
         """Raise `error` for the first row that does not hold."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ddrsa.data.table.dates import step_in_nanoseconds
+from ddrsa.data.table.durations import step_in_nanoseconds
 from ddrsa.data.table.lives import Lives
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import ConfigError, DataError
@@ -104,6 +104,7 @@ def resampled_steps(
     The event lies in the last step of its life. Categories take the last value of a step.
     """
     lives, step = _with_step(lives, options)
+    _warn_of_clocks(lives, step)
     first = np.append(0, np.flatnonzero(np.diff(lives.life)) + 1)
     start = lives.times.ticks[first]
     number = _whole_steps(lives.times.ticks - start[lives.life], step)
@@ -124,6 +125,21 @@ def resampled_steps(
     time = replace(lives.times, ticks=start[life] + position * step).values()
     length = lives.times.length(step)
     return Steps(life, (event_step[life] - position).astype(np.float64), time, length), resampled
+
+
+def _warn_of_clocks(lives: Lives, step: float) -> None:
+    """Warn where rows lie a day of the clocks apart, 23 or 25 hours among them, and steps have 24."""
+    times = lives.times
+    hour = 3600 * 10**times.digits
+    if not times.dates or times.zone is None or step % (24 * hour):
+        return
+    gaps = np.diff(times.ticks)[np.diff(lives.life) == 0]
+    changed = np.isin(gaps, [step - hour, step + hour])
+    if changed.any() and np.isin(gaps[~changed], step * np.arange(1, 32)).all():
+        log.warning(
+            "by the clocks of %s %d days have 23 or 25 hours, so that two rows may fall into one step of %s; without "
+            "dataset.time_zone each date is a day", times.zone, changed.sum(), times.shown_length(step)
+        )  # fmt: skip
 
 
 def _whole_steps(ticks: NDArray[Any], step: int | float) -> NDArray[np.int64]:

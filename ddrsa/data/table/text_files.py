@@ -5,47 +5,30 @@ Texts are read as they stand there; nothing is guessed from what a cell looks li
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import csv
-import gzip
 import io
 import itertools
-import logging
-import lzma
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 import pandas as pd
-from charset_normalizer import from_bytes
 
+from ddrsa.data.table.encodings import find_encoding, opened
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
 
-log = logging.getLogger(__name__)
-
 # Of the first line; ordered by how surely it is a separator and no part of a name.
 SNIFFED = ("\t", ";", "|", ",")
-SAMPLE = 1 << 20
 # What Excel takes from the first line of a file.
 _SEPARATOR_LINE = re.compile('"?sep=(.)"?', re.IGNORECASE)
 EXTRA = "behind the last column"
 """A column for a separator at the end of the rows."""
-
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 
 
 @dataclass(frozen=True)
@@ -56,31 +39,6 @@ class TextFormat:
     separator: str
     header_lines: int
     columns: tuple[str, ...]
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, decompressed by its ending."""
-    ending = path.suffix.lower()
-    if ending == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if not name.endswith("/")]
-            if len(members) != 1:
-                raise DataError(f"{path} has {len(members)} files in it, one is expected")
-            with archive.open(members[0]) as stream:
-                yield stream
-        return
-    if ending == ".zst":
-        try:
-            import zstandard
-        except ImportError as error:
-            raise DataError(f"{path} is packed with Zstandard, which needs: pip install zstandard") from error
-        with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as stream:
-            yield stream
-        return
-    opener: Any = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(ending, open)
-    with opener(path, "rb") as stream:
-        yield stream
 
 
 def find_format(path: Path, options: TableOptions) -> TextFormat:
@@ -151,14 +109,15 @@ def read_text(path: Path, form: TextFormat, **how: Any) -> pd.DataFrame:
 
 
 def _parsed(path: Path, form: TextFormat, names: list[str], how: dict[str, Any]) -> pd.DataFrame:
-    with opened(path) as stream:
+    with _text(path, form.encoding) as stream:
+        # pandas would count lines by the quotes in them, and what stands above a table need not have them in pairs.
+        for _ in range(form.header_lines):
+            stream.readline()
         table: pd.DataFrame = pd.read_csv(
             stream,
             sep=r"\s+" if form.separator == " " else form.separator,
-            encoding=form.encoding,
             header=None,
             names=range(len(names)),
-            skiprows=form.header_lines,
             skipinitialspace=form.separator not in " \t",
             index_col=False,
             low_memory=False,  # or a column has other types in other chunks
@@ -181,11 +140,12 @@ def line_of_row(path: Path, form: TextFormat, row: int) -> int:
 def _rows(path: Path, form: TextFormat) -> Iterator[tuple[int, list[str]]]:
     """The line at which it begins and the cells of each row behind the header, as pandas counts rows."""
     with _text(path, form.encoding) as stream:
-        reader = csv.reader(stream, delimiter=form.separator, skipinitialspace=form.separator != "\t")
+        rows = itertools.islice(stream, form.header_lines, None)
+        reader = csv.reader(rows, delimiter=form.separator, skipinitialspace=form.separator != "\t")
         begin = 1
         for cells in reader:
-            if reader.line_num > form.header_lines and (len(cells) > 1 or (cells and cells[0].strip())):
-                yield begin, cells
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                yield form.header_lines + begin, cells
             begin = reader.line_num + 1
 
 
@@ -212,60 +172,6 @@ def _refuse_short_rows(path: Path, form: TextFormat, table: pd.DataFrame) -> Non
 def _text(path: Path, encoding: str) -> Iterator[IO[str]]:
     with opened(path) as stream, io.TextIOWrapper(stream, encoding=encoding, newline="") as text:
         yield text
-
-
-def find_encoding(path: Path) -> str:
-    """That of the byte order mark, UTF-8 where the whole file is that, else the one that charset-normalizer finds."""
-    with opened(path) as stream:
-        sample = stream.read(SAMPLE)
-        for mark, encoding in _BOMS.items():
-            if sample.startswith(mark):
-                return encoding
-        if b"\0" not in sample:
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            try:
-                decoder.decode(sample)
-                while chunk := stream.read(SAMPLE):
-                    decoder.decode(chunk)
-                decoder.decode(b"", final=True)
-            except UnicodeDecodeError:
-                sample = _around_first_byte(path, sample)
-            else:
-                return "utf-8"
-    encoding = _found(sample)
-    shown = next((word for word in sample.decode(encoding, "replace").split() if not word.isascii()), "")
-    log.warning("%s is read as %s, where it has %r; dataset.encoding names another", path, encoding, shown[:40])
-    return encoding
-
-
-def _around_first_byte(path: Path, sample: bytes) -> bytes:
-    """`sample`, or where it is ASCII what lies around the first byte that is not."""
-    if not sample.isascii():
-        return sample
-    with opened(path) as stream:
-        while chunk := stream.read(SAMPLE):
-            if not chunk.isascii():
-                return chunk
-    return sample
-
-
-def _found(sample: bytes) -> str:
-    """The encoding of a text that is not UTF-8.
-
-    Letters with accents and degree signs stand alone among ASCII, and are of the encoding of Windows in the west; other
-    scripts have many such bytes side by side.
-    """
-    high = np.frombuffer(sample, dtype=np.uint8) >= 0x80
-    alone = high & ~np.append(False, high[:-1]) & ~np.append(high[1:], False)
-    if b"\0" not in sample and alone.sum() > 0.7 * high.sum():
-        try:
-            sample.decode("cp1252")
-        except UnicodeDecodeError:
-            pass
-        else:
-            return "cp1252"
-    best = from_bytes(sample).best()
-    return "cp1252" if best is None else best.encoding
 
 
 def _is_number(text: str) -> bool:

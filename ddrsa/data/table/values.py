@@ -93,10 +93,19 @@ def numbers(table: Table, column: str, options: TableOptions) -> pd.Series:
             if flags[~missing].notna().all():
                 log.info("%s: yes and no, or their like, are read as 1 and 0", column)
                 found = flags
+    missing |= found.isin(_codes(options))  # -9999 also where a file has -9999.0, or numbers and no texts
     wrong = ~missing & ~np.isfinite(found)
     if wrong.any():
         raise table.error(column, int(wrong.to_numpy().argmax()), _advice(str(values[wrong].iloc[0]), options))
     return found.mask(missing).astype(np.float64)
+
+
+def _codes(options: TableOptions) -> list[float]:
+    """The numbers among `dataset.missing_values`."""
+    codes = _parsed(pd.Series(options.missing_values, dtype=object), options)
+    if options.decimal != ".":  # on a command line -999.5 is a number, whatever the marks of a file
+        codes = codes.fillna(pd.to_numeric(pd.Series(options.missing_values, dtype=object), errors="coerce"))
+    return codes.dropna().tolist()
 
 
 def _parsed(written: pd.Series, options: TableOptions) -> pd.Series:

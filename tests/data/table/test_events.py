@@ -122,6 +122,62 @@ def test_a_log_that_cannot_be_used(read: Read, tmp_path: Path, log: str, options
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "log", "options"),
+    [
+        ("2024-01-01T{h:02}:00Z", "1704078000", {"events_date_format": "epoch_s"}),
+        ("2024-01-01 {h:02}:00", "01/01/2024 3:00 AM", {"events_date_format": "%d/%m/%Y %I:%M %p"}),
+        # By the format of the rows, or else as they show themselves.
+        ("01/02/2024 {h:02}:00", "01/02/2024 03:00", {"date_format": "%m/%d/%Y %H:%M"}),
+        ("01/02/2024 {h:02}:00", "2024-01-02T03:00", {"date_format": "%m/%d/%Y %H:%M"}),
+        ("45292.{h}", "45292.3", {"date_format": "excel"}),
+        ("45292.{h}", "01.01.2024 07:12", {"date_format": "excel"}),
+    ],
+)
+def test_a_log_writes_its_times_in_its_own_way(
+    read: Read, tmp_path: Path, rows: str, log: str, options: dict[str, Any]
+) -> None:
+    text = "unit,time,x\n" + "".join(f"A,{rows.format(h=h)},{h}\n" for h in range(10))
+    (tmp_path / "log.txt").write_text(f"unit,time\nA,{log}\n")
+    lives = _lives(read(text, events_path=str(tmp_path / "log.txt"), after_event="new_unit", **options))
+    assert lives["A (life 1)"] == ([0, 1, 2, 3], [3, 2, 1, 0], True)
+
+
+def test_messages_about_the_times_of_a_log_name_its_own_key(
+    read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for log, message in (
+        ("03/04/2024 10:00", r"log.txt, line 2: .*one of 'dataset.events_date_format=%m/%d/%Y %H:%M' or"),
+        (
+            "1704078000",
+            "must both be dates, or both be numbers; dataset.date_format and dataset.events_date_format say",
+        ),
+    ):
+        (tmp_path / "log.txt").write_text(f"unit,time\nC-2,{log}\n")
+        with pytest.raises(UsageError, match=message):
+            read(ROWS, events_path=str(tmp_path / "log.txt"))
+    assert "column time may be dates: dataset.events_date_format=epoch_s" in caplog.text
+    with pytest.raises(UsageError, match=r"dataset.events_date_format=epoch_s: it is of dataset.events_path, which"):
+        read(ROWS, events_date_format="epoch_s")
+
+
+def test_a_state_that_lasts_is_no_event(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    text = "unit,time,x,down\n" + "".join(f"A,{t},{t},{int(t >= 3)}\n" for t in range(6))
+    assert list(_lives(read(text, event_column="down", after_event="drop"))) == ["A"]
+    assert "an alarm or a state" not in caplog.text
+    read(text, event_column="down", after_event="new_unit")
+    assert "column down tells a failure in 2 rows that follow another one: an alarm or a state" in caplog.text
+
+
+def test_a_kind_of_whole_units(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "machines.txt").write_text("unit,status,plant\nC-2,failed,01\nC-10,running,1\n")
+    keys: dict[str, Any] = {"attributes_path": str(tmp_path / "machines.txt"), "event_column": "status"}
+    sequences = read(ROWS, failure_kinds=["failed"], group_column="plant", **keys)
+    assert {title: seen for title, (_, _, seen) in _lives(sequences).items()} == {"C-2": True, "C-10": False}
+    # The plants 01 and 1 are two.
+    assert len(set(sequences.unit_groups.tolist())) == 2
+
+
 def test_kinds_in_the_rows_themselves(read: Read) -> None:
     text = "unit,time,x,e\nA,1,1,\nA,2,2,failure\nA,3,3,\nA,4,4,repair\nA,5,5,\nA,6,6,\n"
     lives = _lives(read(text, event_column="e", failure_kinds=["failure"], reset_kinds=["repair"]))

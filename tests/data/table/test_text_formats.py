@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import UsageError
 
 Read = Callable[..., Sequences]
+
+# Of the rows of four units.
+LIVES = [7, 12, 9, 15]
+LIFE = np.repeat(LIVES, LIVES)
+AGE = np.concatenate([np.arange(life) for life in LIVES])
 
 
 def _values(read: Read, content: Any, **options: Any) -> list[list[float]]:
@@ -55,6 +61,14 @@ def _values(read: Read, content: Any, **options: Any) -> list[list[float]]:
         ("unit,time,x\nA,1,\u22122\nA,2,-0.5\n", {}, [-2, -0.5]),
         ("unit,time,x\nA,1,1\u2019060.5\nA,2,-7\n", {"thousands": "apostrophe"}, [1060.5, -7]),
         ("unit,time,x\nA,1,2\nA,2,#DIV/0!\n", {"missing_values": ["#DIV/0!"]}, [2, 2]),
+        # A name with a line break in it, and a lone quote above the table: no row is lost.
+        ('unit,time,"x\n[mm]"\nA,1,2\nA,2,3\n', {"feature_columns": ["x\n[mm]"]}, [2, 3]),
+        ('pipe 7" wide\nunit,time,x\nA,1,2\nA,2,3\n', {"skip_lines": 1}, [2, 3]),
+        # A number that means no value, however it is spelled.
+        ("unit,time,x\nA,1,2\nA,2,-9999.00\n", {"missing_values": ["-9999"]}, [2, 2]),
+        ("unit;time;x\nA;1;2,5\nA;2;-9999,0\n", {"missing_values": ["-9999"], "decimal": "comma"}, [2.5, 2.5]),
+        ("unit;time;x\nA;1;2,5\nA;2;-999,50\n", {"missing_values": ["-999.5"], "decimal": "comma"}, [2.5, 2.5]),
+        ("unit,time,x\nA,1,2\nA,2,-Infinity\n", {"missing_values": ["-inf"]}, [2, 2]),
     ],
 )
 def test_numbers_are_read_as_they_are_meant(
@@ -83,6 +97,9 @@ def test_numbers_are_read_as_they_are_meant(
         ),
         ("unit,time,x\nA,1,2\nA,2,#REF!\n", {}, "line 3: column x has '#REF!', .*dataset.missing_values="),
         ("plant 7\nunit,time,x\nA,1,2\nA,2,z\n", {"skip_lines": 1}, "line 4: column x has 'z'"),
+        ('pipe 7" wide\nunit,time,x\nA,1,2\nA,2,z\n', {"skip_lines": 1}, "line 4: column x has 'z'"),
+        ('unit,time,"x\n[mm]"\nA,1,2\nA,2,z\n', {"feature_columns": ["x\n[mm]"]}, "line 4: column x"),
+        (gzip.compress(b"unit,time,x\nA,1,2\n"), {}, r"is no text by its first bytes, but gzip \(.gz\)"),
         ("unit,time,x\n", {"skip_lines": 1}, "units.csv is empty behind its first 1 lines"),
         ("unit,time,x\nA,1,2\n", {"skip_lines": -1}, "dataset.skip_lines=-1: allowed is a whole number of lines"),
         ('unit,time,n,x\n\nA,1,"a\nb",2\nA,2,c,zz\n', {"exclude_columns": ["n"]}, "line 5: column x has 'zz'"),
@@ -174,6 +191,58 @@ def test_a_feature_that_tells_the_event_is_said(
     assert "feature x" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("tells", "what"),
+    [
+        (LIFE, "is the length of the life"),
+        (24.0 * (LIFE - 1), "is the length of the life"),
+        ((1 - AGE / LIFE).round(4), "is the share of the life that is left or gone"),
+        (100 * AGE / (LIFE - 1), "is the share of the life that is left or gone"),
+        (np.where(AGE == LIFE - 1, 5, 1 + AGE % 2), "no other row has it: it tells them"),
+        (np.where(AGE == LIFE - 1, AGE, -1), "no other row has it: it tells them"),
+        (AGE, None),
+        (LIFE % 5 + 1, None),
+        (np.minimum(AGE, 9), None),
+    ],
+)
+def test_what_is_known_only_at_the_end_of_a_life_is_said(
+    read: Read, caplog: pytest.LogCaptureFixture, tells: NDArray[Any], what: str | None
+) -> None:
+    table = pd.DataFrame({"unit": np.repeat(list("abcd"), LIVES), "time": AGE, "y": tells})
+    read(table.assign(x=np.random.default_rng(0).normal(size=len(AGE))), name="a.parquet")
+    assert ("feature y" in caplog.text) == (what is not None), caplog.text
+    assert (what or "") in caplog.text
+    assert "feature x" not in caplog.text
+
+
+def test_codes_for_no_value_are_said(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    values = [50.5, 51.25, -9999, 52, 2147483647, 2147483647, 53, 50]
+    table = pd.DataFrame({"unit": "A", "time": range(8), "x": values, "y": [-1, 0, 1, 2, 3, 4, -1, -2]})
+    for name in ("a.parquet", "a.xlsx"):
+        caplog.clear()
+        read(table, name=name)
+        assert "x is -9999 in 1 rows, far from its other values: dataset.missing_values=['-9999']" in caplog.text
+        assert "x is 2147483647 in 2 rows" in caplog.text
+        assert "y is" not in caplog.text
+        caplog.clear()
+        sequences = read(table, name=name, missing_values=["-9999", "2147483647"])
+        assert sequences.features[:, 0].tolist() == [50.5, 51.25, 51.25, 52, 52, 52, 53, 50]
+        assert "far from its other values" not in caplog.text
+    infinite = table.assign(x=[1.0, np.inf, 2, 3, 4, 5, 6, 7])
+    assert read(infinite, name="a.parquet", missing_values=["inf"]).features[1, 0] == 1
+
+
+def test_categories_that_look_alike_are_said(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    assert read("unit,time,c\nA,1,North\nA,2,north\n", categorical_columns=["c"]).feature_names == (
+        "c=North",
+        "c=north",
+    )
+    assert "these are different values of column c, though they look alike: North, north" in caplog.text
+    caplog.clear()
+    assert len(read("unit,time,c\nA,1,K\u00fc\nA,2,Ku\u0308\n", categorical_columns=["c"]).feature_names) == 2
+    assert r"though they look alike: 'Ku\u0308', 'K\xfc'" in caplog.text or r"'K\xfc', 'Ku\u0308'" in caplog.text
+
+
 def test_names_of_units_are_texts(read: Read, caplog: pytest.LogCaptureFixture) -> None:
     sequences = read("unit,time,x\n007,1,2\n7,1,2\nP1 ,1,2\nP1,2,3\n-3,1,2\n1e3,1,2\n1000,1,2\n")
     assert set(sequences.unit_names) == {"007", "7", "P1", "-3", "1e3", "1000"}
@@ -225,7 +294,7 @@ def test_parquet_with_an_index(read: Read, caplog: pytest.LogCaptureFixture) -> 
         read(floats, name="a.parquet")
 
 
-def test_a_workbook(read: Read) -> None:
+def test_a_workbook(read: Read, caplog: pytest.LogCaptureFixture) -> None:
     table = pd.DataFrame({"unit": ["007", "8"], "time": pd.to_datetime(["2024-01-01", "2024-01-02"]), "x": [1.5, 2]})
     sequences = read(table, name="a.xlsx")
     assert sequences.unit_names == ("007", "8")
@@ -235,6 +304,11 @@ def test_a_workbook(read: Read) -> None:
     above = pd.DataFrame([["plant 7", None, None], ["unit", "time", "x"], ["A", 1, 2], ["A", 2, "a"]])
     with pytest.raises(UsageError, match=r"a.xlsx, row 5: column x has 'a'"):
         read(above, name="a.xlsx", skip_lines=2)  # pandas writes a header of its own
+    same = pd.DataFrame({"unit": pd.Series([7, "7"], dtype=object), "time": [1, 2], "x": [2, 3]})
+    assert read(same, name="a.xlsx").num_units == 1
+    assert (
+        "1 names of units differ from others in blanks at their ends, or in being a number and a text," in caplog.text
+    )
     with pytest.raises(UsageError, match=r"dataset.sheet=B: .*a.xlsx has Sheet1"):
         read(table, name="a.xlsx", sheet="B")
 

@@ -69,6 +69,24 @@ def _times(sequences: Sequences) -> list[str]:
         (["999", "1.000", "1.001"], {"decimal": "comma", "thousands": "point"}, "999", "1001", 1),
         (["999,5", "1 000,5"], {"decimal": "comma", "thousands": "space"}, "999.5", "1000.5", 1),
         (["-2", "\u22121", "0"], {}, "-2", "0", 1),
+        (["2024-10-27T02:30:00+02:00[Europe/Berlin]", "2024-10-27T02:30:00+01:00[Europe/Berlin]"], {},
+         "2024-10-27T02:30:00+02:00", "2024-10-27T02:30:00+01:00", 3600),
+        (["2024-06-01T06:00[Europe/Berlin]", "2024-06-01T07:00[Europe/Berlin]"], {}, "2024-06-01T06:00:00+02:00",
+         "2024-06-01T07:00:00+02:00", 3600),
+        (["01.06.2024 06:00 Europe/Berlin", "01.06.2024 07:00 Europe/Berlin"], {"time_zone": "UTC"},
+         "2024-06-01T06:00:00+00:00", "2024-06-01T07:00:00+00:00", 3600),
+        (["2024-06-01T06:00+02:00[Europe/Berlin]", "2024-06-01T06:00+01:00[Europe/London]"], {},
+         "2024-06-01T04:00:00+00:00", "2024-06-01T05:00:00+00:00", 3600),
+        (["45123.5", "45123.5416666667", "45123.5833333333"], {"date_format": "excel"}, "2023-07-16T12:00:00",
+         "2023-07-16T14:00:00", 3600),
+        (["45123,5", "45123,5416666667"], {"date_format": "excel", "decimal": "comma", "time_zone": "Europe/Berlin"},
+         "2023-07-16T12:00:00+02:00", "2023-07-16T13:00:00+02:00", 3600),
+        (["61", "62"], {"date_format": "excel"}, "1900-03-01T00:00:00", "1900-03-02T00:00:00", 86400),
+        (["20240601060000250", "20240601060001250"], {}, "2024-06-01T06:00:00.250000", "2024-06-01T06:00:01.250000", 1),
+        (["20240601 060000.250000", "20240601 060001.250000"], {}, "2024-06-01T06:00:00.250000",
+         "2024-06-01T06:00:01.250000", 1),
+        (["2406010600", "2406010700", "2406010800"], {"date_format": "%y%m%d%H%M"}, "2024-06-01T06:00:00",
+         "2024-06-01T08:00:00", 3600),
         (["2024-10-05 23:00", "2024-10-06 00:00", "2024-10-06 01:00", "2024-10-06 03:00"],
          {"time_zone": "Australia/Sydney"}, "2024-10-05T23:00:00+10:00", "2024-10-06T03:00:00+11:00", 3600),
         (["2024-04-07 01:00", "2024-04-07 01:30", "2024-04-07 01:30", "2024-04-07 02:00"],
@@ -127,6 +145,22 @@ def test_a_comma_before_the_fraction_of_a_second(read: Read) -> None:
             {"time_zone": "Europe/Berlin"},
             r"from 2024-03-31 00:00:00\+01:00 to .*by the clocks of Europe/Berlin a day may have 23 or 25 hours",
         ),
+        (["06/13/2024 13:00 PM", "06/13/2024 1:00 PM"], {}, "line 2: column time has '06/13/2024 13:00 PM'"),
+        (["06/13/2024 1:00 PM", "06/13/2024 14:00 PM"], {}, "line 3: column time has '06/13/2024 14:00 PM'"),
+        (["01.06.2024 06.30"], {}, "line 2: .* is named by dataset.date_format, such as %d.%m.%Y %H.%M"),
+        (["2024-01-01T06:00[Mars]"], {}, "line 2: .* where 'Mars' is no time zone such as Europe/Berlin"),
+        (
+            ["2024-01-01T06:00[UTC]", "2024-01-01T07:00"],
+            {},
+            "line 3: .* without a time zone, and other rows are not so",
+        ),
+        (
+            ["2024-01-01T06:00[Europe/Berlin]", "2024-01-01T06:00[Asia/Tokyo]"],
+            {},
+            "line 2: .* are of another zone: times",
+        ),
+        (["60", "61"], {"date_format": "excel"}, "line 2: column time has '60', a number of days as Excel counts them"),
+        (["2024-01-01", "2024-01-02"], {"step": "3600"}, "dataset.step=3600: allowed is a duration of a fixed length"),
         (["2024-01-01"], {"time_zone": "Mars"}, "dataset.time_zone=Mars: allowed is a name such as Europe/Berlin"),
     ],
 )
@@ -157,6 +191,8 @@ def test_no_row_falls_into_another_step_when_it_is_resampled(read: Read, digits:
         (["1717221600000", "1717225200000"], "epoch_ms"),
         (["01062024", "02062024", "03062024"], "%d%m%Y"),
         (["06012024", "06022024", "06032024", "06132024"], "%m%d%Y"),
+        (["240601", "240602", "240603"], "%y%m%d"),
+        (["45444.25", "45444.2916666667", "45444.3333333333"], "excel"),
     ],
 )
 def test_numbers_that_may_be_dates_are_said(
@@ -191,3 +227,36 @@ def test_dates_of_parquet_keep_their_zone(read: Read) -> None:
     times = pd.to_datetime(["2024-01-01 00:00", "2024-01-01 01:00"]).tz_localize("Europe/Berlin")
     sequences = read(pd.DataFrame({"unit": "A", "time": times, "x": [1, 2]}), name="a.parquet")
     assert _times(sequences)[0] == "2024-01-01T00:00:00+01:00"
+
+
+def test_a_counter_that_may_be_days_of_excel_is_none_without_a_clock_or_a_name(
+    read: Read, caplog: pytest.LogCaptureFixture
+) -> None:
+    read(_text(["45123", "45124", "45125"]))
+    assert "may be dates" not in caplog.text
+    read(_text(["45123", "45124", "45125"]).replace("time", "datum"), time_column="datum")
+    assert "column datum may be dates: dataset.date_format=excel reads days as Excel counts them" in caplog.text
+
+
+def test_cells_of_a_workbook_that_are_dates_are_read_whatever_the_format(read: Read) -> None:
+    table = pd.DataFrame({"unit": "A", "time": pd.date_range("2024-01-01", periods=3, freq="h"), "x": [1, 2, 4]})
+    dates = read(table, name="a.xlsx", date_format="excel")
+    assert _times(dates)[-1] == "2024-01-01T02:00:00"
+    days = read(table.assign(time=[45292.0, 45292.25, 45292.5]), name="b.xlsx", date_format="excel")
+    assert (_times(days)[-1], days.labels and days.labels.step) == ("2024-01-01T12:00:00", 21600)
+
+
+def test_days_of_the_clocks_that_fall_into_one_step_are_said(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    days = pd.date_range("2024-03-25", periods=14).strftime("%Y-%m-%d").tolist()
+    assert read(_text(days), step="1D").num_rows == 14
+    assert "by the clocks of" not in caplog.text
+    assert read(_text(days), step="1D", time_zone="Europe/Berlin").num_rows == 13
+    assert "by the clocks of Europe/Berlin 1 days have 23 or 25 hours, so that two rows may fall into" in caplog.text
+
+
+def test_numbers_that_fall_in_every_unit_may_be_a_remaining_life(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    read(_text(["3", "2", "1", "0"]))
+    assert "column time falls from row to row of every unit: if it is a remaining life" in caplog.text
+    caplog.clear()
+    read(_text(["2024-01-03", "2024-01-02", "2024-01-01"]))  # the newest first
+    assert "falls" not in caplog.text
