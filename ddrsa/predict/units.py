@@ -13,6 +13,7 @@ import pandas as pd
 
 from ddrsa.data.frame import NamedUnits, read_frame
 from ddrsa.data.load import load_dataset, read_parts
+from ddrsa.data.notes import silent_readers
 from ddrsa.data.options import DatasetOptions, TableOptions, TurbofanOptions, check_dataset_options
 from ddrsa.data.sequences import Sequences
 from ddrsa.data.table.read import running_units
@@ -165,14 +166,15 @@ def _part(
     units = parts["run_to_failure"]
     if options.part == "all":
         return units
-    split = load_dataset(
-        asdict(chosen),
-        data_dir=options.data_dir,
-        cache_dir=options.cache_dir,
-        seed=config.training.seed,
-        num_folds=config.num_folds,
-        fold=config.fold,
-    )
+    with silent_readers():  # they have spoken for `parts` already
+        split = load_dataset(
+            asdict(chosen),
+            data_dir=options.data_dir,
+            cache_dir=options.cache_dir,
+            seed=config.training.seed,
+            num_folds=config.num_folds,
+            fold=config.fold,
+        )
     selected: Sequences = getattr(split, options.part)
     return units.select_units(selected.unit_ids)
 

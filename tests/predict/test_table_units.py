@@ -105,3 +105,11 @@ def test_a_category_is_its_value_and_an_unseen_one_is_said(
     found = predicted(run, tmp_path, rows.assign(stage="2"), "alive=true")
     assert found["warnings"].tolist() == ["stage=2 is a category that no unit had in training"]
     assert "warning: unit CMP-001: stage=2 is a category" in capsys.readouterr().err
+
+
+def test_what_was_repaired_is_said_once(
+    run: TrainingDirectory, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = [f"checkpoint={run.path}", "part=test", "cost=20", "explain=none", f"cache_dir={tmp_path / 'cache'}"]
+    assert main(given) == 0
+    assert caplog.text.count("values are missing") == 1
