@@ -20,7 +20,7 @@ def measured_steps(options: DatasetOptions) -> int | None:
         kind = "a duration such as 24h" if isinstance(step, str) else "a number"
         raise ConfigError(f"dataset.evaluation_step={measured}: dataset.step={step}, so {kind} is expected")
     if isinstance(step, str):
-        from ddrsa.data.table.dates import step_in_nanoseconds  # with pandas, which others need not wait for
+        from ddrsa.data.table.durations import step_in_nanoseconds  # with pandas, which others need not wait for
 
         ratio = step_in_nanoseconds(measured, "dataset.evaluation_step") / step_in_nanoseconds(step)
     else:
