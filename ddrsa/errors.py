@@ -14,7 +14,7 @@ class DataError(UsageError):
 
 
 class RunEnded(Exception):  # noqa: N818 - it says what happened; a traceback would add nothing
-    """A run did not end well, for the reason that the message gives. state: how it ended, failed or killed."""
+    """A run did not end well, for the reason that the message gives. state: failed, killed or interrupted."""
 
     def __init__(self, reason: str, state: str = "failed") -> None:
         super().__init__(reason, state)

@@ -9,7 +9,7 @@ import random
 import time
 from dataclasses import asdict
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from ddrsa.config import RunConfig, identity, located, parse_config, run_id
 from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.load import data_content, data_hash, load_dataset
 from ddrsa.data.windows import Windows
-from ddrsa.errors import ConfigError, UsageError
+from ddrsa.errors import ConfigError, RunEnded, UsageError
 from ddrsa.evaluation.evaluate import evaluate, shortcomings
 from ddrsa.evaluation.forecasts import conformal_of, independent_lives
 from ddrsa.evaluation.official import evaluate_official
@@ -33,11 +33,13 @@ from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.kernels.choice import choose_kernel
 from ddrsa.models.options import BaselineOptions
 from ddrsa.rundir.claims import claimed
+from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.survival.calibration.correction import Calibration
 from ddrsa.survival.promise import promise_sentence
+from ddrsa.sweep.early_end import asked_to_end
 from ddrsa.sweep.gpu.lease import release_current
 from ddrsa.sweep.process.cores import concurrent_runs, threads_per_run
 from ddrsa.sweep.search.objective import metric_value
@@ -106,12 +108,15 @@ def _run(config: DictConfig) -> float:
             _begin_anew_with_other_data(directory, known, content)
             directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads, data_content=content)
             with flushed_denormals():
-                metrics, pruned = _train_and_evaluate(checked, identity(config), directory, device)
+                metrics, pruned, asked = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
             _record_failure(directory, error)
             raise
+        if asked is not None:
+            _end_early(directory, {"run_id": name, "data_content": content, **metrics}, checked, asked)
         pruned_too = {"pruned": True} if pruned else {}
         directory.write_test_metrics({"run_id": name, "data_content": content, **metrics, **pruned_too})
+        directory.early_metrics.unlink(missing_ok=True)
         objective = float(metrics["validation"]["nll"])
         state = State.PRUNED if pruned else State.COMPLETED
         directory.end(state, return_value=objective)
@@ -127,6 +132,17 @@ def _run(config: DictConfig) -> float:
         return objective
     finally:
         release_current()
+
+
+def _end_early(directory: TrainingDirectory, metrics: dict[str, Any], checked: RunConfig, why: str) -> NoReturn:
+    """End a run that its sweep has no more time for. What it has is no result, and lies in a file of its own."""
+    epochs = f"epoch {metrics['epochs_run']} of {checked.training.num_epochs}"
+    ended_early = {"epochs": metrics["epochs_run"], "of": checked.training.num_epochs, "reason": why}
+    write_json(directory.early_metrics, {"ended_early": ended_early, **metrics})
+    reason = f"ended early, after {epochs}: {why}; {directory.early_metrics.name} has what it can do so far"
+    directory.end(State.INTERRUPTED, reason, epoch=metrics["epochs_run"])
+    log.info("%s %s: %s", _shown(directory), reason, _in_short(metrics))
+    raise RunEnded(reason, State.INTERRUPTED)
 
 
 def require_torch_for(device: str) -> None:
@@ -165,8 +181,8 @@ def choose_device(requested: str, gpu_index: int | None) -> torch.device:
 
 def _train_and_evaluate(
     checked: RunConfig, config: dict[str, Any], directory: TrainingDirectory, device: torch.device
-) -> tuple[dict[str, Any], bool]:
-    """The metrics, and whether the search has pruned the run."""
+) -> tuple[dict[str, Any], bool, str | None]:
+    """The metrics, whether the search has pruned the run, and why it was asked to end before all its epochs."""
     keep_freed_memory()
     dataset = load_dataset(
         asdict(checked.dataset),
@@ -230,6 +246,11 @@ def _train_and_evaluate(
         checked.training.num_epochs,
     )
 
+    asked: list[str] = []
+    trains_epochs = not isinstance(checked.model, BaselineOptions)
+    if trains_epochs:
+        asked_to_end()  # so that the launcher knows from the start that this run can be asked
+
     def on_epoch(record: EpochRecord) -> bool:
         directory.update(
             epoch=record.epoch,
@@ -245,7 +266,15 @@ def _train_and_evaluate(
             record.best_validation_loss,
             record.seconds,
         )
-        return pruning.wants_end(record)
+        wants_end = pruning.wants_end(record)
+        if (
+            not wants_end
+            and trains_epochs
+            and record.epoch < checked.training.num_epochs
+            and (reason := asked_to_end()) is not None
+        ):
+            asked.append(reason)
+        return wants_end or bool(asked)
 
     training = Windows(dataset.training, checked.lookback, device, ages=model.reads_age)
     describe = {
@@ -323,7 +352,7 @@ def _train_and_evaluate(
     for shortcoming in shortcomings(metrics):
         log.warning("%s: %s", _shown(directory), shortcoming)
     file_log.info("evaluated in %.1f s", time.perf_counter() - start)
-    return metrics, pruning.pruned
+    return metrics, pruning.pruned, asked[0] if asked else None
 
 
 def _tell_promises(policies: dict[str, Any], checked: RunConfig, inputs: TrainingInputs) -> None:

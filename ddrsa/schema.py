@@ -50,6 +50,8 @@ class Schema:
     retries: int = field(default=0, metadata=_OF_THE_SWEEP)
     timeout: float | None = field(default=None, metadata=_OF_THE_SWEEP)
     max_failures: int | None = field(default=None, metadata=_OF_THE_SWEEP)
+    deadline: str | None = field(default=None, metadata=_OF_THE_SWEEP)
+    budget: str | None = field(default=None, metadata=_OF_THE_SWEEP)
     only: str | None = field(default=None, metadata=_OF_THE_SWEEP)
     exclude: str | None = field(default=None, metadata=_OF_THE_SWEEP)
     zip: list[Any] = field(default_factory=list, metadata=_OF_THE_SWEEP)

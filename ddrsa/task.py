@@ -21,7 +21,7 @@ from ddrsa.rundir.files import require_writable
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.scripts.listing import print_jobs
 from ddrsa.scripts.options import scripts_options
-from ddrsa.sweep.config import SWEEPER_TARGET
+from ddrsa.sweep.config import PLUGINS, SWEEPER_TARGET
 from ddrsa.sweep.plan.selection import Selection
 from ddrsa.sweep.process.cores import share_cores
 from ddrsa.sweep.show.dry_run import print_run
@@ -62,6 +62,7 @@ class CheckConfig(Callback):
             if options is not None and options.list:
                 print_jobs(options, Selection(config.only, config.exclude, "scripts.job"))
                 raise SystemExit(0)
+            check_time_limit(config)
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ARG002
         with ending_the_command():
@@ -108,12 +109,24 @@ def check_data(config: DictConfig) -> None:
     )
 
 
+def check_time_limit(config: DictConfig) -> None:
+    """Raise ConfigError where a sweep has one, and a launcher that knows of none."""
+    for key in ("deadline", "budget"):
+        if config[key] is not None and not config.hydra.launcher._target_.startswith(PLUGINS):
+            raise ConfigError(
+                f"{key}={config[key]}: hydra/launcher=supervised, ray and slurm can keep it, this one cannot"
+            )
+
+
 def check_single_run(config: DictConfig) -> None:
     """Raise ConfigError where a value is not allowed, or is one of a sweep."""
     run_config.check_config(config)
     for key in ("only", "exclude", "zip"):
         if config[key]:
             raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")
+    for key in ("deadline", "budget"):
+        if config[key] is not None:
+            raise ConfigError(f"{key}={config[key]}: it is the time of a sweep, which needs -m")
     # Other sweepers come with parameters of their own, which stand in a config whether it is swept or not.
     if config.hydra.sweeper._target_ == SWEEPER_TARGET and config.hydra.sweeper.params:
         keys = ", ".join(map(str, config.hydra.sweeper.params))

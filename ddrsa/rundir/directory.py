@@ -85,6 +85,11 @@ class RunDirectory:
         """The result of a completed run."""
         return self.path / "test_metrics.json"
 
+    @cached_property
+    def early_metrics(self) -> Path:
+        """What a run could do that was asked to end early: no result."""
+        return self.path / "early_metrics.json"
+
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
 

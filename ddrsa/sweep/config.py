@@ -60,6 +60,8 @@ class SupervisedLauncherConf:
     retries: int = 0  # attempts after the first at a run that failed or was killed
     timeout: float | None = None  # minutes for a run, all its attempts together; then it and its children are killed
     max_failures: int | None = None  # no new run starts when so many have failed
+    deadline: str | None = None  # 18:00, or 2026-11-30T18:00: what would not be done by then does not start
+    budget: str | None = None  # 6h, 90min: the same, from the start of the command on
     preload: list[str] = field(default_factory=list)  # modules that are imported once, for all runs
     identity: str | None = None  # dotted path of a function(config) that gives a run's id, else a hash of the config
     not_identity: list[str] = field(default_factory=list)  # top-level keys that do not change which run it is

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import joblib
 import psutil
@@ -34,14 +34,18 @@ from ddrsa.sweep.process.attempt import Context, pickle_context
 from ddrsa.sweep.process.attempt_server import AttemptServer
 from ddrsa.sweep.process.client import ProcessServer
 from ddrsa.sweep.process.cores import job_count
+from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.progress import TerminalProgress
+from ddrsa.sweep.show.run_view import run_seconds
 from ddrsa.sweep.supervise.events import Observers, Outcome, SweepObserver
-from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, failed_runs
+from ddrsa.sweep.supervise.failures import SweepFailed, SweepInterrupted, SweepUnfinished, failed_runs
 from ddrsa.sweep.supervise.job_return import RunReturn
 from ddrsa.sweep.supervise.record import SweepRecord, sweep_log
 from ddrsa.sweep.supervise.results import renew_results
 from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
+from ddrsa.sweep.supervise.timed import Timed
+from ddrsa.sweep.time_limit import time_limit
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +66,8 @@ class SupervisedLauncher(Launcher):
         retries: int = 0,
         timeout: float | None = None,
         max_failures: int | None = None,
+        deadline: str | None = None,
+        budget: str | None = None,
         preload: Sequence[str] = (),
         identity: str | None = None,  # this and the next are read by `plan_runs`
         not_identity: Sequence[str] = (),
@@ -83,6 +89,7 @@ class SupervisedLauncher(Launcher):
         require("hydra.launcher.max_failures", max_failures, holds, "1 or more, or null")
         holds = direction in (None, MINIMIZE, MAXIMIZE)
         require("hydra.launcher.direction", direction, holds, f"{MINIMIZE}, {MAXIMIZE} or null")
+        self.limit = time_limit(deadline, budget)
         self.options: dict[str, Any] = {
             "retries": retries,
             "timeout": None if timeout is None else 60 * timeout,
@@ -165,12 +172,27 @@ class SupervisedLauncher(Launcher):
         returns = [RunReturn(done_as[run.number], outcome) for run, outcome in zip(runs, ordered, strict=True)]
         if supervisor.is_interrupted:
             raise SweepInterrupted(len(runs), sum(outcome.state is State.COMPLETED for outcome in ordered))
+        if supervisor.out_of_time is not None:
+            self._tell_of_the_time(supervisor.out_of_time, runs, returns, ordered)
         if supervisor.has_too_many_failures:
             done = [
                 result for result, outcome in zip(returns, ordered, strict=True) if outcome.state is not State.PENDING
             ]
             raise SweepFailed(failed_runs(done), len(runs), stopped=supervisor.stopping)
         return returns
+
+    def _tell_of_the_time(
+        self, limit: str, runs: Sequence[PlannedRun], returns: Sequence[JobReturn], ordered: Sequence[Outcome]
+    ) -> NoReturn:
+        """Raise SweepFailed where runs have failed besides those that the time limit has cost, else SweepUnfinished."""
+        has_failed = [
+            result
+            for run, result, outcome in zip(runs, returns, ordered, strict=True)
+            if outcome.state.has_failed and not run.optional
+        ]
+        if has_failed:
+            raise SweepFailed(failed_runs(has_failed), len(runs), stopped=limit)
+        raise SweepUnfinished(limit, len(runs), sum(outcome.state.is_done for outcome in ordered))
 
     @contextmanager
     def session(
@@ -201,6 +223,8 @@ class SupervisedLauncher(Launcher):
                 _warn_of_too_many(n_jobs)
             log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
             observers = Observers([*self.observers, self.record])
+            if self.limit is not None:
+                log.info("%s: in %s", self.limit.text, shown_duration(max(self.limit.left(), 0.0)))
             with received_signals() as signals:
                 supervisor = Supervisor(
                     self.server,
@@ -209,6 +233,7 @@ class SupervisedLauncher(Launcher):
                     signals=signals,
                     search=search is not None,
                     root=sweep_dir,
+                    timed=None if self.limit is None else Timed(self.limit, self._kind_of, run_seconds),
                     **self.options,
                 )
                 session = SweepSession(supervisor, self.record, observers, most_runs, search)
@@ -222,6 +247,9 @@ class SupervisedLauncher(Launcher):
                     renew_results(sweep_dir)
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
+
+    def _kind_of(self, run: PlannedRun) -> str:
+        return self.presentation.kind_of(run.config)
 
 
 @contextmanager

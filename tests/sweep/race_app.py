@@ -1,6 +1,7 @@
 """A Hydra task for races: its value is x with a noise that its seed draws."""
 
 import json
+import time
 from pathlib import Path
 
 import hydra
@@ -23,6 +24,8 @@ def main(config: DictConfig) -> float:
         raise ValueError("not this one")
     if do == "nan":
         return float("nan")
+    if do == "slow":
+        time.sleep(1.0)
     noise = np.random.default_rng([config.seed, int(10 * config.x), config.fold]).normal()
     return float(config.sign * (config.x + config.seed + 0.3 * noise))
 

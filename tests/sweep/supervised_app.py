@@ -14,6 +14,8 @@ from omegaconf import DictConfig
 
 from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
+from ddrsa.rundir.directory import RunDirectory
+from ddrsa.sweep import asked_to_end
 from ddrsa.sweep.gpu.lease import Gpu, lease_gpu, release_current
 from ddrsa.sweep.gpu.memory import GpuMemory, gpu_memory
 from ddrsa.sweep.resume import resumable
@@ -68,6 +70,19 @@ def allocate(gpu: Gpu, gib: int) -> None:
         raise OutOfMemoryError(f"CUDA out of memory. Tried to allocate {gib} GiB")
 
 
+def training_that_can_be_asked(x: int, directory: Path, count: int, seconds: float) -> int:
+    run = RunDirectory(directory)
+    run.update(num_epochs=count)
+    asked_to_end()
+    done = 0
+    for done in steps(x, directory, count, seconds):
+        run.update(epoch=done)
+        if done < count and (reason := asked_to_end()):
+            (directory / "asked").write_text(f"{done} {reason}")
+            break
+    return done
+
+
 @hydra.main(config_path=None, config_name="supervised_app", **VERSION_BASE)
 def main(config: DictConfig) -> object:
     directory = Path(HydraConfig.get().runtime.output_dir)
@@ -112,6 +127,8 @@ def main(config: DictConfig) -> object:
             return len(taken)
         case "gpu" | "much gpu" | "kill on gpu 0":
             return on_a_gpu(what, config.seconds)
+        case "asked":
+            return training_that_can_be_asked(config.x, directory, config.count, config.seconds)
         case "epochs":
             return len(list(steps(config.x, directory, config.count, config.seconds)))
     return config.x * 10

@@ -30,6 +30,7 @@ from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.room import says_full
 from ddrsa.rundir.states import State
 from ddrsa.sweep.config import trial_of
+from ddrsa.sweep.early_end import was_told
 from ddrsa.sweep.gpu.lease import last_lease, when_leased
 
 # What the process prints beside its log.
@@ -184,6 +185,11 @@ def _settle(run: RunDirectory, value: Any, error: BaseException | None) -> Repor
     """
     written = run.read_status() or {}
     by_task = State.of(written) is not State.RUNNING
+    if error is None and not by_task and (told := was_told(run.path)) is not None:
+        done, count = written.get("epoch"), written.get("num_epochs")
+        after = f", after epoch {done} of {count}" if done and count else ""
+        reason = f"ended early{after}: {told}"
+        return _write_end(run, Report(State.INTERRUPTED, reason), _ended(State.INTERRUPTED, reason), "")
     if error is None:
         state = State.of(written) if by_task else State.COMPLETED
         last = {"state": state, "ended_at": written.get("ended_at") or now(), **_stored_value(run, value)}

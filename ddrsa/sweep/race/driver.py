@@ -14,7 +14,7 @@ from ddrsa.sweep.race.race import Entry, Race
 from ddrsa.sweep.race.record import RaceRecord
 from ddrsa.sweep.search.objective import trial_values
 from ddrsa.sweep.supervise.events import Outcome
-from ddrsa.sweep.supervise.failures import FailedRun, SweepInterrupted
+from ddrsa.sweep.supervise.failures import FailedRun, SweepInterrupted, SweepUnfinished
 from ddrsa.sweep.supervise.session import SearchNotes, SessionLauncher, SweepSession
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,8 @@ class RaceRuns:
                 self._ended(under_way.pop(run.identity), run, outcome)
         if session.supervisor.is_interrupted:
             raise SweepInterrupted(most, int(race.ended - len(race.failures)))
+        if session.supervisor.out_of_time is not None and not self.failures:
+            raise SweepUnfinished(session.supervisor.out_of_time, most, int(race.ended - len(race.failures)))
         return session.supervisor.stopping
 
     def _fill(self, session: SweepSession, under_way: dict[str, Entry]) -> None:
@@ -70,7 +72,7 @@ class RaceRuns:
             session.submit([run])
 
     def _ended(self, entry: Entry, run: PlannedRun, outcome: Outcome) -> None:
-        if outcome.state is State.INTERRUPTED:
+        if outcome.state in (State.INTERRUPTED, State.PENDING):
             return
         if outcome.state is State.COMPLETED:
             try:

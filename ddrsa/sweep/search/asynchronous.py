@@ -13,7 +13,7 @@ from ddrsa.sweep.search.study import StudyAddress
 from ddrsa.sweep.search.summary import SearchSummary
 from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.show.display import open_display
-from ddrsa.sweep.supervise.failures import SweepInterrupted
+from ddrsa.sweep.supervise.failures import SweepInterrupted, SweepUnfinished
 from ddrsa.sweep.supervise.results import renew_results
 from ddrsa.sweep.supervise.session import SearchNotes, SessionLauncher, SweepSession
 
@@ -57,6 +57,8 @@ def search_asynchronously(
             _stop_after_failures(runs, session)
     if session.supervisor.is_interrupted:
         raise SweepInterrupted(trials.n_trials, runs.done)
+    if session.supervisor.out_of_time is not None and not runs.failures:
+        raise SweepUnfinished(session.supervisor.out_of_time, trials.n_trials, trials.n_trials - left + runs.done)
     return session.supervisor.stopping
 
 

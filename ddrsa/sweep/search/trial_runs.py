@@ -174,7 +174,7 @@ class TrialRuns:
 
     def _ended(self, trial: Trial, run: PlannedRun, outcome: Outcome) -> None:
         """Tell the study of a trial that has no value."""
-        if outcome.state is State.INTERRUPTED:
+        if outcome.state in (State.INTERRUPTED, State.PENDING):
             self.trials.give_back(trial)
             return
         if outcome.state is State.PRUNED:

@@ -34,7 +34,7 @@ PLAIN_WIDTH = 80
 class SweepView:
     """The runs of a sweep, as they are shown. started: by time.monotonic. columns: `Presentation.columns`.
 
-    held: why nothing starts now; None where it does.
+    held: why nothing starts now; None where it does. outlook: of a sweep with a time limit, when all ends.
     """
 
     runs: Sequence[RunView]
@@ -43,6 +43,7 @@ class SweepView:
     started: float = field(default_factory=time.monotonic)
     columns: Mapping[str, str] = field(default_factory=dict)
     held: str | None = None
+    outlook: str | None = None
 
     @property
     def active(self) -> list[RunView]:
@@ -110,6 +111,8 @@ class PlainDisplay:
             return
         self._last = time.monotonic()
         self._print(f"{view.ended} of {len(view.runs)} runs ended: {shown_counts(view.runs)}; time left: {view.rest()}")
+        if view.outlook is not None:
+            self._print(view.outlook)
         for run in view.active:
             self._print(f"  {run.name}: {_progress_in_words(run, view.columns)}")
 
@@ -196,6 +199,8 @@ def _drawn(view: SweepView, most_lines: int) -> RenderableType:
     lines.append(Text(shown_counts(view.runs), style="red" if failed else ""))
     if view.held is not None:
         lines.append(Text(view.held, style="yellow"))
+    if view.outlook is not None:
+        lines.append(Text(view.outlook))
     active = view.active
     if active:
         table = Table(box=None, padding=(0, 1, 0, 0), expand=True, header_style="dim")

@@ -82,6 +82,9 @@ class TerminalProgress(SweepObserver):
         self._view.held = reason
         self.display.held(reason)
 
+    def outlook(self, text: str) -> None:
+        self._view.outlook = text
+
     def tick(self) -> None:
         for run in self._view.active:
             run.refresh()

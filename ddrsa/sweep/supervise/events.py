@@ -77,6 +77,9 @@ class SweepObserver:
     def held(self, reason: str | None) -> None:
         """Nothing starts from now on, for this reason; or, where it is None, it does again."""
 
+    def outlook(self, text: str) -> None:
+        """Of a sweep with a time limit, from time to time: when all ends, in words."""
+
     def tick(self) -> None:
         """About four times a second."""
 
@@ -110,6 +113,9 @@ class Observers(SweepObserver):
 
     def held(self, reason: str | None) -> None:
         self._call(lambda observer: observer.held(reason))
+
+    def outlook(self, text: str) -> None:
+        self._call(lambda observer: observer.outlook(text))
 
     def tick(self) -> None:
         self._call(lambda observer: observer.tick())

@@ -66,6 +66,25 @@ class SweepInterrupted(Exception):  # noqa: N818 - as above
         return f"interrupted with {self.completed} of {self.total} runs completed; the same command goes on from here"
 
 
+class SweepUnfinished(Exception):  # noqa: N818 - as above
+    """A sweep has run out of time; the results of the runs that have ended stand, and the same command goes on."""
+
+    exit_code = 3
+
+    def __init__(self, limit: str, total: int, completed: int) -> None:
+        """limit: what was reached, in words. total: the number of runs of the sweep; completed: those that are done."""
+        super().__init__(limit, total, completed)
+        self.limit = limit
+        self.total = total
+        self.completed = completed
+
+    def __str__(self) -> str:
+        return (
+            f"{self.limit}: {self.completed} of {self.total} runs completed, the others have not started or were ended "
+            "before they were done (all_results.json says which, and why); the same command goes on from here"
+        )
+
+
 def failed_runs(returns: Sequence[JobReturn]) -> list[FailedRun]:
     """Those of a launcher's results that did not complete, in their order; but for those of optional runs."""
     required = [result for result in returns if not getattr(result, "optional", False)]

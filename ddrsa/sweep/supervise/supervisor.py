@@ -22,6 +22,7 @@ from ddrsa.sweep.supervise.events import Outcome, SweepObserver
 from ddrsa.sweep.supervise.queue import RunQueue
 from ddrsa.sweep.supervise.retries import RetryPolicy
 from ddrsa.sweep.supervise.run_state import SupervisedRun, UnwrittenStates, read_status
+from ddrsa.sweep.supervise.timed import Timed, TimedSweep
 from ddrsa.sweep.supervise.under_way import AttemptsUnderWay
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Supervisor:
     signals: those that this process gets, appended as they come; see `SweepEnd`.
     root: the directory of the sweep, beneath which no link is followed.
     search: the runs are trials of a search, for which one that a search has pruned is done.
+    timed: of a sweep with a time limit.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Supervisor:
         signals: Sequence[int] = (),
         search: bool = False,
         root: Path | None = None,
+        timed: Timed | None = None,
     ) -> None:
         self.n_jobs = n_jobs
         self.peak_memory = 0
@@ -69,11 +72,15 @@ class Supervisor:
         self._unwritten = UnwrittenStates(server)
         self._disk = DiskWait(observer)
         self._results: deque[tuple[PlannedRun, Outcome]] = deque()
+        self._timed = None if timed is None else TimedSweep(timed, self._under_way, observer, search=search)
 
     def submit(self, runs: Sequence[PlannedRun]) -> None:
         """Queue runs, and start what there is room for."""
         for run in runs:
-            self._queue.add(SupervisedRun(run, before=read_status(run).get("attempt")))
+            status = read_status(run)
+            self._queue.add(SupervisedRun(run, before=status.get("attempt")))
+            if self._timed is not None:
+                self._timed.add(run, status)
         self._end.obey_signals()
         self._start_queued()
 
@@ -130,6 +137,8 @@ class Supervisor:
         self._under_way.notice_begun()
         self._end.end_attempts()
         self._under_way.end_due(time.monotonic())
+        if self._timed is not None:
+            self._timed.look(self._queue.ready(time.monotonic()), self.n_jobs)
         self._unwritten.write()
         self._look_for_room()
         self._observer.tick()
@@ -167,9 +176,26 @@ class Supervisor:
 
     def _start_queued(self) -> None:
         while len(self._under_way) < self.n_jobs and not self._end and self._disk.reason is None:
-            supervised = self._queue.next(time.monotonic())
+            supervised = self._queue.next(time.monotonic(), None if self._timed is None else self._timed.choose)
             if supervised is None or not self._start(supervised):
                 break
+        if self._timed is not None and not self._end:
+            self._leave_for_later(self._timed)
+
+    def _leave_for_later(self, timed: TimedSweep) -> None:
+        """Start nothing more where nothing would be done in time, and say so of each run."""
+        ready = self._queue.ready(time.monotonic())
+        if not self._queue or not timed.gives_up(ready, all_there=len(ready) == len(self._queue) and not self._disk):
+            return
+        for supervised in self._queue.take_all():
+            settled = self._claims.take(supervised) if timed.is_done(supervised.run) else None
+            self._finish(supervised, settled or timed.leave(supervised))
+        self.stop(f"{timed.limit.text}: what is left would not be done in time")
+
+    @property
+    def out_of_time(self) -> str | None:
+        """The time limit, in words, where it has kept runs from starting or ended some."""
+        return self._timed.limit.text if self._timed is not None and self._timed.has_cost_runs else None
 
     def _start(self, supervised: SupervisedRun) -> bool:
         """Start an attempt, if the run needs one; False where the server cannot do any yet."""
@@ -195,7 +221,9 @@ class Supervisor:
         attempts, environ = self._retries.attempts_of(supervised), self._retries.environment_of(supervised)
         given = (run.directory, run.identity, run.composed, supervised.attempts, attempts, str(Path.cwd()), environ)
         log.debug("run %d: attempt %d starts", run.number, supervised.attempts)
-        self._under_way.start(supervised, AttemptSpec(*given))
+        number = self._under_way.start(supervised, AttemptSpec(*given))
+        if self._timed is not None:
+            self._timed.began(number, run)
         return True
 
     def _leave_alone(self, supervised: SupervisedRun) -> None:
@@ -212,6 +240,8 @@ class Supervisor:
         self.peak_memory = max(self.peak_memory, ended.peak_memory)
         supervised, run = active.supervised, active.supervised.run
         if ended.report is not None and ended.report.elsewhere:
+            if self._timed is not None:
+                self._timed.ended(ended.number, self.not_started, first=False)
             supervised.attempts -= 1
             self._claims.release(supervised)
             self._leave_alone(supervised)
@@ -219,6 +249,8 @@ class Supervisor:
         if not active.has_begun and active.state is None:  # between two looks at the queue of a scheduler
             self._observer.attempt_started(run, supervised.attempts)
         outcome = outcome_of(active, ended, self._unwritten)
+        if self._timed is not None:
+            self._timed.ended(ended.number, outcome, first=supervised.attempts == 1 and supervised.before is None)
         if outcome.state in (State.FAILED, State.KILLED):
             supervised.reasons.append(outcome.reason or outcome.state)
             shared_gpu = ended.report is not None and ended.report.shared_gpu

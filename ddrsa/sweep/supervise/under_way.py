@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ddrsa.rundir.reasons import kernel_memory_kills
 from ddrsa.rundir.states import State
+from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import AttemptSpec
 from ddrsa.sweep.process.attempt_server import AttemptServer
 from ddrsa.sweep.supervise.deadlines import Deadlines
@@ -36,14 +38,23 @@ class AttemptsUnderWay:
     def __iter__(self) -> Iterator[int]:
         return iter(self._attempts)
 
-    def start(self, supervised: SupervisedRun, spec: AttemptSpec) -> None:
-        """Start an attempt at a run that is claimed."""
+    def run(self, number: int) -> PlannedRun:
+        """The run that an attempt is at."""
+        return self._attempts[number].supervised.run
+
+    def is_of_attempt(self, number: int, status: Mapping[str, Any]) -> bool:
+        """Whether a status.json of its run was written by this attempt, and not by one before."""
+        return status.get("state") == State.RUNNING and status.get("attempt") != self._attempts[number].before
+
+    def start(self, supervised: SupervisedRun, spec: AttemptSpec) -> int:
+        """Start an attempt at a run that is claimed; returns its number."""
         before = read_status(supervised.run).get("attempt")
         number = self._server.start(spec)
         instant = time.monotonic()
         self._attempts[number] = AttemptUnderWay(supervised, instant, kernel_memory_kills(), before)
         self._deadlines.begin(number, supervised.run, instant)
         self.notice_begun()
+        return number
 
     def notice_begun(self, *, at_once: bool = False) -> None:
         """Show the attempts that have begun: at once where there is no scheduler that queues them."""
@@ -59,17 +70,17 @@ class AttemptsUnderWay:
         self.notice_begun(at_once=True)
         for number, active in self._attempts.items():
             if not active.has_begun:
-                self._end(number, State.INTERRUPTED, reason)
+                self.end(number, State.INTERRUPTED, reason)
 
     def end_all(self, state: State, reason: str) -> None:
         """End all, in this state and for this reason: SIGTERM, and SIGKILL by a later `end_due`."""
         for number in self._attempts:
-            self._end(number, state, reason)
+            self.end(number, state, reason)
 
     def end_due(self, instant: float) -> None:
         """End those that have used up their time, and kill those that have not ended in time."""
         for number, reason in self._deadlines.overdue(instant):
-            self._end(number, State.TIMED_OUT, reason)
+            self.end(number, State.TIMED_OUT, reason)
         for number, active in self._attempts.items():
             if active.kill_at is not None and instant >= active.kill_at:
                 self._server.kill(number, signal.SIGKILL)
@@ -80,7 +91,8 @@ class AttemptsUnderWay:
         self._deadlines.end(number, time.monotonic())
         return self._attempts.pop(number)
 
-    def _end(self, number: int, state: State, reason: str) -> None:
+    def end(self, number: int, state: State, reason: str) -> None:
+        """End one, in this state and for this reason: SIGTERM, and SIGKILL by a later `end_due`."""
         active = self._attempts[number]
         if active.state is None:
             active.state, active.reason = state, reason

@@ -129,3 +129,15 @@ def test_listed_repeats_beyond_the_most_are_told_of(races: Races) -> None:
     code, output = races.run("x=0,9", "hydra.sweeper.repeats=2..3", "hydra.sweeper.repeat_values={seed:[0,1,2,3,4]}")
     assert code == 0, output
     assert "repeat_values have 5 combinations: at most 3 of them are used" in output
+
+
+@pytest.mark.slow
+def test_a_race_stops_asking_when_its_budget_ends(races: Races) -> None:
+    races.do(dict.fromkeys(range(4), "slow"))
+    code, output = races.run("x=0,1,2,3", "hydra.sweeper.repeats=20", "hydra.launcher.budget=30s")
+    assert code == 3, output
+    assert "the end of the budget of 30s at " in output
+    assert 0 < races.race()["runs"] < 80
+    assert races.race()["word"] is None
+    states = set(races.states().values())
+    assert states <= {"completed", "interrupted"}
