@@ -46,6 +46,7 @@ SUBCOMMANDS = {
         "ddrsa.commands.train", True, ("-m", "experiment=scripts"),
     ),
     "watch": Subcommand("show the progress of a sweep that runs elsewhere", "ddrsa.sweep.__main__", before=("watch",)),
+    "serve": Subcommand("show sweeps in a browser while they run", "ddrsa.live.command", extra="live"),
     "best": Subcommand("print the best trial of a search", "ddrsa.sweep.__main__", before=("best",)),
     "resume": Subcommand("go on with a sweep, of any Hydra app", "ddrsa.sweep.__main__", before=("resume",)),
     "export-tracking": Subcommand("tell a tracker of a sweep that has ended", "ddrsa.tracking.__main__"),

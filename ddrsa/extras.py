@@ -15,6 +15,7 @@ _EXTRAS = {
     "analysis": ("jinja2", "matplotlib", "pandas", "scikit_posthocs", "scipy"),
     "excel": ("python_calamine",),
     "models": ("captum", "charset_normalizer", "numba", "pooch", "questionary", "requests", "torch", "tqdm"),
+    "live": ("starlette", "uvicorn"),
     "export": ("onnx", "onnxruntime", "onnxscript"),
     "mlflow": ("mlflow",),
     "notify": ("apprise",),

@@ -24,6 +24,7 @@ _MODULES = {
     "download": "ddrsa.data.download",
     "predict": "ddrsa.predict",
     "resume": "ddrsa.sweep resume",
+    "serve": "ddrsa serve",
     "simulate": "ddrsa.data.simulate",
     "sweep": "ddrsa.sweep",
     "visualize": "ddrsa.visualize",

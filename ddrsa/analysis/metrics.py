@@ -88,6 +88,19 @@ BASELINES = {
     "nll_below_constant_hazard": "likelihood does not beat one constant hazard",
 }
 
+# Headings of tables, which have no room for more.
+_SHORT = {
+    "nll": "NLL",
+    "restricted_rmse": "restricted RMSE",
+    "integrated_brier_score": "Brier score",
+    "rul_mae": "MAE",
+    "rul_rmse": "RMSE",
+    "concordance_index": "C-index",
+    "nasa_score": "NASA score",
+    "oti_at_5_percent": "OTI at 5 %",
+    "training_time_seconds": "training (s)",
+}
+
 _maximized: frozenset[str] = frozenset()
 
 
@@ -136,3 +149,14 @@ def metric(name: str, dataset: str | None = None) -> Metric:
 def column(name: str, select_by: str) -> str:
     """The column of the metric `name` on the units of `select_by`, one of `UNITS`."""
     return VALIDATION + name if select_by == "validation" else name
+
+
+def heading(key: str, unit: str = "") -> str:
+    """The heading of the column `key` of a table of runs: `MAE (cycles), validation`. unit: in which times are told."""
+    name = key.removeprefix(VALIDATION)
+    label = _SHORT.get(name) or (metric(name).label if key.startswith(VALIDATION) else key)
+    if name in TIMES and unit:
+        label += f" ({unit})"
+    if key.startswith(VALIDATION):
+        return f"{label}, validation"
+    return f"{label}, test" if key in CRITERIA else label

@@ -10,6 +10,7 @@ from rich.console import Console
 from ddrsa.menu.presets import Plan, Preset, plan_of, presets
 from ddrsa.menu.project import program
 from ddrsa.menu.speed import Speed
+from ddrsa.started import subcommand
 from ddrsa.sweep.show.estimate import shown_duration
 
 
@@ -49,6 +50,7 @@ def print_list(console: Console, entries: list[Entry], speed: Speed) -> None:
         f"  {train} -m model=lstm,gru batch_size=32,64 learning_rate=0.001,0.01 seed=0,1,2",
         "",
         "with another data set: dataset=turbofan; to see all runs first: dry_run=true",
+        f"in a browser while it runs: {subcommand('serve')} DIR",
         f"then the analysis: {analyze} hydra.sweep.dir=DIR",
         speed_line(speed),
     ]

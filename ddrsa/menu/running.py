@@ -16,7 +16,7 @@ from rich.console import Console
 
 from ddrsa.cli import INTERRUPTED_EXIT_CODE, USAGE_EXIT_CODE
 from ddrsa.menu.project import program
-from ddrsa.started import COMMAND
+from ddrsa.started import COMMAND, subcommand
 
 
 def new_sweep_dir(name: str) -> Path:
@@ -50,6 +50,9 @@ def run_and_analyze(console: Console, train: Sequence[str], sweep_dir: Path) -> 
     """Run the sweep, which writes its report at its end. Returns the exit code of the sweep."""
     train = [*train, "report=true"]
     console.print(shown(train), soft_wrap=True)
+    console.print(
+        f"in a browser, from another terminal: {subcommand('serve')} {shlex.quote(str(sweep_dir))}", soft_wrap=True
+    )
     code = run(train)
     if code == USAGE_EXIT_CODE:
         return code

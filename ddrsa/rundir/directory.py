@@ -37,6 +37,7 @@ _STATUS = Fields(
         "attempt": int,
         "epoch": (int, None),
         "num_epochs": (int, None),
+        "started_clock": (float, None),
         "trial": (int, None),
         "pid": (int, None),
         "hostname": (str, None),

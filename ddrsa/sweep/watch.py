@@ -130,7 +130,7 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
     else:
         planned: list[dict[str, Any]] = manifest["runs"]
         shown = Presentation.of(manifest.get(KEY))
-        names = _names([run["overrides"] for run in planned], shown)
+        names = run_names([run["overrides"] for run in planned], shown)
         runs = [
             RunView(
                 name or run["directory"],
@@ -145,7 +145,7 @@ def planned_runs(sweep_dir: Path) -> list[RunView]:
     return runs
 
 
-def _names(overrides: Sequence[Sequence[str]], shown: Presentation) -> list[str]:
+def run_names(overrides: Sequence[Sequence[str]], shown: Presentation) -> list[str]:
     """A name for each run, by the overrides that the others do not have."""
     shared = set(overrides[0]).intersection(*overrides) if len(overrides) > 1 else set()
     return [shown.short_name(override for override in own if override not in shared) for own in overrides]

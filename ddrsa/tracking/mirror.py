@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ddrsa.follow.look import SeenRun, SweepLook, sweep_name
+from ddrsa.follow.series import Row, Series, SeriesReader
 from ddrsa.rundir.states import State
 from ddrsa.tracking.base import Described, Point, Tracker
 from ddrsa.tracking.facts import (
@@ -22,7 +23,6 @@ from ddrsa.tracking.facts import (
     sweep_tags,
 )
 from ddrsa.tracking.ledger import Entry, Ledger
-from ddrsa.tracking.series import Row, Series, SeriesReader
 
 # So many points are sent at a time.
 MOST_POINTS = 1000

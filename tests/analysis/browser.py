@@ -1,4 +1,4 @@
-"""A headless Chromium for the tests of the report."""
+"""A headless Chromium for the tests of pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def chromium() -> Iterator[Any]:
     """Playwright's browser. Skips the test where there is no Chromium; an error there with DDRSA_NEEDS_BROWSER set."""
     executable = next((path for name in NAMES if (path := shutil.which(name))), None)
     if executable is None:
-        reason = f"none of {', '.join(NAMES)} is installed: the report is not tested in a browser"
+        reason = f"none of {', '.join(NAMES)} is installed: pages are not tested in a browser"
         if os.environ.get("DDRSA_NEEDS_BROWSER"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -41,8 +41,11 @@ def chromium() -> Iterator[Any]:
 class Visit:
     """A page that was opened, with what it said on the console and what it asked for."""
 
-    def __init__(self, browser: Any, path: Path, width: int = 1280, scheme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    def __init__(
+        self, browser: Any, page: Path | str, width: int = 1280, scheme: str = "light", **options: Any
+    ) -> None:
+        """page: a file, or an address. options: of the context."""
+        self.context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, **options)
         self.page = self.context.new_page()
         self.said: list[str] = []
         self.requests: list[str] = []
@@ -51,7 +54,7 @@ class Visit:
         self.page.on("request", lambda request: self.requests.append(request.url))
         self.page.on("dialog", lambda dialog: self.said.append(f"dialog {dialog.message}"))
         self.page.on("dialog", lambda dialog: dialog.dismiss())
-        self.page.goto(path.as_uri())
+        self.page.goto(page if isinstance(page, str) else page.as_uri())
 
     def column(self, label: str) -> list[str]:
         """The cells that are shown under the heading that begins with `label`."""

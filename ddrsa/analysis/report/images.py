@@ -5,10 +5,8 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
+from ddrsa.analysis.plot_files import file_to_show
 from ddrsa.analysis.plots.drawn import Plot
-
-# Above this many bytes an SVG, which has every point, is left for the PNG where that is smaller.
-LARGE_SVG = 150_000
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,9 @@ class Image:
 
 
 def embedded(plot: Plot) -> Image:
-    """The plot's SVG, sharp at any size, or its PNG where the SVG is large. Raises OSError."""
-    svg_size, png_size = plot.svg.stat().st_size, plot.png.stat().st_size
-    file, kind = (plot.svg, "svg+xml") if svg_size <= max(LARGE_SVG, png_size) else (plot.png, "png")
+    """The plot as data of the page. Raises OSError."""
+    file = file_to_show(plot.svg, plot.png)
+    kind = "svg+xml" if file == plot.svg else "png"
     data = base64.b64encode(file.read_bytes()).decode()
     folder = plot.png.parent.name
     return Image(

@@ -65,7 +65,8 @@ def render(analysis: Analysis, plots: Plots) -> str:
     environment.filters |= {"link": link, "short": short_name}
     loader = environment.loader
     assert loader is not None
-    script, style = (loader.get_source(environment, name)[0] for name in ("report.js", "report.css"))
+    table, script, style = (loader.get_source(environment, name)[0] for name in ("table.js", "report.js", "report.css"))
+    script = f"{table}{script}"
     sweep = analysis.sweep
     origins = [origin_of(name, source) for name, source in sweep.sources.items()]
     images = [embedded(plot) for plot in plots.drawn]

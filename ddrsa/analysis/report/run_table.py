@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ddrsa.analysis.analysis import Analysis
-from ddrsa.analysis.metrics import CRITERIA, TIMES, VALIDATION, column, metric, time_unit
+from ddrsa.analysis.metrics import CRITERIA, VALIDATION, column, heading, time_unit
 
 # Without a script the page shows so many runs, the best first; with it, so many at a time.
 PAGE_ROWS = 50
@@ -56,7 +56,7 @@ class RunTable:
     @property
     def for_script(self) -> dict[str, Any]:
         """The data that the script of the page reads."""
-        columns = [{"label": each.label, "kind": each.kind} for each in self.columns]
+        columns = [{"key": each.key, "label": each.label, "kind": each.kind} for each in self.columns]
         return {
             "columns": columns,
             "data": self.data,
@@ -104,28 +104,9 @@ def _column(table: pd.DataFrame, key: str, kind: str) -> Column:
 # Every run has another value of these: there is nothing to choose from.
 _RESULTS = frozenset({*CRITERIA, "training_time_seconds"})
 
-_SHORT = {
-    "nll": "NLL",
-    "restricted_rmse": "restricted RMSE",
-    "integrated_brier_score": "Brier score",
-    "rul_mae": "MAE",
-    "rul_rmse": "RMSE",
-    "concordance_index": "C-index",
-    "nasa_score": "NASA score",
-    "oti_at_5_percent": "OTI at 5 %",
-    "training_time_seconds": "training (s)",
-    "directory": "run",
-}
-
 
 def _label(key: str) -> str:
-    name = key.removeprefix(VALIDATION)
-    label = _SHORT.get(name) or (metric(name).label if key.startswith(VALIDATION) else key)
-    if name in TIMES:
-        label += f" ({time_unit()})"
-    if key.startswith(VALIDATION):
-        return f"{label}, validation"
-    return f"{label}, test" if key in CRITERIA else label
+    return "run" if key == "directory" else heading(key, time_unit())
 
 
 def _value(value: Any) -> Any:

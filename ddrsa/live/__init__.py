@@ -1,0 +1,1 @@
+"""The live page: a sweep that runs, in a browser. `ddrsa serve`."""

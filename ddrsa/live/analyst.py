@@ -1,0 +1,152 @@
+"""python -m ddrsa.live.analyst SWEEP OUT: the present answer of a sweep, and its plots, for the live page.
+
+A process of its own for each: an analysis of thousands of runs takes time and memory that the server has not. It reads
+what `analyze` reads and writes into OUT only: first answer.json, then plots.json with the plots beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ddrsa.errors import UsageError
+from ddrsa.rundir.files import read_json, write_json
+from ddrsa.rundir.structure import Fields, ListOf, check_structure
+from ddrsa.rundir.sweep_files import OWNERS
+from ddrsa.screen import PlainConsole
+from ddrsa.sweep.race.record import RACE, is_race
+from ddrsa.texts import printable
+
+ANSWER, PLOTS = "answer.json", "plots.json"
+_WIDTH = 100
+_RACE = Fields(
+    {
+        "answer!": str,
+        "objective!": str,
+        "runs!": int,
+        "configurations!": ListOf(
+            Fields(
+                {
+                    "configuration!": str,
+                    "place!": str,
+                    "mean": (float, None),
+                    "behind_leader": (dict, None),
+                    "scores": dict,
+                }
+            )
+        ),
+    }
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Returns 0 where the answer was written, also where it says why there is none."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)  # the runs go first
+    logging.disable(logging.CRITICAL)
+    directory, out = map(Path, arguments)
+    began = time.monotonic()
+    answer: dict[str, Any] = {"answers": [], "problem": None, "race": None, "search": None}
+    with _said(answer, "race"):
+        answer["race"] = _race(directory) if is_race(directory) else None
+    with _said(answer, "search"):
+        answer["search"] = _search(directory) if (directory / OWNERS).is_dir() else None
+    analysis = None
+    with _said(answer, "problem"):
+        from ddrsa.analysis.analysis import analyze
+        from ddrsa.analysis.criterion import Choice
+
+        analysis = analyze({"": directory}, directory, Choice())
+        answer["answers"] = [_shown(each) for each in analysis.answers]
+        answer["runs"] = len(analysis.sweep.completed)
+    write_json(out / ANSWER, {**answer, "seconds": time.monotonic() - began}, durable=False)
+    plots: dict[str, Any] = {"plots": [], "left_out": [], "problem": None}
+    if analysis is not None:
+        with _said(plots, "problem"):
+            plots |= _plots(analysis, out)
+    write_json(out / PLOTS, plots, durable=False)
+    return 0
+
+
+@contextlib.contextmanager
+def _said(content: dict[str, Any], key: str) -> Any:
+    """What goes wrong in the block stands in `content`: the other parts are shown all the same."""
+    try:
+        yield
+    except UsageError as error:
+        content["problem"] = printable(" ".join(str(error).split()))
+    except Exception as error:  # whatever a damaged directory makes of a plot: the page goes on
+        content["problem"] = printable(f"{key}: {type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _shown(answer: Any) -> dict[str, Any]:
+    from ddrsa.analysis.sentences import sentences
+
+    steps = [{"reason": step.reason, "commands": step.commands} for step in answer.next_steps]
+    return {
+        "dataset": printable(answer.dataset),
+        "words": [printable(sentence) for sentence in sentences(answer)],
+        "verdict": answer.verdict,
+        "steps": [{"reason": printable(s["reason"]), "commands": list(map(printable, s["commands"]))} for s in steps],
+        "command": None if answer.command is None else printable(answer.command),
+    }
+
+
+def _plots(analysis: Any, out: Path) -> dict[str, Any]:
+    from ddrsa.analysis.plots import write_plots
+
+    # The plots go where the analysis writes its files, and this one writes none into the sweep.
+    plots = write_plots(replace(analysis, sweep=replace(analysis.sweep, path=out)))
+    return {
+        "plots": [
+            {"name": plot.name, "title": printable(plot.title), "description": printable(plot.description)}
+            for plot in plots.drawn
+        ],
+        "left_out": [{"name": each.name, "reason": printable(each.reason)} for each in plots.left_out],
+    }
+
+
+def _race(directory: Path) -> dict[str, Any]:
+    content = read_json(directory / RACE) or {}
+    check_structure(content, _RACE, directory / RACE)
+    rows = []
+    for each in content["configurations"]:
+        behind = each.get("behind_leader") or {}
+        rows.append(
+            {
+                "configuration": printable(each["configuration"]),
+                "place": printable(each["place"]),
+                "repeats": len(each.get("scores") or {}),
+                "mean": each.get("mean"),
+                **{
+                    name: value if isinstance(value := behind.get(name), int | float) else None
+                    for name in ("low", "high")
+                },
+                "behind": behind.get("mean") if isinstance(behind.get("mean"), int | float) else None,
+            }
+        )
+    return {"answer": printable(content["answer"]), "objective": printable(content["objective"]), "rows": rows}
+
+
+def _search(directory: Path) -> str | None:
+    from ddrsa.sweep.search.best import summary_of  # imports Optuna
+
+    summary = summary_of(directory)
+    if summary is None:
+        return None
+    console = PlainConsole(file=io.StringIO(), width=_WIDTH, highlight=False, color_system=None)
+    summary.print(console)
+    written = console.file
+    assert isinstance(written, io.StringIO)
+    return written.getvalue().rstrip()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

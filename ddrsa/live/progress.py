@@ -1,0 +1,116 @@
+"""How far a sweep is: counts, time, what goes on, what is to be said of it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ddrsa.live.sweep import LiveSweep
+from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.states import State
+from ddrsa.started import COMMAND
+from ddrsa.sweep.race.record import is_race
+from ddrsa.sweep.show.display import SweepView
+from ddrsa.sweep.show.estimate import shown_duration
+from ddrsa.sweep.show.run_view import RunView, timestamp
+from ddrsa.texts import printable
+
+# In the order in which they are counted on the page.
+_ORDER = (
+    *(State.RUNNING, State.COMPLETED, State.PRUNED, State.FAILED, State.TIMED_OUT, State.KILLED, State.LOST),
+    *(State.INTERRUPTED, State.UNREADABLE, State.PENDING),
+)
+
+
+def progress_of(sweep: LiveSweep) -> dict[str, Any]:
+    """The state of the sweep for the page. Called with its lock held."""
+    views = [run.view for run in sweep.runs]
+    manifest = sweep.plan.manifest
+    to_come = _trials_to_come(sweep)
+    view = SweepView([*views, *to_come], 1, sweep.durations)
+    view.n_jobs = max(len(view.active), 1)
+    counted = Counter(each.state for each in views)
+    alive = None if manifest is None else is_alive({"started_at": manifest.get("created_at"), **manifest})
+    open_runs = len(views) - view.ended
+    grows = manifest is not None and (manifest.get("search") is not None or is_race(sweep.directory))
+    goes_on = bool(view.active) or (alive is True and (open_runs > 0 or grows))
+    if not goes_on and alive is None and manifest is not None:
+        goes_on = open_runs > 0 and not counted[State.INTERRUPTED]
+    rest = view.rest() if goes_on and not sweep.unread and not is_race(sweep.directory) else None
+    return {
+        "state": "running" if goes_on else "ended" if not open_runs and not to_come else "stopped",
+        "ended": view.ended,
+        "planned": len(views) + len(to_come),
+        "counts": [[str(state), counted[state]] for state in _ORDER if counted[state]],
+        "unread": sweep.unread,
+        "rest": rest,
+        "spent": _spent(sweep, goes_on),
+        "notes": [printable(note) for note in _notes(sweep, goes_on, open_runs, alive)],
+        "command": None if manifest is None else _command(manifest),
+    }
+
+
+def _trials_to_come(sweep: LiveSweep) -> list[RunView]:
+    """Runs that a search has not planned yet, as many as its trials so far had."""
+    manifest = sweep.plan.manifest or {}
+    wanted = (manifest.get("search") or {}).get("n_trials")
+    if not isinstance(wanted, int) or isinstance(wanted, bool):
+        return []
+    trials = {run.view.status.get("trial") for run in sweep.runs} - {None}
+    planned = sum(run.view.status.get("trial") is None for run in sweep.runs)
+    for_each = max(round((len(sweep.runs) - planned) / max(len(trials), 1)), 1)
+    left = max(wanted - len(trials) - math.ceil(planned / for_each), 0)
+    return [RunView("", Path()) for _ in range(min(left, 100_000) * for_each)]
+
+
+def _spent(sweep: LiveSweep, goes_on: bool) -> str | None:
+    """The time since the launcher started, until the last run ended."""
+    began = timestamp((sweep.plan.manifest or {}).get("created_at"))
+    if began is None:
+        return None
+    ends = (timestamp(run.view.status.get("ended_at")) for run in sweep.runs)
+    until = time.time() if goes_on else max((end for end in ends if end is not None), default=began)
+    return shown_duration(max(until - began, 0.0))
+
+
+def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None) -> list[str]:
+    plan, notes = sweep.plan, []
+    if plan.problem is not None:
+        notes.append(f"{plan.problem}. The runs are those that have a directory.")
+    if plan.left_out:
+        more = f", and {len(plan.left_out) - 1} more like it" if len(plan.left_out) > 1 else ""
+        notes.append(f"Not shown, as the manifest leads elsewhere: {plan.left_out[0]}{more}.")
+    earlier = len((plan.manifest or {}).get("earlier_runs") or [])
+    if earlier:
+        notes.append(
+            f"Runs of earlier commands in this directory are not in the table ({earlier}): the answer and the plots "
+            "have those that are done."
+        )
+    if plan.manifest is not None and not goes_on and open_runs and alive is False:
+        go_on = shlex.join([COMMAND, "resume", str(sweep.directory)])
+        notes.append(f"The launcher has gone, and {open_runs} runs have not ended. To go on with them: {go_on}")
+    unread = [run for run in sweep.runs if run.notes]
+    if unread:
+        notes.append(f"Results that cannot be read: {unread[0].notes[0]} ({len(unread)} such runs in all).")
+    return notes
+
+
+def _command(manifest: dict[str, Any]) -> dict[str, Any]:
+    words = [str(word) for word in manifest.get("command") or []]
+    git = manifest.get("git") or {}
+    return {
+        "words": printable(shlex.join(words)) or None,
+        "hostname": printable(manifest.get("hostname") or "") or None,
+        "started": manifest.get("created_at"),
+        "commit": printable(git.get("commit") or "")[:12] or None,
+    }
+
+
+def now() -> str:
+    """The time of the server."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
