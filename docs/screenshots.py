@@ -1,0 +1,82 @@
+"""The screenshots of the docs: python docs/screenshots.py (minutes; needs Chromium and the extra `dev`).
+
+A small sweep is started; docs/images/live.png is `ddrsa serve` while it runs, docs/images/report.png its report.html.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+SWEEP = [
+    *("model=gru,tcn", "learning_rate=0.003,0.01", "seed=0,1,2,3,4,5", "experiment=quick"),
+    *("dataset.num_units=30", "num_epochs=12", "device=cpu", "report=true", "hydra.launcher.n_jobs=2"),
+]
+# So many runs have ended when the picture is taken.
+ENOUGH = 7
+PATIENCE = 30 * 60_000
+
+
+def main() -> None:
+    """Take both."""
+    executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        sweep = Path(temporary) / "multirun" / "rates"
+        sweep.mkdir(parents=True)
+        environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+        train = [sys.executable, ROOT / "train.py", "-m", *SWEEP, f"hydra.sweep.dir={sweep}"]
+        serve = [sys.executable, "-m", "ddrsa", "serve", str(sweep), "--port", "0"]
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        with (
+            subprocess.Popen(train, cwd=temporary, env=environ) as training,
+            subprocess.Popen(serve, cwd=temporary, env=environ, stdout=subprocess.PIPE, text=True) as server,
+        ):
+            try:
+                assert server.stdout is not None
+                address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+/", line)))
+                live(browser, address)
+                training.wait()
+                picture(browser, (sweep / "report.html").as_uri(), "report.png")
+            finally:
+                server.terminate()
+                training.terminate()
+        browser.close()
+
+
+def live(browser: Browser, address: str) -> None:
+    """The page while runs are under way and an answer is there."""
+    page = browser.new_page(viewport={"width": 1100, "height": 1250}, color_scheme="light")
+    while True:
+        page.goto(address)
+        try:
+            expect(page.locator("#count")).to_contain_text("of 24 runs", timeout=10_000)
+            break
+        except AssertionError:
+            continue  # it has not begun yet
+    expect(page.locator("#rest")).to_contain_text(re.compile(rf"^([{ENOUGH}-9]|[12]\d) of"), timeout=PATIENCE)
+    expect(page.locator("#answers")).to_contain_text("the best of", timeout=PATIENCE)
+    expect(page.locator("#running-list")).to_contain_text("epoch", timeout=PATIENCE)
+    expect(page.locator("#chart path.curve").first).to_be_visible(timeout=PATIENCE)
+    page.screenshot(path=IMAGES / "live.png")
+    page.close()
+
+
+def picture(browser: Browser, address: str, name: str) -> None:
+    """The top of a page."""
+    page = browser.new_page(viewport={"width": 1100, "height": 1000}, color_scheme="light")
+    page.goto(address)
+    page.screenshot(path=IMAGES / name)
+    page.close()
+
+
+if __name__ == "__main__":
+    main()
