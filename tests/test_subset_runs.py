@@ -47,8 +47,8 @@ def test_every_metric_stands_by_subset_too(data_dir: Path) -> None:
     metrics = run.metrics
     assert list(metrics["by_subset"]) == ["FD001", "FD003"]
     parts = metrics["by_subset"].values()
-    of_the_run = {"by_unit", "by_subset", "validation", "comparison", "time_step", "data_content", "run_id"}
-    of_the_run |= {"schema_version", "checksum", "training_time_seconds", "epochs_run", "best_epoch"}
+    of_the_run = {"by_unit", "by_subset", "validation", "comparison", "time_step", "measure", "data_content"}
+    of_the_run |= {"run_id", "schema_version", "checksum", "training_time_seconds", "epochs_run", "best_epoch"}
     for part in parts:
         assert metrics.keys() - part.keys() <= of_the_run | {"best_validation_loss", "n_parameters"}
         assert part["confidence_intervals"].keys() == metrics["confidence_intervals"].keys()
