@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from chaos_bench import ChaosBench, CheckFailed, Launch, pause, require
+from chaos_bench import ChaosBench, CheckFailed, Launch, pause, require, until
 from chaos_disk import can_mount, small_disk
 from chaos_faults import AT_REST, DAMAGE, FULL_DISK, JOURNAL, LIVE, LIVE_ON_SMALL_DISK
 from chaos_training import TRAINING, TrainingBench
@@ -114,6 +114,8 @@ def _disturb(bench: ChaosBench, trial: Trial, random: Random) -> None:
             trial.notes.append(f"{name} after {len(bench.events('step'))} steps")
             LIVE_ON_SMALL_DISK[name](bench, launch, random)
         _wait_for_all(launches, trial)
+        # Of a launcher that was killed they end a moment later; the files are at rest only then.
+        until(lambda: not bench.processes(), "processes were left over", 30)
         completed = bench.completed()
         if random.random() < 0.6:
             name = random.choice(sorted(AT_REST))
