@@ -24,6 +24,7 @@ class TrainingInputs:
     edges: (F, 9) the quantiles at 10, 20, ... 90 %. shares: (F, 10) the share of rows from one edge to the next, which
     is a tenth unless values stand there many times; a row lies in share i where edges[i - 1] < value <= edges[i].
     step: from row to row, as in `Labels`; None where it is not known. dates: whether `step` is in seconds.
+    unchanged: (F,) how many rows on end were at most the same as the one before them; None where it was not recorded.
     """
 
     feature_names: tuple[str, ...]
@@ -34,11 +35,19 @@ class TrainingInputs:
     shares: NDArray[np.float64]
     step: float | None = None
     dates: bool = False
+    unchanged: NDArray[np.int64] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and strings, for a checkpoint."""
         arrays = {name: getattr(self, name).tolist() for name in _ARRAYS}
-        return {"feature_names": list(self.feature_names), **arrays, "step": self.step, "dates": self.dates}
+        unchanged = None if self.unchanged is None else self.unchanged.tolist()
+        return {
+            "feature_names": list(self.feature_names),
+            **arrays,
+            "step": self.step,
+            "dates": self.dates,
+            "unchanged": unchanged,
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> TrainingInputs:
@@ -47,7 +56,16 @@ class TrainingInputs:
         arrays = {name: np.array(content[name], dtype=np.float64) for name in _ARRAYS}
         for name, width in (("edges", NUM_SHARES - 1), ("shares", NUM_SHARES)):
             arrays[name] = arrays[name].reshape(len(names), width)
-        found = cls(feature_names=names, **arrays, step=content.get("step"), dates=content.get("dates", False))
+        unchanged = content.get("unchanged")
+        if unchanged is not None:
+            unchanged = np.array(unchanged, dtype=np.int64).reshape(len(names))
+        found = cls(
+            feature_names=names,
+            **arrays,
+            step=content.get("step"),
+            dates=content.get("dates", False),
+            unchanged=unchanged,
+        )
         if not len(found.minimum) == len(found.maximum) == len(found.median) == len(names):
             raise ValueError(f"the training inputs have {len(names)} names and {len(found.minimum)} ranges")
         return found
@@ -67,7 +85,16 @@ def training_inputs(training: Sequences) -> TrainingInputs:
         shares_between(sample, quantiles),
         None if training.labels is None else training.labels.step,
         training.labels is not None and training.labels.has_dates,
+        np.array([unchanged_rows(training, column).max() for column in range(len(training.feature_names))]),
     )
+
+
+def unchanged_rows(units: Sequences, column: int) -> NDArray[np.int64]:
+    """(N,) how many rows on end, up to each, have the value of the row before them in their unit."""
+    values = units.features[:, column]
+    index = np.arange(units.num_rows)
+    changes = np.append(True, values[1:] != values[:-1]) | (units.unit_start_of_row == index)
+    return index - np.maximum.accumulate(np.where(changes, index, 0))
 
 
 def shares_between(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

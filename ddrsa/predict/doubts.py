@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrsa.data.inputs import unchanged_rows
 from ddrsa.data.sequences import Sequences
 from ddrsa.trained import TrainedRun
 
 # How far beyond the range of the training units a value is far outside, in widths of that range. New units are often a
 # little outside: in C-MAPSS, Azure's set and simulated fleets test units go up to 0.46 of the width beyond.
 FAR_OUTSIDE = 0.5
+
+# A value stands still where it repeats twice as long as ever in training, and for a good part of the window.
+STILL_ROWS, STILL_PART = 3, 4
 
 _NAMED = 3
 
@@ -50,6 +54,19 @@ def find_doubts(run: TrainedRun, units: Sequences, rows: NDArray[np.int64]) -> D
                 window = slice(first[index], rows[index] + 1)
                 worst = first[index] + int(np.argmax(beyond[window, column]))
                 texts[index].append(_far_outside(run, int(column), float(values[worst, column]), bool(read[column])))
+        if known.unchanged is not None:
+            for column in np.flatnonzero(read):
+                still = unchanged_rows(selected, int(column))
+                limit = max(2 * int(known.unchanged[column]), max(STILL_ROWS, run.config.lookback // STILL_PART) - 1)
+                # Of a window only the rows behind its first can repeat one that it has.
+                of_windows = _any_between(still > limit, np.minimum(first + limit + 1, rows + 1), rows)
+                unknown |= of_windows
+                for index in np.flatnonzero(of_windows):
+                    most = int(np.minimum(still[first[index] : rows[index] + 1], rows[index] - first[index]).max())
+                    texts[index].append(
+                        f"{known.feature_names[column]} stands still for {most + 1} rows, in training for "
+                        f"{known.unchanged[column] + 1} at most: no reports, or a sensor that is stuck"
+                    )
     for category, text in run.unseen_categories(units):
         for index in np.flatnonzero(_any_between(units.features[:, category] != 0, first, rows)):
             texts[index].append(text)

@@ -107,6 +107,7 @@ def _bench(folder: Path, rng: np.random.Generator) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # three programs and a training
 @pytest.mark.parametrize("make", [_german, _compressors, _parquet, _disks, _bench])
 def test_three_commands(make: Callable[[Path, np.random.Generator], dict[str, Any]], tmp_path: Path) -> None:
     expected = make(tmp_path, np.random.default_rng(0))

@@ -43,6 +43,7 @@ SMALL: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 slow = pytest.mark.slow
+pytestmark = pytest.mark.timeout(900)  # torch.export takes a minute of a core
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,23 @@ def test_value_far_outside_is_named_and_never_a_reason_to_go_on(
     assert go_on.drop(2).notna().all()
 
 
+@pytest.mark.parametrize(("rows", "said"), [(3, False), (4, True), (LOOKBACK + 5, True)])
+def test_sensor_that_stands_still_is_no_reason_to_go_on(
+    trained_run: TrainingDirectory, fleet: pd.DataFrame, rows: int, said: bool
+) -> None:
+    model = Forecaster(load_trained(trained_run.path))
+    changed = fleet.copy()
+    last = changed.index[changed["unit"] == 2][-rows:]
+    changed.loc[last, "sensor_3"] = changed.loc[last[0], "sensor_3"]
+    warnings = model.predict(changed)["warnings"].droplevel("cycle")
+    assert warnings.notna().tolist() == [False, said, False, False, False]
+    if said:
+        text = f"sensor_3 stands still for {min(rows, LOOKBACK)} rows, in training for "
+        assert text in warnings[2]
+    go_on = model.decide(changed, cost=GO_ON)["intervene"].droplevel("cycle")
+    assert go_on.isna().tolist() == [False, said, False, False, False]
+
+
 def test_alarm_is_not_held_back_by_a_doubt(trained_run: TrainingDirectory, fleet: pd.DataFrame) -> None:
     run = load_trained(trained_run.path)
     changed = with_value(fleet, 2, "sensor_3", -9999)
@@ -143,7 +160,12 @@ def test_record_of_the_inputs_is_that_of_the_training_rows() -> None:
         counted = [((low < column) & (column <= high)).mean() for low, high in bounds]
         np.testing.assert_allclose(shares, np.array(counted))
     np.testing.assert_allclose(found.shares, shares_between(values, found.edges))
+    assert found.unchanged is not None
+    assert found.unchanged.tolist() == [0, 899]
     again = TrainingInputs.from_dict(found.to_dict())
+    np.testing.assert_array_equal(again.unchanged, found.unchanged)
+    earlier = {key: value for key, value in found.to_dict().items() if key != "unchanged"}
+    assert TrainingInputs.from_dict(earlier).unchanged is None
     np.testing.assert_array_equal(again.edges, found.edges)
     with pytest.raises(ValueError, match="2 names and 1 ranges"):
         TrainingInputs.from_dict({**found.to_dict(), "minimum": [0.0]})

@@ -42,7 +42,11 @@ def read_times(table: Table, column: str, options: TableOptions, key: str = "dat
         log.info("column %s has durations, which are read as seconds", column)
         return Times(values.dt.as_unit("ns").to_numpy().view(np.int64), NANOSECONDS, False)
     if form in EPOCHS:
-        return _since_1970(_number_times(table, column, values, written, options), EPOCHS[form], options)
+        found = _since_1970(_number_times(table, column, values, written, options), EPOCHS[form], options)
+        first, last = (pd.Timestamp(int(tick)).year for tick in (found.ticks.min(), found.ticks.max()))
+        if not 1980 <= first <= last <= 2099:
+            log.warning("column %s: dataset.%s=%s makes dates of the years %d to %d", column, key, form, first, last)
+        return found
     if form == EXCEL_DAYS and not values.map(lambda cell: isinstance(cell, datetime)).all():
         return _days_of_excel(table, column, _number_times(table, column, values, written, options), options)
     is_date = values.dtype.kind == "M" or isinstance(values.dtype, pd.DatetimeTZDtype)

@@ -260,3 +260,8 @@ def test_numbers_that_fall_in_every_unit_may_be_a_remaining_life(read: Read, cap
     caplog.clear()
     read(_text(["2024-01-03", "2024-01-02", "2024-01-01"]))  # the newest first
     assert "falls" not in caplog.text
+
+
+def test_an_epoch_of_another_unit_is_said(read: Read, caplog: pytest.LogCaptureFixture) -> None:
+    read(_text(["1717221", "1717222", "1717223"]), date_format="epoch_s")
+    assert "column time: dataset.date_format=epoch_s makes dates of the years 1970 to 1970" in caplog.text
