@@ -102,6 +102,7 @@ bench: install  ## every benchmark; docs/benchmarks.md explains them
 	$(BIN)/python benchmarks/analysis_scale.py
 	$(BIN)/python benchmarks/async_gain.py
 	$(BIN)/python benchmarks/race.py
+	$(BIN)/python benchmarks/live_page.py
 
 clean:  ## remove the virtual environment and all caches
 	rm -rf $(VENV) $(HYDRA_NEXT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info

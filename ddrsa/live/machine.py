@@ -69,15 +69,17 @@ def _gpus() -> list[dict[str, Any]]:
 def _gpu(index: int) -> dict[str, Any]:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)
     name = pynvml.nvmlDeviceGetName(handle)
-    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     gpu: dict[str, Any] = {
         "index": index,
         "name": name.decode() if isinstance(name, bytes) else str(name),
-        "memory": {"total": int(memory.total), "used": int(memory.used)},
+        "memory": None,
         "load": None,
         "temperature": None,
     }
     # Not every driver tells of these.
+    with contextlib.suppress(pynvml.NVMLError):
+        memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+        gpu["memory"] = {"total": int(memory.total), "used": int(memory.used)}
     with contextlib.suppress(pynvml.NVMLError, AttributeError):
         gpu["load"] = int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu)
     with contextlib.suppress(pynvml.NVMLError, AttributeError):

@@ -34,7 +34,7 @@ def progress_of(sweep: LiveSweep) -> dict[str, Any]:
     to_come = _trials_to_come(sweep)
     view = SweepView([*views, *to_come], 1, sweep.durations)
     view.n_jobs = max(len(view.active), 1)
-    counted = Counter(each.state for each in views)
+    counted = Counter(run.view.state for run in sweep.runs if run.read)
     alive = None if manifest is None else is_alive({"started_at": manifest.get("created_at"), **manifest})
     open_runs = len(views) - view.ended
     grows = manifest is not None and (manifest.get("search") is not None or is_race(sweep.directory))
@@ -43,7 +43,7 @@ def progress_of(sweep: LiveSweep) -> dict[str, Any]:
         goes_on = open_runs > 0 and not counted[State.INTERRUPTED]
     rest = view.rest() if goes_on and not sweep.unread and not is_race(sweep.directory) else None
     return {
-        "state": "running" if goes_on else "ended" if not open_runs and not to_come else "stopped",
+        "state": _state(sweep, goes_on, bool(open_runs or to_come)),
         "ended": view.ended,
         "planned": len(views) + len(to_come),
         "counts": [[str(state), counted[state]] for state in _ORDER if counted[state]],
@@ -53,6 +53,12 @@ def progress_of(sweep: LiveSweep) -> dict[str, Any]:
         "notes": [printable(note) for note in _notes(sweep, goes_on, open_runs, alive)],
         "command": None if manifest is None else _command(manifest),
     }
+
+
+def _state(sweep: LiveSweep, goes_on: bool, is_open: bool) -> str:
+    if sweep.unread:
+        return "reading"  # of runs that were not read yet nothing is known
+    return "running" if goes_on else "stopped" if is_open else "ended"
 
 
 def _trials_to_come(sweep: LiveSweep) -> list[RunView]:
@@ -91,7 +97,7 @@ def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None) 
             f"Runs of earlier commands in this directory are not in the table ({earlier}): the answer and the plots "
             "have those that are done."
         )
-    if plan.manifest is not None and not goes_on and open_runs and alive is False:
+    if plan.manifest is not None and not goes_on and open_runs and alive is False and not sweep.unread:
         go_on = shlex.join([COMMAND, "resume", str(sweep.directory)])
         notes.append(f"The launcher has gone, and {open_runs} runs have not ended. To go on with them: {go_on}")
     unread = [run for run in sweep.runs if run.notes]

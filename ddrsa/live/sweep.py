@@ -115,7 +115,7 @@ class LiveSweep:
         """The runs to look at now: first those not read yet, then those that go on, then some that are done."""
         going = [run for run in self.runs if run.read and not run.view.state.is_done]
         done = [run for run in self.runs if run.read and run.view.state.is_done]
-        first = self._turn % max(len(done), 1)
+        first = self._turn if self._turn < len(done) else 0
         self._turn = first + DONE_AT_ONCE
         yield from [run for run in self.runs if not run.read]
         yield from going

@@ -44,9 +44,10 @@ export function showAnswer(answer) {
   box.querySelectorAll("details").forEach((each) => { each.open = openSteps; });
 }
 
-export function showAnswerState(answer, answering, done) {
+export function showAnswerState(answer, answering, progress) {
   let said = "";
-  if (!answer.at) said = answering ? "The first answer is being worked out." : done ? "" : "There is an answer when a run has completed.";
+  if (!answer.at) said = answering ? "The first answer is being worked out."
+    : progress.unread ? "There is an answer when all runs are read." : progress.ended ? "" : "There is an answer when a run has completed.";
   else said = `Of ${clock(answer.at)}${answer.runs === undefined ? "" : `, by ${plural(answer.runs, "completed run")}`}${answering ? "; being renewed" : ""}.`;
   text(find("answer-state"), said);
   const waiting = answering ? "They are being drawn." : "The first plot is drawn when a run has completed.";

@@ -4,12 +4,12 @@ import { find, keep, make, plural, show, text } from "./dom.js";
 const SAID_EVERY = 30000;
 let saidAt = 0, said = "";
 
-const WORDS = { running: "running", ended: "all runs have ended", stopped: "stopped" };
+const WORDS = { reading: "being read", running: "running", ended: "all runs have ended", stopped: "stopped" };
 
 export function progressWords({ state, ended, planned, rest, spent, unread }) {
   const left = state === "running" ? `, left: ${rest ?? "not known"}` : "";
-  const read = unread ? `; reading: ${plural(unread, "run")} to go` : "";
-  return `${ended} of ${plural(planned, "run")}, ${WORDS[state]}${spent ? `; ${spent} so far` : ""}${left}${read}`.replace(/; (.+) so far$/, state === "running" ? "; $1 so far" : "; it took $1");
+  if (state === "reading") return `${planned - unread} of ${plural(planned, "run")} are read`;
+  return `${ended} of ${plural(planned, "run")}, ${WORDS[state]}${spent ? `; ${spent} so far` : ""}${left}`.replace(/; (.+) so far$/, state === "running" ? "; $1 so far" : "; it took $1");
 }
 
 export function chips(list, counts) {
@@ -26,7 +26,7 @@ export function showProgress({ name, progress }) {
   const words = progressWords(progress);
   text(find("rest"), words);
   showNotes(progress.notes);
-  const short = `${progress.ended} of ${progress.planned} runs have ended`;
+  const short = progress.state === "reading" ? said : `${progress.ended} of ${progress.planned} runs have ended`;
   if (short !== said && (Date.now() - saidAt > SAID_EVERY || progress.state !== "running")) {
     saidAt = Date.now();
     said = short;

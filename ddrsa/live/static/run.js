@@ -3,7 +3,7 @@ import { ask } from "./api.js";
 import { Chart, metricNames, offer } from "./chart.js";
 import { find, keep, make, number, show, showLogs, text } from "./dom.js";
 
-const LABELS = { state: "State", reason: "Reason", attempt: "Attempt", trial: "Trial", device: "Device", gpu_index: "GPU",
+const LABELS = { attempt: "Attempt", trial: "Trial", device: "Device", gpu_index: "GPU",
   hostname: "Host", pid: "Process", started_at: "Began", ended_at: "Ended", updated_at: "Last word", return_value: "Returned" };
 
 const dialog = find("run"), body = find("run-body");
@@ -12,6 +12,7 @@ let open = null, parts = null;
 function lay() {
   const metric = make("select", { id: "run-metric" }), log = make("input", { type: "checkbox", id: "run-log-scale" });
   parts = {
+    lead: make("p", {}, make("span"), " ", make("span", { class: "reason" })),
     notes: make("ul", { class: "notes" }), facts: make("dl", { class: "environment" }), metric, log,
     form: make("form", { class: "filters" }, make("div", { class: "field" }, make("label", { for: "run-metric" }, "Metric"), metric),
       make("div", { class: "field check" }, log, make("label", { for: "run-log-scale" }, "logarithmic"))),
@@ -21,7 +22,7 @@ function lay() {
   };
   parts.form.addEventListener("submit", (event) => event.preventDefault());
   parts.form.addEventListener("change", () => curves());
-  body.replaceChildren(parts.notes, make("h3", {}, "Curves"), parts.form, parts.none, parts.picture, parts.results, parts.metrics,
+  body.replaceChildren(parts.lead, parts.notes, make("h3", {}, "Curves"), parts.form, parts.none, parts.picture, parts.results, parts.metrics,
     make("h3", {}, "The end of its log"), parts.noLog, parts.logs, make("h3", {}, "What it is"), parts.facts);
   parts.chart = new Chart(parts.picture);
 }
@@ -46,8 +47,12 @@ function pairs(list, items) {
 function fill(run) {
   open.run = run;
   text(find("run-name"), run.name);
+  const [state, reason] = parts.lead.children;
+  state.className = `chip ${run.facts.state.replace(" ", "_")}`;
+  text(state, run.facts.state);
+  text(reason, run.facts.reason);
   keep(parts.notes, run.notes, (note) => note, () => make("li"), (child, note) => text(child, note));
-  const facts = Object.entries(run.facts).map(([name, value]) => [LABELS[name] ?? name, value]);
+  const facts = Object.entries(run.facts).filter(([name]) => name !== "state" && name !== "reason").map(([name, value]) => [LABELS[name] ?? name, value]);
   const values = Object.entries(run.values).map(([key, value]) => [key, value]);
   pairs(parts.facts, [...facts, ...values, ["Directory", run.directory]]);
   const metrics = Object.entries(run.metrics).map(([name, value]) => [name, number(value)]);

@@ -38,7 +38,7 @@ export class SweepPage {
       showAnswer(this.answer);
       showPlots(this.id, this.answer);
     }
-    showAnswerState(this.answer, found.answering, found.progress.ended > 0);
+    showAnswerState(this.answer, found.answering, found.progress);
     showProgress(found);
     showMachine(found.machine, found.progress.command, found.directory);
     this.known = { since: found.version, generation: found.generation, answer: found.answer?.version ?? this.known.answer, instance: found.instance };
@@ -156,7 +156,8 @@ function showMachine(machine, command, directory) {
   for (const gpu of machine.gpus) {
     const warm = gpu.temperature === null ? "" : `, ${gpu.temperature} °C`;
     if (gpu.load !== null) meters.push({ name: `GPU ${gpu.index}, ${gpu.name}`, value: gpu.load / 100, words: `${gpu.load} %${warm}` });
-    meters.push({ name: `memory of GPU ${gpu.index}`, value: share(gpu.memory), words: `${bytes(gpu.memory.used)} of ${bytes(gpu.memory.total)}` });
+    if (gpu.memory === null) continue;
+    meters.push({ name: `memory of GPU ${gpu.index}, ${gpu.name}`, value: share(gpu.memory), words: `${bytes(gpu.memory.used)} of ${bytes(gpu.memory.total)}` });
   }
   keep(find("meters"), meters, ({ name }) => name, ({ name }) => make("div", { class: "meter" },
     make("div", { class: "label" }, make("span", {}, name), make("span")), make("progress", { max: "1", "aria-label": name })), (meter, { value, words }) => {

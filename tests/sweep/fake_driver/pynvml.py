@@ -78,3 +78,18 @@ def _allocations(uuid: str) -> dict[int, int]:
         except (ProcessLookupError, FileNotFoundError):  # it has ended, or given its memory back meanwhile
             continue
     return found
+
+
+NVML_TEMPERATURE_GPU = 0
+
+
+def nvmlDeviceGetName(handle: int) -> str:  # noqa: N802, ARG001
+    return "Fake GPU"
+
+
+def nvmlDeviceGetUtilizationRates(handle: int) -> SimpleNamespace:  # noqa: N802, ARG001
+    return SimpleNamespace(gpu=50, memory=0)
+
+
+def nvmlDeviceGetTemperature(handle: int, sensor: int) -> int:  # noqa: N802, ARG001
+    return 60
