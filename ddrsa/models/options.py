@@ -69,7 +69,7 @@ class TemporalConvolutionOptions:
     channels: int
     kernel_size: int
     windows_per_segment: int | None = None
-    segment_stride: int = 1
+    segment_stride: int = 16
 
     def __post_init__(self) -> None:
         _require_positive(self, "channels", "segment_stride")

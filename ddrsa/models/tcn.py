@@ -20,7 +20,7 @@ from torch.nn.functional import pad
 
 from ddrsa.models.base import DDRSAModel
 from ddrsa.models.layers import FeatureDropout
-from ddrsa.models.tcn_segments import Positions, WindowsOfSegments, positions, take
+from ddrsa.models.tcn_segments import Positions, WindowsOfSegments, positions, take_all, take_own
 
 
 class TemporalConvolutionDDRSA(DDRSAModel):
@@ -119,13 +119,13 @@ class CausalBlock(nn.Module):
 
     def at_positions(self, values: Tensor, where: Positions) -> Tensor:
         """(M, C) of the input (T, C); positions of the same `where.segment` drop the same channels."""
-        groups = take(self.norm(values), where.read)
-        change = self.linear(nn.functional.gelu(self.convolution(groups.flatten(1))))
+        groups = take_all(self.norm(values), where)
+        change = self.linear(nn.functional.gelu(self.convolution(groups)))
         if self.training and self.dropout.p > 0:
             num_masks = len(change) if where.segment is None else where.num_segments
             masks = nn.functional.dropout(change.new_ones(num_masks, change.shape[1]), self.dropout.p)
             change = change * (masks if where.segment is None else masks[where.segment])
-        return take(values, where.read[:, -1]) + change
+        return take_own(values, where) + change
 
     def at_every_row(self, values: Tensor, rows_before: Tensor, dilation: int, num_seen: int) -> Tensor:
         """(N, C) of the input at every row, (N, C), without dropout; arguments as of `groups_before`."""

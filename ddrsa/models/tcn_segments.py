@@ -27,10 +27,11 @@ class Positions(NamedTuple):
     """The M positions at which a block is computed, and what of its input, T positions, it reads there.
 
     read: (M, kernel_size) int64, 1 + the number of the input's position, the last one at the row itself; 0 where the
-        window has none. segment: (M,) int64, 0 .. num_segments - 1, or None for positions that belong to one window.
+        window has none. own: (M,) int64, the number of the one at the row itself. segment: (M,) int64, 0 .. num_segments - 1, or None for positions that belong to one window.
     """
 
     read: Tensor
+    own: Tensor
     segment: Tensor | None
     num_segments: int
 
@@ -56,12 +57,20 @@ def positions(
         there = ((row - first_row[segment])[:, None] >= back) & (back < windows.seen)
         wanted = ((segment * num_rows + row)[:, None] - back).where(there, -1).flatten()
         found, read = torch.unique(pad(wanted, (1, 0), value=-1), return_inverse=True)
-        blocks.append(Positions(read[1:].view(-1, kernel_size), segment if blocks else None, len(counts)))
+        read = read[1:].view(-1, kernel_size)
+        blocks.append(Positions(read, read[:, -1] - 1, segment if blocks else None, len(counts)))
         row, segment = found[1:] % num_rows, found[1:] // num_rows
     return row, blocks[::-1]
 
 
-def take(values: Tensor, read: Tensor) -> Tensor:
-    """(..., C) of values (T, C) as `Positions.read`, (...), has them, with zeros where that is 0."""
-    # The backward pass of `embedding` is many times as fast on a CPU as that of `index_select`.
-    return embedding(read, pad(values, (0, 0, 1, 0)), padding_idx=0)
+# The backward pass of `embedding` is many times as fast on a CPU as that of `index_select`.
+
+
+def take_own(values: Tensor, where: Positions) -> Tensor:
+    """(M, C) of values (T, C), those at the rows themselves."""
+    return embedding(where.own, values)
+
+
+def take_all(values: Tensor, where: Positions) -> Tensor:
+    """(M, kernel_size * C) of values (T, C), with zeros where there are none."""
+    return embedding(where.read, pad(values, (0, 0, 1, 0)), padding_idx=0).flatten(1)
