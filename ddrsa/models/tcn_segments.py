@@ -27,7 +27,8 @@ class Positions(NamedTuple):
     """The M positions at which a block is computed, and what of its input, T positions, it reads there.
 
     read: (M, kernel_size) int64, 1 + the number of the input's position, the last one at the row itself; 0 where the
-        window has none. own: (M,) int64, the number of the one at the row itself. segment: (M,) int64, 0 .. num_segments - 1, or None for positions that belong to one window.
+        window has none. own: (M,) int64, the number of the one at the row itself.
+    segment: (M,) int64, 0 .. num_segments - 1, or None for positions that belong to one window.
     """
 
     read: Tensor
