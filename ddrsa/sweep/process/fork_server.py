@@ -23,7 +23,7 @@ from omegaconf import OmegaConf
 
 from ddrsa.sweep.process.attempt import Attempt
 from ddrsa.sweep.process.channel import Channel
-from ddrsa.sweep.process.server import Server, become_attempt, prepare, say_ready
+from ddrsa.sweep.process.server import Server, become_attempt, limit_what_was_inherited, prepare, say_ready
 from ddrsa.sweep.process.tree import adopt_orphans, die_with_parent
 
 
@@ -47,6 +47,7 @@ def main(control_descriptor: int, guardian: int) -> None:
     gc.freeze()
     attempt = ForkServer(control, guardian).serve() if say_ready(control) else None
     if attempt is not None:
+        limit_what_was_inherited()
         become_attempt(attempt, context)
 
 

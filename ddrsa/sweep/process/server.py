@@ -23,6 +23,7 @@ from ddrsa.sweep.process.cores import share_cores
 from ddrsa.sweep.process.tree import kill_descendants, signal_group, signal_tree
 
 SECONDS_TO_START = 300  # for the modules that are imported once, from a slow network disk
+SECONDS_TO_EXIT = 10.0  # for the exit handlers that were registered before the fork
 BYTES_OF_MAXRSS = 1 if sys.platform == "darwin" else 1024
 
 
@@ -90,6 +91,20 @@ def become_attempt(attempt: Attempt, context: Context) -> None:
         code = 1
     finally:
         os._exit(code)
+
+
+def limit_what_was_inherited() -> None:
+    """Have the kernel end this process when the exit handlers that it has from before the fork take too long.
+
+    One that waits for a thread, as some libraries register when they are imported, waits for ever: a forked process
+    has no thread of its parent's. Those that the run itself has registered come first, and take as long as they take.
+    """
+
+    def limit() -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # without Python, whose lock the handler may hold
+        signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_EXIT)
+
+    atexit.register(limit)
 
 
 class Server(ABC):

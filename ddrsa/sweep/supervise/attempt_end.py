@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import time
+from functools import cache
 from typing import Any
 
 from ddrsa.rundir.reasons import kernel_memory_kills, reason_of_exit
 from ddrsa.rundir.states import State
 from ddrsa.sweep.process.attempt_server import Ended
+from ddrsa.sweep.process.server import SECONDS_TO_EXIT
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.run_state import AttemptUnderWay, UnwrittenStates
+
+log = logging.getLogger(__name__)
 
 
 def outcome_of(active: AttemptUnderWay, ended: Ended, unwritten: UnwrittenStates) -> Outcome:
@@ -19,6 +25,8 @@ def outcome_of(active: AttemptUnderWay, ended: Ended, unwritten: UnwrittenStates
     """
     report = ended.report
     known: dict[str, Any] = {"attempts": active.supervised.attempts, "seconds": time.monotonic() - active.began}
+    if report is not None and ended.exit_code == -signal.SIGALRM:
+        _say_that_it_hung_at_its_exit()
     if report is not None and (active.state is None or report.state.is_done):
         fields, text = report.unwritten or ({}, "")
         if report.unwritten or not report.state.is_done:
@@ -34,3 +42,13 @@ def outcome_of(active: AttemptUnderWay, ended: Ended, unwritten: UnwrittenStates
         reason = reason_of_exit(ended.exit_code, kernel_memory_kills() > active.memory_kills)
     unwritten.add(active, {"state": state, "error": reason}, f"the attempt ended: {reason}")
     return Outcome(state, reason, **known)
+
+
+@cache  # the runs of a sweep are alike
+def _say_that_it_hung_at_its_exit() -> None:
+    log.warning(
+        "a run has ended, but not its process within %g s: an exit handler (atexit) of a module that was imported "
+        "before the process was forked waits for something, perhaps a thread of the process before; it is cut off, "
+        "in each run",
+        SECONDS_TO_EXIT,
+    )

@@ -146,3 +146,18 @@ def test_what_a_task_returns_is_kept_as_far_as_json_can_say_it(sweeps: Sweeps) -
     assert "of what 1 of 3 runs returned this cannot be kept: lock (lock), scores.1 (nan)" in output
     assert "this cannot be kept: lock (lock), scores.1 (nan)" in sweeps.path("x1").log.read_text()
     assert "best 2 of 3 runs" in output
+
+
+def test_an_exit_handler_from_before_the_fork_does_not_keep_a_run_for_ever(sweeps: Sweeps) -> None:
+    (sweeps.directory / "waits.py").write_text(
+        "import atexit, os, threading\n"
+        "made_by = os.getpid()\n"
+        "def wait():\n"
+        "    if os.getpid() != made_by:\n"
+        "        threading.Event().wait()\n"
+        "atexit.register(wait)\n"
+    )
+    exit_code, output = sweeps.run("x=1", "hydra.launcher.preload=[waits]")
+    assert exit_code == 0, output
+    assert sweeps.states() == {"x1": "completed"}
+    assert "a run has ended, but not its process within 10 s: an exit handler (atexit)" in output
