@@ -192,3 +192,10 @@ def test_what_a_function_raises_costs_one_trial(tmp_path: Path) -> None:
         "hydra.sweeper.custom_search_space raised ZeroDivisionError: of mine"
     )
     assert search.trials.left == 17
+
+
+def test_a_key_that_is_added_is_added_in_each_repeat() -> None:
+    repeats = Repeats(3, "seed", 4)
+    assert repeats.overrides(["+seed=4", "x=1"], 1)[:2] == ["x=1", "+seed=5"]
+    assert repeats.overrides(["++seed=4", "x=1"], 2)[:2] == ["x=1", "++seed=6"]
+    assert repeats.overrides(["x=1"], 2)[:2] == ["x=1", "seed=6"]
