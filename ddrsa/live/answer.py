@@ -72,7 +72,7 @@ class PresentAnswer:
         return subprocess.Popen(
             # -P: a file `pandas.py` in the working directory is not imported in the place of the package.
             [sys.executable, "-P", "-m", "ddrsa.live.analyst", str(self.directory.absolute()), str(self.out)],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # held open for as long as this server lives
             stdout=subprocess.DEVNULL,
             stderr=errors,
             env={**os.environ, **one, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""},
@@ -94,9 +94,12 @@ class PresentAnswer:
         if code is None:
             return
         self._process = None
-        self._next = time.monotonic() + max(LEAST_SECONDS, SHARE * (time.monotonic() - self._began))
         self.version += 1
+        if process.stdin is not None:
+            process.stdin.close()
         plots = _read(self.out / PLOTS)
+        spent = time.monotonic() - self._began if plots is None else float(plots.pop("seconds", 0.0))
+        self._next = time.monotonic() + max(LEAST_SECONDS, SHARE * spent)
         if plots is None:
             lines = (self.out / _ERRORS).read_text(errors="replace").strip().splitlines()
             reason = lines[-1] if lines else f"exit code {code}"
@@ -121,6 +124,8 @@ class PresentAnswer:
             if self._process is not None:
                 self._process.kill()
                 self._process.wait()
+                if self._process.stdin is not None:
+                    self._process.stdin.close()
                 self._process = None
 
 

@@ -8,7 +8,9 @@ import errno
 import ipaddress
 import logging
 import secrets
+import signal
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -109,5 +111,7 @@ def serve(live: Live, listening: socket.socket, names: frozenset[str], token: st
         timeout_graceful_shutdown=2,
         proxy_headers=False,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # which uvicorn raises again when it has ended
+    # uvicorn gives itself what it was told again when it has ended; what this server has started ends with it.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from analysis_runs import metrics, run_maker
 from serving import ROOT, Served, served, start_serving
@@ -150,7 +151,7 @@ def test_it_ends_without_a_word(folder: Path, number: int) -> None:
         server.api("sweeps")
         code, errors = server.end(number)
     assert errors == ""
-    assert code == (0 if number == signal.SIGINT else -signal.SIGTERM)
+    assert code == (0 if number == signal.SIGINT else 128 + signal.SIGTERM)
 
 
 def ended(*arguments: str) -> tuple[int, str, str]:
@@ -191,3 +192,14 @@ def test_a_missing_extra_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 2
     assert done.stderr == "error: ddrsa serve needs uvicorn, which is not installed: pip install 'ddrsa[live]'\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_analysis_ends_with_the_server(folder: Path, number: int) -> None:
+    with served(folder) as server:
+        me = psutil.Process(server.process.pid)
+        while not (children := me.children()):
+            server.api("sweep", sweep=server.id_of("good"))
+        server.end(number)
+        _, alive = psutil.wait_procs(children, timeout=60)
+        assert alive == []
