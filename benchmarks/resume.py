@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SIZES = (32, 64, 128, 256, 512)
 
 MAKE = """
+import shutil
 import sys
 import ddrsa.sweep.sweeper as sweeper
 from ddrsa.rundir.directory import RunDirectory
@@ -31,12 +32,14 @@ from ddrsa.rundir.states import State
 from pathlib import Path
 
 curve = [[k, 1 - k / 130, 0.01 * k] for k in range(128)]
-metrics = {"rul_mae": 3.2, "rul_rmse": 4.4, "nasa_score": 120.5, "concordance_index": 0.98,
-    "training_time_seconds": 40.0, "n_parameters": 2705, "epochs_run": 30, "best_epoch": 12, "calibration_curve": curve,
+policies = {name: {"curve": curve, "miss_rate": 0.05} for name in ("oti", "time_to_event", "failure_probability")}
+metrics = {"rul_mae": 3.2, "rul_rmse": 4.4, "nasa_score": 120.5, "concordance_index": 0.98, "calibration_curve": curve,
+    "training_time_seconds": 40.0, "n_parameters": 2705, "epochs_run": 30, "best_epoch": 12, "policies": policies,
     "oti": [{"cost": 2**k, "miss_rate": 0.1, "mean_time_to_event": 9.5} for k in range(10)],
-    "validation": {"nll": 2.5, "rul_mae": 3.3, "curve": curve},
+    "validation": {"nll": 2.5, "rul_mae": 3.3, "curve": curve, "policies": policies},
     "comparison": {"dataset": "simulated", "evaluation_horizon": 128}}
 original = sweeper.plan_runs
+written = {}
 
 def plan_runs(*arguments, **keywords):
     runs = original(*arguments, **keywords)
@@ -44,7 +47,11 @@ def plan_runs(*arguments, **keywords):
         directory = RunDirectory(run.directory)
         (run.directory / ".hydra").mkdir(parents=True, exist_ok=True)
         directory.begin(run.identity, launcher="supervised")
-        directory.write_test_metrics({**metrics, "rul_mae": 3 + run.number % 7})
+        first = written.setdefault(run.number % 7, directory)
+        if first is directory:
+            directory.write_test_metrics({**metrics, "rul_mae": 3 + run.number % 7})
+        else:
+            shutil.copyfile(first.test_metrics, directory.test_metrics)
         directory.end(State.COMPLETED, epoch=30, num_epochs=30, return_value=2.5)
     print(len(runs), "directories", file=sys.stderr)
     sys.exit(0)

@@ -9,8 +9,6 @@ from typing import Any
 
 from ddrsa.data.options import DatasetOptions, check_dataset_options
 from ddrsa.errors import UsageError
-from ddrsa.rundir.training import TrainingDirectory
-from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
 
 # What is logged below ddrsa.sweep stands in the sweep's own log as well.
@@ -40,8 +38,8 @@ class ChangedData(SweepObserver):
         found: Counter[tuple[str, str, str | None]] = Counter()
         checked: dict[str, tuple[str, str | None] | str | None] = {}
         for run in [run for run, result in outcome.results if result.attempts == 0 and result.state.is_done]:
-            known = _known_content(run)
-            if known is None:
+            known = outcome.metrics_of(run.directory).get("data_content")
+            if not isinstance(known, str):
                 continue
             key = repr((known, run.config.get("dataset"), run.config.get("data_dir")))
             if key not in checked:
@@ -56,15 +54,6 @@ class ChangedData(SweepObserver):
             )  # fmt: skip
         for message in dict.fromkeys(message for message in checked.values() if isinstance(message, str)):
             log.warning("the data of runs that were completed already cannot be compared with those now: %s", message)
-
-
-def _known_content(run: PlannedRun) -> str | None:
-    try:
-        metrics = TrainingDirectory(run.directory).read_test_metrics() or {}
-    except (OSError, ValueError):
-        return None
-    known = metrics.get("data_content")
-    return known if isinstance(known, str) else None
 
 
 def _changed(known: str, config: dict[str, Any]) -> tuple[str, str | None] | str | None:

@@ -136,11 +136,13 @@ class RunDirectory:
 
         A task need not write one: then there is nothing to miss.
         """
+        # If not, it may have been written anew since, by a command that looks at runs.
+        return self.has_first_result(status) or is_intact(self.test_metrics)
+
+    def has_first_result(self, status: dict[str, Any]) -> bool:
+        """As `has_its_result`, and it has not been written anew since."""
         expected = self.expected_result(status)
-        if expected is None or file_hash(self.test_metrics) == expected:
-            return True
-        # Written anew since, by a command that looks at runs.
-        return is_intact(self.test_metrics)
+        return expected is None or file_hash(self.test_metrics) == expected
 
     def begin(self, run_id: str, **fields: Any) -> None:
         """Start an attempt: state running, this process and host, one attempt more than before.

@@ -63,10 +63,14 @@ def check_structure(content: Any, form: Any, file: Any, key: str = "") -> None:
                 raise ValueError(printable(f"{file} has no key {f'{key}.{plain}'.lstrip('.')}"))
     elif isinstance(form, ListOf):
         _require(content, list, file, key)
+        if form.form is str and all(type(item) is str for item in content):
+            return
         for index, item in enumerate(content):
             check_structure(item, form.form, file, f"{key}[{index}]")
     elif isinstance(form, MapTo):
         _require(content, dict, file, key)
+        if form.form is object and all(type(name) is str for name in content):
+            return
         for name, item in content.items():
             _require(name, str, file, f"a key of {key}" if key else "a key")
             check_structure(item, form.form, file, f"{key}.{name}".lstrip("."))

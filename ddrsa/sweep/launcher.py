@@ -26,6 +26,7 @@ from ddrsa.compat_hydra import reports_errors_itself
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.files import make_directory, remove_leftovers, require_writable
 from ddrsa.rundir.states import State
+from ddrsa.rundir.sweep_files import RESULTS
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
@@ -128,9 +129,12 @@ class SupervisedLauncher(Launcher):
 
         preload: modules that it imports besides the launcher's own.
         """
+        self._server(preload).warm_up()
+
+    def _server(self, preload: Sequence[str] = ()) -> AttemptServer:
         if self.server is None:
             self.server = self.make_server([*self.preload, *preload])
-        self.server.warm_up()
+        return self.server
 
     def make_server(self, preload: Sequence[str]) -> AttemptServer:
         """The server that does the attempts. preload: modules that it imports once for all of them."""
@@ -205,9 +209,10 @@ class SupervisedLauncher(Launcher):
     ) -> Iterator[SweepSession]:
         """See `SessionLauncher`."""
         assert self.config is not None
-        self.warm_up(preload)
-        assert self.server is not None
         sweep_dir = Path(str(self.config.hydra.sweep.dir)).absolute()
+        server = self._server(preload)
+        if not (sweep_dir / RESULTS).exists():  # otherwise nothing may be left to do: it starts with the first attempt
+            server.warm_up()
         require_writable(sweep_dir, "hydra.sweep.dir")
         make_directory(sweep_dir, sweep_dir)
         remove_leftovers(sweep_dir, owned=False)
@@ -227,7 +232,7 @@ class SupervisedLauncher(Launcher):
                 log.info("%s: in %s", self.limit.text, shown_duration(max(self.limit.left(), 0.0)))
             with received_signals() as signals:
                 supervisor = Supervisor(
-                    self.server,
+                    server,
                     observers,
                     n_jobs=n_jobs,
                     signals=signals,
@@ -240,11 +245,12 @@ class SupervisedLauncher(Launcher):
                 try:
                     yield session
                 except BaseException:
-                    self.server.close()
+                    server.close()
                     raise
                 finally:
                     self.record.write(now_or_never=True)
-                    renew_results(sweep_dir)
+                    if not self.record.has_all_results:
+                        renew_results(sweep_dir)
             session.end()
             _warn_of_memory(n_jobs, supervisor.peak_memory)
 

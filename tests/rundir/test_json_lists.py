@@ -18,6 +18,14 @@ def test_the_content_is_that_of_a_file_written_whole(tmp_path: Path) -> None:
     assert read_json(tmp_path / "lines.json") == read_json(tmp_path / "whole.json")
     text = (tmp_path / "lines.json").read_text()
     assert sum('"number"' in line for line in text.splitlines()) == 2
-    (tmp_path / "lines.json").write_text(text.replace('"number": 1', '"number": 7'))
+    (tmp_path / "lines.json").write_text(text.replace('"number":1', '"number":7'))
     with pytest.raises(ValueError, match="the checksum differs"):
         read_json(tmp_path / "lines.json")
+
+
+def test_the_order_within_the_head_stays_and_items_with_other_keys_than_texts_are_read_again(tmp_path: Path) -> None:
+    head = {"columns": {"z": "last", "a": "first"}}
+    write_json_lists(tmp_path / "lines.json", head, {"runs": map(json_text, [{"k": {10: 1, 9: 2, "b": float("nan")}}])})
+    content = read_json(tmp_path / "lines.json") or {}
+    assert list(content["columns"]) == ["z", "a"]
+    assert content["runs"] == [{"k": {"10": 1, "9": 2, "b": None}}]

@@ -35,6 +35,7 @@ class SweepView:
     """The runs of a sweep, as they are shown. started: by time.monotonic. columns: `Presentation.columns`.
 
     held: why nothing starts now; None where it does. outlook: of a sweep with a time limit, when all ends.
+    known_ended: `ended` where it is known, None to count.
     """
 
     runs: Sequence[RunView]
@@ -44,6 +45,7 @@ class SweepView:
     columns: Mapping[str, str] = field(default_factory=dict)
     held: str | None = None
     outlook: str | None = None
+    known_ended: int | None = None
 
     @property
     def active(self) -> list[RunView]:
@@ -53,7 +55,7 @@ class SweepView:
     @property
     def ended(self) -> int:
         """The number of runs that have ended."""
-        return sum(run.state.has_ended for run in self.runs)
+        return sum(run.state.has_ended for run in self.runs) if self.known_ended is None else self.known_ended
 
     def rest(self) -> str:
         """The time that it still takes, in words."""

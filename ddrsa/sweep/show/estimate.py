@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from ddrsa.rundir.states import State
@@ -14,27 +13,30 @@ class Durations:
     """Durations of runs, by their kind."""
 
     def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = defaultdict(list)
+        # Sums, not all of them: this is asked for thousands of runs, several times a second.
+        self._of_kind: dict[str, tuple[float, int]] = {}
+        self._of_all = (0.0, 0)
 
     def add(self, kind: str, seconds: float) -> None:
         """A run of this kind took so long."""
-        self._seconds[kind].append(seconds)
+        total, count = self._of_kind.get(kind, (0.0, 0))
+        self._of_kind[kind] = total + seconds, count + 1
+        self._of_all = self._of_all[0] + seconds, self.count + 1
 
     @property
     def count(self) -> int:
         """The runs that were added."""
-        return sum(map(len, self._seconds.values()))
+        return self._of_all[1]
 
     def expected(self, kind: str) -> float | None:
         """The mean of this kind, else of all runs; None before there is any."""
-        known = self._seconds.get(kind) or [seconds for each in self._seconds.values() for seconds in each]
-        return sum(known) / len(known) if known else None
+        total, count = self._of_kind.get(kind, self._of_all)
+        return total / count if count else None
 
     def copy(self) -> Durations:
         """A copy to which runs can be added without a change of this."""
         other = Durations()
-        for kind, seconds in self._seconds.items():
-            other._seconds[kind] = list(seconds)
+        other._of_kind, other._of_all = dict(self._of_kind), self._of_all
         return other
 
 

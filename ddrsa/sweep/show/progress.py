@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from ddrsa.sweep.show.display import Display, SweepView, console_handlers, open_
 from ddrsa.sweep.show.run_view import RunView, run_seconds, view_of
 from ddrsa.sweep.show.summary import print_summary
 from ddrsa.sweep.supervise.events import SweepObserver, SweepOutcome
+
+# Of each kind of runs that were done before, so many tell how long the others take: each is read from its files.
+SAMPLES = 100
+LOOK_SECONDS = 0.2
 
 
 class TerminalProgress(SweepObserver):
@@ -25,6 +31,9 @@ class TerminalProgress(SweepObserver):
         self._view = SweepView([], 1)
         self._runs: dict[int, RunView] = {}
         self._done: list[RunView] = []  # those whose duration the estimate does not have yet
+        self._samples: Counter[str] = Counter()  # of each kind, those done before whose duration it has
+        self._ended: set[int] = set()
+        self._next_look = 0.0
         self._to_come: list[RunView] = []  # the runs that a search has not planned yet
 
     def started(self, runs: Sequence[PlannedRun], n_jobs: int) -> None:
@@ -59,17 +68,24 @@ class TerminalProgress(SweepObserver):
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         self._add_durations()
+        self._ended.discard(run.number)
+        self._view.known_ended = len(self._ended)
         self._runs[run.number].start(attempt)
 
     def attempt_ended(self, run: PlannedRun, state: State, reason: str | None) -> None:
         view = self._runs[run.number]
         was_complete = view.since is None
         view.end(state, reason)
-        if state.is_done:
+        if state.has_ended:
+            self._ended.add(run.number)
+        self._view.known_ended = len(self._ended)
+        if state.is_done and not (was_complete and self._samples[view.kind] >= SAMPLES):
+            self._samples[view.kind] += was_complete
             self._done.append(view)
         if not was_complete:
             self._add_durations()
             self.display.ended(self._view, view)
+        view.forget()
 
     def _add_durations(self) -> None:
         """Add the runs that are done to what the rest is estimated by: where nothing starts, none is read for it."""
@@ -85,7 +101,13 @@ class TerminalProgress(SweepObserver):
     def outlook(self, text: str) -> None:
         self._view.outlook = text
 
+    def queued(self, run: PlannedRun, attempts: int) -> None:
+        self._runs[run.number].earlier = attempts
+
     def tick(self) -> None:
+        if time.monotonic() < self._next_look:  # many short runs must not wait for it
+            return
+        self._next_look = time.monotonic() + LOOK_SECONDS
         for run in self._view.active:
             run.refresh()
         self.display.update(self._view)
@@ -96,10 +118,13 @@ class TerminalProgress(SweepObserver):
             view = self._runs[planned.number]
             view.state, view.reason = result.state, result.reason
             values[view.directory] = result.value
+            if result.left_out:
+                view.status = {**view.status, "return_value_left_out": result.left_out}
         self.display.close()
         for handler in console_handlers():
             handler.removeFilter(_not_observed)
-        print_summary(self.display.console, list(self._runs.values()), values, outcome.print_best, self._shown)
+        runs = list(self._runs.values())
+        print_summary(self.display.console, runs, values, outcome.print_best, self._shown, outcome.metrics_of)
 
 
 def _not_observed(record: logging.LogRecord) -> bool:

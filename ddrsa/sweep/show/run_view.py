@@ -57,9 +57,15 @@ class RunView:
         self.status, self.first = {}, None
 
     def end(self, state: State, reason: str | None) -> None:
-        """An attempt ended."""
-        self.refresh()
+        """An attempt ended; without one, the run was found to be done."""
+        if self.since is not None:
+            self.refresh()
         self.state, self.reason, self.until = state, reason, time.monotonic()
+
+    def forget(self) -> None:
+        """Keep little of status.json, what is asked for in the end: that of thousands of ended runs would fill memory."""
+        kept = ("return_value_left_out",)
+        self.status = {"attempt": _attempt_of(self.status), **{k: self.status[k] for k in kept if k in self.status}}
 
     def refresh(self) -> bool:
         """Read the status file if it has changed, and say whether it had. A damaged file says nothing new."""
@@ -178,11 +184,9 @@ def timestamp(text: Any) -> float | None:
 
 
 def view_of(run: PlannedRun, shown: Presentation) -> RunView:
-    """The view of a planned run, named by its swept values, or by its directory where it has none."""
+    """The view of a planned run, named by its swept values, or by its directory where it has none; nothing is read."""
     name = shown.short_name(f"{key}={value}" for key, value in run.values.items())
-    view = RunView(name or run.directory.name, run.directory, shown.kind_of(run.config))
-    view.refresh()  # so that it is known which attempts there have been
-    return view
+    return RunView(name or run.directory.name, run.directory, shown.kind_of(run.config))
 
 
 def shown_counts(runs: Sequence[RunView]) -> str:

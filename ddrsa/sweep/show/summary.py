@@ -30,6 +30,7 @@ def print_summary(
     values: Mapping[Path, Any] | None = None,
     print_best: Callable[[Console], None] | None = None,
     shown: Presentation | None = None,
+    metrics_of: Callable[[Path], Mapping[str, Any]] | None = None,
 ) -> None:
     """Print how many runs ended how, the best of them, and the failures.
 
@@ -37,10 +38,11 @@ def print_summary(
 
     values: what the tasks returned, by run directory: the criterion where the runs have none of `rank_by`.
     print_best: prints the best in another way: those of a search. shown: by what runs are ranked, and compared.
+    metrics_of: the metrics of a run, by its directory; None to read them.
     """
     console.print(f"{len(runs)} runs: {shown_counts(runs)}", highlight=False)
     if print_best is None:
-        _print_best(console, runs, values or {}, shown or Presentation())
+        _print_best(console, runs, values or {}, shown or Presentation(), metrics_of or _read_metrics)
     else:
         print_best(console)
     _print_left_out(console, runs)
@@ -63,9 +65,16 @@ def _print_left_out(console: Console, runs: Sequence[RunView]) -> None:
         console.print(Text(text), soft_wrap=True)
 
 
-def _print_best(console: Console, runs: Sequence[RunView], values: Mapping[Path, Any], shown: Presentation) -> None:
+def _print_best(
+    console: Console,
+    runs: Sequence[RunView],
+    values: Mapping[Path, Any],
+    shown: Presentation,
+    metrics_of: Callable[[Path], Mapping[str, Any]],
+) -> None:
     keys = [*shown.rank_by, *([] if shown.comparable_by is None else [shown.comparable_by])]
-    known = {run.directory: _metrics(run, keys) for run in runs if run.state is State.COMPLETED}  # each file read once
+    completed = [run.directory for run in runs if run.state is State.COMPLETED]
+    known = {directory: _metrics(metrics_of(directory), keys) for directory in completed}  # each file read once
     groups = comparable_groups(runs, shown.comparable_by, known)
     if len(groups) > 1:
         console.print(f"the runs measure {len(groups)} different things, and are ranked among those alike alone:")
@@ -123,7 +132,7 @@ def best_runs(
     rank_by, of_task = shown.rank_by, shown.value_name or RETURN_VALUE
     found: dict[str, list[tuple[float, RunView]]] = {title: [] for title in [*rank_by.values(), of_task]}
     for run in {run.directory: run for run in runs if run.state is State.COMPLETED}.values():
-        own = _metrics(run, list(rank_by)) if metrics is None else metrics[run.directory]
+        own = _metrics(_read_metrics(run.directory), list(rank_by)) if metrics is None else metrics[run.directory]
         for criterion, number in _criteria(run, values.get(run.directory), rank_by, of_task, own).items():
             if isinstance(number, int | float) and not isinstance(number, bool) and number == number:
                 found[criterion].append((float(number), run))
@@ -141,13 +150,16 @@ def _criteria(
     return {**{title: metrics[key] for key, title in rank_by.items()}, of_task: returned}
 
 
-def _metrics(run: RunView, keys: Sequence[str]) -> dict[str, Any]:
+def _metrics(metrics: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
     """The metrics of these dotted keys; None for those that it does not have."""
-    try:
-        metrics = RunDirectory(run.directory).read_test_metrics() or {}
-    except ValueError:
-        metrics = {}  # a damaged file has no number to compare; the run itself stands among the completed
     return {key: nested(metrics, key) for key in keys}
+
+
+def _read_metrics(directory: Path) -> Mapping[str, Any]:
+    try:
+        return RunDirectory(directory).read_test_metrics() or {}
+    except ValueError:
+        return {}  # a damaged file has no number to compare; the run itself stands among the completed
 
 
 def _best_table(criterion: str, best: Sequence[tuple[float, RunView]]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import make_directory, refuse_links, remove_leftovers
@@ -12,7 +13,7 @@ from ddrsa.rundir.states import State, is_done_for
 from ddrsa.sweep.plan.placement import owner_of, place_beside
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt_server import AttemptServer
-from ddrsa.sweep.supervise.events import Outcome, SweepObserver
+from ddrsa.sweep.supervise.events import RECORDED, Outcome, Settled, SweepObserver
 from ddrsa.sweep.supervise.run_state import SupervisedRun, read_status
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class RunClaims:
         if supervised.is_claimed:
             return None
         self._move_from_others(supervised)
-        if (outcome := self._settled(supervised)) is not None:
+        if (outcome := self.settled(supervised)) is not None:
             return outcome
         make_directory(supervised.run.directory, self._root or supervised.run.directory)
         refuse_links(supervised.run.directory, _WRITTEN)
@@ -54,7 +55,7 @@ class RunClaims:
             self.release(supervised)
             return self.take(supervised)
         # Another launcher may have ended the run after the first look; under Hydra's own, a task may claim none.
-        return self._settled(supervised)
+        return self.settled(supervised)
 
     def release(self, supervised: SupervisedRun) -> None:
         """Let a run go, where it is claimed."""
@@ -78,13 +79,18 @@ class RunClaims:
             )
             self._observer.moved(supervised.run)
 
-    def _settled(self, supervised: SupervisedRun) -> Outcome | None:
-        """The result that the run has already, from before or from another launcher since this one started."""
-        status = read_status(supervised.run)
+    def settled(self, supervised: SupervisedRun, status: dict[str, Any] | None = None) -> Outcome | None:
+        """The result that the run has already, from before or from another launcher since this one started.
+
+        status: its status.json, as it is now; None to read it.
+        """
+        status = read_status(supervised.run) if status is None else status
         failed = supervised.attempts == 0 and status.get("state") in (State.FAILED, State.TIMED_OUT)
         by_another = failed and status.get("attempt") != supervised.before
         is_done = is_done_for(status, self._search)
-        if is_done and not RunDirectory(supervised.run.directory).has_its_result(status):
+        directory = RunDirectory(supervised.run.directory)
+        has_first_result = is_done and directory.has_first_result(status)
+        if is_done and not has_first_result and not directory.has_its_result(status):
             message = (
                 "%s: test_metrics.json is damaged or missing, the run starts again to write it from its checkpoint"
             )
@@ -94,7 +100,9 @@ class RunClaims:
         if not is_done and not by_another:
             return None
         remove_leftovers(supervised.run.directory, owned=False)  # nobody will claim it again
-        return Outcome(State.of(status), status.get("error"), status.get("return_value"))
+        found = Settled({key: status.get(key) for key in RECORDED}, has_first_result)
+        value, left_out = status.get("return_value"), status.get("return_value_left_out")
+        return Outcome(State.of(status), status.get("error"), value, left_out=left_out, settled=found)
 
 
 def _is_of_another(run: PlannedRun) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.files import json_text
+from ddrsa.rundir.states import State
 
 
 class Entries:
@@ -35,6 +36,11 @@ class Entries:
         self._texts.pop(directory, None)
         self._states.pop(directory, None)
 
+    def move_from(self, other: Entries, directory: Path) -> None:
+        """Take the entry that another has of a directory."""
+        self._texts[directory] = other._texts.pop(directory)
+        self._states[directory] = other._states.pop(directory)
+
     def state(self, directory: Path) -> str | None:
         """The state in the entry of a directory; None where it has none."""
         return self._states.get(directory)
@@ -43,6 +49,11 @@ class Entries:
         """How many entries have each state."""
         return dict(Counter(self._states.values()))
 
+    @property
+    def all_done(self) -> bool:
+        """Whether each has the result of its run."""
+        return all(State(state).is_done for state in set(self._states.values()))
+
     def texts(self) -> Iterator[str]:
-        """The entries as JSON."""
+        """The entries, as `json_text` gives them."""
         return (zlib.decompress(text).decode() for text in self._texts.values())

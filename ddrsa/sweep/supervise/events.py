@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,21 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 
 log = logging.getLogger(__name__)
+
+RECORDED = ("return_value", "attempt", "started_at", "ended_at")
+"""The keys of a run's status.json that all_results.json has too."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What was found of a run that needed no attempt.
+
+    status: what is recorded of its status.json. has_first_result: whether test_metrics.json is that of its end; a
+        command that looks at runs may have written it anew since.
+    """
+
+    status: dict[str, Any]
+    has_first_result: bool
 
 
 @dataclass(frozen=True)
@@ -26,6 +41,8 @@ class Outcome:
     attempts: those that this launcher made; 0 where the run had completed before.
     seconds: of the last attempt.
     error: what the task raised, where it did.
+    left_out: of a run that needed no attempt, what its task returned that is in no file.
+    settled: of such a run, until it is recorded.
     """
 
     state: State
@@ -34,6 +51,8 @@ class Outcome:
     attempts: int = 0
     seconds: float = 0.0
     error: Exception | None = None
+    left_out: Any = None
+    settled: Settled | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,7 @@ class SweepOutcome:
     """How a sweep ended. results: each run with its outcome, in the order of the plan.
 
     print_best: of a search, which has its own idea of what is best.
+    metrics_of: the metrics of a run, by its directory, as all_results.json has them; empty where it has none.
     """
 
     directory: Path
@@ -48,6 +68,7 @@ class SweepOutcome:
     interrupted: bool
     seconds: float
     print_best: Callable[[Console], None] | None = None
+    metrics_of: Callable[[Path], Mapping[str, Any]] = lambda _: {}
 
 
 class SweepObserver:
@@ -64,6 +85,9 @@ class SweepObserver:
 
     def moved(self, run: PlannedRun) -> None:
         """Before its first attempt the run got another directory, because another sweep took its own meanwhile."""
+
+    def queued(self, run: PlannedRun, attempts: int) -> None:
+        """A run has no result yet. attempts: those that its status.json counts."""
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         """A process for this run has started. attempt: 1, 2, ... of this launcher."""
@@ -104,6 +128,9 @@ class Observers(SweepObserver):
 
     def moved(self, run: PlannedRun) -> None:
         self._call(lambda observer: observer.moved(run))
+
+    def queued(self, run: PlannedRun, attempts: int) -> None:
+        self._call(lambda observer: observer.queued(run, attempts))
 
     def attempt_started(self, run: PlannedRun, attempt: int) -> None:
         self._call(lambda observer: observer.attempt_started(run, attempt))

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import metadata
@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import file_hash, fingerprint, json_text, now, open_no_links, write_json_lists
+from ddrsa.rundir.files import fingerprint, json_text, now, open_no_links, write_json_lists
 from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
@@ -28,7 +28,7 @@ from ddrsa.started import command_line
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.supervise.entries import Entries
-from ddrsa.sweep.supervise.events import Outcome, SweepObserver
+from ddrsa.sweep.supervise.events import RECORDED, Outcome, Settled, SweepObserver
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,7 @@ class SweepRecord(SweepObserver):
         self._last_error = ""
         self._since = now()
         self._seen: tuple[int, int, int] | None = None  # the results file as it was when its entries were taken over
+        self._unknown = False  # whether the manifest has runs that have no entry among the results
         self._lock = FileLock(directory / LOCK, mode=0o666)
 
     @cached_property
@@ -72,18 +73,27 @@ class SweepRecord(SweepObserver):
         """The code that was started, as it was then; a search writes the manifest again for each run."""
         return {"git": _git_state(), "versions": _versions([*PACKAGES, *self.packages])}
 
+    @cached_property
+    def _whole(self) -> frozenset[str]:
+        """The keys of metrics that are kept whole."""
+        shown = self.presentation
+        deep = [key for key in shown.rank_by if key.count(".") > 1]
+        return frozenset(key.partition(".")[0] for key in [*deep, *filter(None, [shown.comparable_by])])
+
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
-        if not self._runs and len(runs) > 1:
-            self._remember(runs)
         self._runs.update((run.directory, run) for run in runs)
+        if self._seen is None:
+            self._take_over_others()
         for run in runs:
             if run.directory not in self._results:
                 self._results[run.directory] = {**self._described(run), "state": State.PENDING}
         with self._alone():
             self._write_manifest()
         self._changed = True
-        self.write(now_or_never=True)
+        if self._seen is not None and not self._next_write:
+            self._next_write = time.monotonic() + 1  # most runs may be done already, which is known by then
+        self.write(now_or_never=self._seen is None)
 
     def moved(self, run: PlannedRun) -> None:
         """The run was planned in another directory."""
@@ -94,7 +104,9 @@ class SweepRecord(SweepObserver):
         self.plan([run])
 
     def _write_manifest(self) -> None:
-        earlier = map(json_text, self._others(read_manifest, "runs", "earlier_runs"))
+        others = self._others(read_manifest, "runs", "earlier_runs")
+        self._unknown = any(self.directory / entry["directory"] not in self._results for entry in others)
+        earlier = map(json_text, others)
         planned = (json_text({**self._described(run), "config": run.config}) for run in self._runs.values())
         write_json_lists(
             self.directory / MANIFEST,
@@ -112,44 +124,54 @@ class SweepRecord(SweepObserver):
 
     def result(self, run: PlannedRun, outcome: Outcome) -> None:
         """Take note of how a run ended; `write` puts it on disk."""
+        entry = {**self._described(run), "state": outcome.state, "error": outcome.reason}
+        self._changed = True
+        if outcome.settled is not None and self._has_entry(run, {**entry, **outcome.settled.status}, outcome.settled):
+            self._results.move_from(self._before, run.directory)
+            return
+        self._before.remove(run.directory)
         directory = RunDirectory(run.directory)
         try:
             status = directory.read_status() or {}
-            metrics = self._metrics(run, directory, status)
+            metrics = directory.read_test_metrics()
         except (OSError, ValueError) as error:
             log.warning("%s", error)
             status, metrics = {}, None
         if status.get("run_id", run.identity) != run.identity:
             status, metrics = {}, None  # of another run, which was there first
-        self._results[run.directory] = {
-            **self._described(run),
-            "state": outcome.state,
-            "error": outcome.reason,
-            "return_value": status.get("return_value"),
-            **{key: status.get(key) for key in ("attempt", "started_at", "ended_at")},
-            "metrics": metrics,
-        }
-        self._changed = True
+        known = {key: status.get(key) for key in RECORDED}
+        self._results[run.directory] = {**entry, **known, "metrics": self._single_values(metrics)}
 
-    def _remember(self, runs: Sequence[PlannedRun]) -> None:
-        """Keep the entries of runs that were done before: to read the results of thousands anew takes a while."""
-        planned = {run.directory: run.identity for run in runs}
-        for entry in self._entries(read_results, "runs"):
-            directory = self.directory / entry["directory"]
-            if planned.get(directory) == entry.get("identity") is not None and State.of(entry).is_done:
-                self._before[directory] = entry
+    def _has_entry(self, run: PlannedRun, entry: dict[str, Any], settled: Settled) -> bool:
+        """Whether the entry from before is that of a settled run: to read the metrics of thousands takes a while."""
+        if run.directory not in self._before or not settled.has_first_result:
+            return False
+        before = self._before[run.directory]
+        # As JSON has them: the values of the one come from Python, those of the other from a file.
+        return json_text({key: before.get(key) for key in entry}) == json_text(entry) and "metrics" in before
 
-    def _metrics(self, run: PlannedRun, directory: RunDirectory, status: dict[str, Any]) -> dict[str, Any] | None:
-        """The metrics of a run, from the entry that it had where nothing has changed since."""
-        expected = directory.expected_result(status)
-        if expected is not None and run.directory in self._before:
-            entry = self._before[run.directory]
-            self._before.remove(run.directory)
-            same = all(entry.get(key) == status.get(key) for key in ("attempt", "started_at", "ended_at"))
-            if same and entry.get("metrics") is not None and file_hash(directory.test_metrics) == expected:
-                metrics: dict[str, Any] = entry["metrics"]
-                return metrics
-        return directory.read_test_metrics()
+    def _single_values(self, metrics: dict[str, Any] | None) -> dict[str, Any] | None:
+        """The metrics that are one value, of the run and one mapping deeper, and what the runs are compared by.
+
+        Curves, and tables by unit, stand in the run's test_metrics.json: those of thousands of runs would fill memory.
+        """
+        if metrics is None:
+            return None
+        kept = {key: value if key in self._whole else _shallow(value, 1) for key, value in metrics.items()}
+        return {key: value for key, value in kept.items() if value is not None or metrics[key] is None}
+
+    def metrics_of(self, directory: Path) -> Mapping[str, Any]:
+        """The metrics in the entry of a run; empty where it has none."""
+        return (self._results[directory].get("metrics") or {}) if directory in self._results else {}
+
+    @property
+    def has_all_results(self) -> bool:
+        """Whether no run of the sweep, as far as is known, lacks its result in all_results.json."""
+        return not self._changed and not self._unknown and self._results.all_done
+
+    def tick(self) -> None:
+        """What came too soon after the last writing is written now."""
+        self.write()
 
     def write(self, *, now_or_never: bool = False) -> None:
         """Renew all_results.json, at most once a second, unless `now_or_never`.
@@ -197,16 +219,31 @@ class SweepRecord(SweepObserver):
 
     def _take_over_others(self) -> None:
         """Another launcher may work in this directory, or have done so before: what it has written stays."""
-        if self._seen is not None and self._seen == self._fingerprint():
+        fingerprint = self._fingerprint()
+        if self._seen == fingerprint:
             return
-        for entry in self._others(read_results, "runs"):
-            self._results[self.directory / entry["directory"]] = entry
+        self._seen = fingerprint
+        identities = {run.identity for run in self._runs.values()}
         for entry in self._entries(read_results, "runs"):
             directory = self.directory / entry["directory"]
+            planned = self._runs.get(directory)
+            if planned is None:
+                if entry.get("identity") not in identities:
+                    self._results[directory] = self._without_curves(entry)
+                continue
             is_pending = self._results.state(directory) == State.PENDING
             if is_pending and (entry.get("ended_at") or "") >= self._since:
                 ours = self._results[directory]
-                self._results[directory] = {**ours, **entry, "number": ours["number"]}
+                self._results[directory] = {**ours, **self._without_curves(entry), "number": ours["number"]}
+            elif directory not in self._results and self._is_done(planned, entry):
+                self._before[directory] = self._without_curves(entry)
+
+    @staticmethod
+    def _is_done(run: PlannedRun, entry: dict[str, Any]) -> bool:
+        return entry.get("identity") == run.identity and State.of(entry).is_done
+
+    def _without_curves(self, entry: dict[str, Any]) -> dict[str, Any]:
+        return {**entry, "metrics": self._single_values(entry["metrics"])} if "metrics" in entry else entry
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
         try:
@@ -262,6 +299,14 @@ class _SweepLog(logging.FileHandler):
         """Print no traceback where the disk is to blame."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
+
+
+def _shallow(value: Any, depth: int) -> Any:
+    """A single value, or the single values in mappings that are `depth` deep at most; None for what is neither."""
+    if not isinstance(value, Mapping):
+        return None if isinstance(value, list | tuple) else value
+    inner = {key: _shallow(each, depth - 1) for key, each in value.items()} if depth else {}
+    return {key: each for key, each in inner.items() if each is not None or value[key] is None} or None
 
 
 def _git_state() -> dict[str, Any] | None:

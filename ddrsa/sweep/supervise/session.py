@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 from hydra.core.utils import JobReturn
@@ -80,9 +80,9 @@ class SweepSession:
         ended = self.supervisor.wait()
         if ended is not None:
             run, outcome = ended
-            self._outcomes[run.number] = outcome
-            self._runs[run.number] = run  # it may have moved
             self._record.result(run, outcome)
+            ended = run, replace(outcome, settled=None)  # of thousands of runs it would fill memory
+            self._runs[run.number], self._outcomes[run.number] = ended  # it may have moved
         return ended
 
     def end(self) -> None:
@@ -90,7 +90,9 @@ class SweepSession:
         results = [(run, self._outcomes.get(run.number, self.supervisor.not_started)) for run in self._runs.values()]
         directory, seconds = self._record.directory, time.monotonic() - self._began
         print_best = None if self._search is None else self._search.print_best
-        self._observers.ended(SweepOutcome(directory, results, self.supervisor.is_interrupted, seconds, print_best))
+        interrupted = self.supervisor.is_interrupted
+        outcome = SweepOutcome(directory, results, interrupted, seconds, print_best, self._record.metrics_of)
+        self._observers.ended(outcome)
 
 
 @runtime_checkable

@@ -75,10 +75,16 @@ class Supervisor:
         self._timed = None if timed is None else TimedSweep(timed, self._under_way, observer, search=search)
 
     def submit(self, runs: Sequence[PlannedRun]) -> None:
-        """Queue runs, and start what there is room for."""
+        """Queue runs, but those that have their result already, and start what there is room for."""
         for run in runs:
             status = read_status(run)
-            self._queue.add(SupervisedRun(run, before=status.get("attempt")))
+            supervised = SupervisedRun(run, before=status.get("attempt"))
+            settled = self._claims.settled(supervised, status)
+            if settled is None:
+                self._observer.queued(run, supervised.before or 0)
+                self._queue.add(supervised)
+            else:
+                self._finish(supervised, settled)
             if self._timed is not None:
                 self._timed.add(run, status)
         self._end.obey_signals()
