@@ -63,7 +63,7 @@ class RunView:
         self.state, self.reason, self.until = state, reason, time.monotonic()
 
     def forget(self) -> None:
-        """Keep little of status.json, what is asked for in the end: that of thousands of ended runs would fill memory."""
+        """Keep of status.json what is asked for in the end: those of thousands of ended runs would fill memory."""
         kept = ("return_value_left_out",)
         self.status = {"attempt": _attempt_of(self.status), **{k: self.status[k] for k in kept if k in self.status}}
 
