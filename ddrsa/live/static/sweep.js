@@ -19,6 +19,8 @@ export class SweepPage {
     this.chart = new Chart(find("chart"));
     find("curve-form").addEventListener("submit", (event) => event.preventDefault());
     find("curve-form").addEventListener("change", () => { this.showCurves(); this.curvesLater(); });
+    show(find("empty"), false);  // it may have begun while the list was shown
+    show(find("sweeps"), false);
     show(find("sweep"), true);
     show(find("nav"), true);
     show(find("overall"), true);
