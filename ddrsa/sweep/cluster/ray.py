@@ -77,9 +77,7 @@ class RayServer(RemoteServer):
         super().__init__("ray", shared, environment)
         self.ray = import_ray()
         # A node that dies has its runs tried again by the supervisor, as one that failed otherwise.
-        # Ray ends a worker after one task with a GPU, whose memory it may hold: here a process of its own has that, so
-        # the worker, with all that it has imported, does the next run as well.
-        self._remote = self.ray.remote(**{"max_calls": 0, **request, "max_retries": 0})(perform_on_ray)
+        self._remote = self.ray.remote(**{**request, "max_retries": 0})(perform_on_ray)
         self._num_gpus = float(request.get("num_gpus") or 0)
         self._shared = self.ray.put(shared)
         self._tasks: dict[Any, Submitted] = {}
