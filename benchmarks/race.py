@@ -1,13 +1,14 @@
-"""Races replayed from a recorded table of scores: how often the word at the end is wrong, and how many runs it took.
+"""Races replayed from recorded tables of scores: how often the word at the end is wrong, and how many runs it took.
 
-The table (race_scores.csv, beside this script) has the validation NLL of 18 configurations, each trained with 20 seeds
-on the simulated fleet by
+Each table has the validation NLL of 18 configurations, each trained with 20 seeds on the simulated fleet. That of
+race_scores.csv is by
 
     python train.py -m experiment=quick model=gru,lstm,tcn batch_size=64,128,256 learning_rate=0.003,0.01 \
         'seed=range(20)' num_epochs=6 lookback=16 horizon=40 dataset.num_units=40 device=cpu hydra.sweep.dir=DIR
 
-and `python benchmarks/race.py --record DIR` writes it. A replay draws 20 repeats from the recorded seeds, with
-replacement, so that the truth is known: the means of the table.
+and `python benchmarks/race.py --record DIR` writes it: its best three differ by less than the noise of a run. That of
+race_scores_clear.csv is by race_trainings.py, beside this script: one configuration is better than all others. A replay
+draws 20 repeats from the recorded seeds, with replacement, so that the truth is known: the means of the table.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ import pandas as pd
 from ddrsa.sweep.race.race import Race
 from ddrsa.sweep.race.standings import Floats, Rules, Word
 
-TABLE = Path(__file__).with_name("race_scores.csv")
+TABLES = {
+    "close": Path(__file__).with_name("race_scores.csv"),
+    "clear": Path(__file__).with_name("race_scores_clear.csv"),
+}
 # What a way of choosing ends with: the configuration, the word, and the runs.
 Choice = tuple[int, Word, int]
 
@@ -73,25 +77,19 @@ def record(sweep_dir: Path) -> None:
     table = runs.pivot_table(index=["model", "batch_size", "learning_rate"], columns="seed", values="validation_nll")
     if table.isna().any().any():
         raise SystemExit(f"{sweep_dir}: {int(table.isna().sum().sum())} of {table.size} runs have no validation_nll")
-    table.round(6).to_csv(TABLE)
-    print(f"{len(table)} configurations x {table.shape[1]} seeds in {TABLE.name}")
+    table.round(6).to_csv(TABLES["close"])
+    print(f"{len(table)} configurations x {table.shape[1]} seeds in {TABLES['close'].name}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--record", type=Path, help="the directory of the sweep")
-    parser.add_argument("--replays", type=int, default=1000)
-    parser.add_argument("--deltas", type=float, nargs="+", default=[0.0, 0.02, 0.05])
-    parser.add_argument("--n-jobs", type=int, default=1)
-    options = parser.parse_args()
-    if options.record is not None:
-        record(options.record)
-        return
-    frame = pd.read_csv(TABLE, index_col=[0, 1, 2])
-    scores = frame.to_numpy()
+def replay_table(path: Path, options: argparse.Namespace) -> None:
+    """Print what each way gives on a table."""
+    frame = pd.read_csv(path)
+    scores = frame[[name for name in frame if name.isdigit()]].to_numpy()
     means = np.sort(scores.mean(axis=1))
     residual = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
-    print(f"{scores.shape[0]} configurations x {scores.shape[1]} seeds; the best mean {means[0]:.4f}, the next")
+    print(
+        f"{path.name}: {scores.shape[0]} configurations x {scores.shape[1]} seeds; best mean {means[0]:.4f}, the next"
+    )
     print(f"{means[1] - means[0]:.4f}, {means[2] - means[0]:.4f}, {means[5] - means[0]:.4f} (6th), "
           f"{means[-1] - means[0]:.4f} (last) worse; noise of a run {residual.std():.4f}, of single configurations "
           f"{residual.std(axis=1).min():.4f} to {residual.std(axis=1).max():.4f}\n")  # fmt: skip
@@ -121,6 +119,22 @@ def main() -> None:
         print(
             f"| {name} | {false:.1%} | {far:.1%} | {shares} | {runs:.0f} | 1 / {scores.size / runs:.1f} |", flush=True
         )
+    print()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", type=Path, help="the directory of the sweep")
+    parser.add_argument("--replays", type=int, default=1000)
+    parser.add_argument("--deltas", type=float, nargs="+", default=[0.0, 0.02, 0.05])
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--n-jobs", type=int, default=1)
+    options = parser.parse_args()
+    if options.record is not None:
+        record(options.record)
+        return
+    for name in options.tables:
+        replay_table(TABLES[name], options)
 
 
 if __name__ == "__main__":

@@ -30,15 +30,31 @@ def log_evidence(t: float, freedom: float, information: float, prior: float = PR
     return 0.5 * ((freedom + 1) * (math.log1p(square) - math.log1p(square / growth)) - math.log(growth))
 
 
-def half_width(error: float, freedom: float, information: float, alpha: float, prior: float = PRIOR_VARIANCE) -> float:
+def half_width(
+    error: float,
+    freedom: float,
+    information: float,
+    alpha: float,
+    prior: float = PRIOR_VARIANCE,
+    *,
+    one_sided: bool = False,
+) -> float:
     """Half the width of the confidence sequence of an effect at 1 - alpha: infinite where there is too little to tell.
 
     error: the standard error of the estimate; the others as in `log_evidence`. It is the set of all effects against
     which the evidence is below 1 / alpha.
+
+    one_sided: how far the lower bound alone lies below the estimate. The evidence E is the mean of E+ and E-, those by
+    effects above and below 0 (half normal). E+ is a test martingale too where the effect is 0. Where it is below 0, E+
+    is at no time larger than it would be with the effect taken out of the same noise, since it rises with t: so it
+    exceeds 1 / alpha with a probability of at most alpha for all of these effects together. For t > 0, E- is below its
+    value at 0, which is that of E; so E+ reaches 1 / alpha where 2 E - E(t = 0) does, if not before.
     """
     growth = 1 + information * prior
     if freedom < 1:
         return math.inf
+    if one_sided:
+        alpha = 2 / (1 / alpha + 1 / math.sqrt(growth))
     bound = math.exp((math.log(growth) - 2 * math.log(alpha)) / (freedom + 1))
     if bound >= growth:
         return math.inf

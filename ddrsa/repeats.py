@@ -7,16 +7,24 @@ The whole answer of a sweep that is looked at as runs come in is `ddrsa.analysis
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.anytime import half_width
+from ddrsa.anytime import PRIOR_VARIANCE, half_width
 
 Floats = NDArray[np.float64]
 
 FEW_PAIRS = 3
+
+# The noise is taken from at least so many of the best configurations, where there are so many.
+_FEWEST_FOR_NOISE = 5
+
+# As `PRIOR_VARIANCE` of `ddrsa.anytime`, in units of the noise of a run: where many tell that, the bounds of 3 to 20
+# repeats are the shorter the smaller it is, down to about this.
+_SHARED_PRIOR = 10.0
 
 
 @dataclass(frozen=True)
@@ -31,13 +39,14 @@ class Shared:
 class Gap:
     """A mean difference of two configurations on the repeats that both have (count), and its bounds.
 
-    The bounds hold at all looks together. deviation: of the mean, one standard error. last: half the width of the
-    bounds that the most repeats would give, with the noise so far.
+    low and high hold together at all looks; least alone: the difference is no less. deviation: of the mean, one
+    standard error. last: how far least would be below the mean after the most repeats, with the noise so far.
     """
 
     mean: float
     low: float
     high: float
+    least: float
     count: int
     deviation: float
     last: float
@@ -58,15 +67,17 @@ def gap_of(differences: Floats, alpha: float, most: int, shared: Shared | None) 
     # Of the difference on one repeat.
     noise = float(pairs.std(ddof=1)) if n > 1 else 0.0
     if shared is None:
-        half = half_width(noise / math.sqrt(n), n - 1, n, alpha)
-        last = half_width(noise / math.sqrt(most), most - 1, most, alpha)
+        freedom, last_freedom, weight, prior = n - 1, most - 1, 1.0, PRIOR_VARIANCE
     else:
         together = math.sqrt(2 * shared.variance)
         # Two or three pairs do not show their own noise; where more are noisier than all others, theirs counts.
         noise = max(together, noise) if n > FEW_PAIRS else together
-        half = half_width(noise / math.sqrt(n), shared.freedom, n / 2, alpha)
-        last = half_width(noise / math.sqrt(most), shared.freedom, most / 2, alpha)
-    return Gap(mean, mean - half, mean + half, n, noise / math.sqrt(n), last)
+        freedom, last_freedom, weight, prior = shared.freedom, shared.freedom, 0.5, _SHARED_PRIOR
+    error, last_error = noise / math.sqrt(n), noise / math.sqrt(most)
+    half = half_width(error, freedom, weight * n, alpha, prior)
+    one_sided = half_width(error, freedom, weight * n, alpha, prior, one_sided=True)
+    last = half_width(last_error, last_freedom, weight * most, alpha, prior, one_sided=True)
+    return Gap(mean, mean - half, mean + half, mean - one_sided, n, error, last)
 
 
 def adjusted_means(scores: Floats) -> Floats:
@@ -77,6 +88,16 @@ def adjusted_means(scores: Floats) -> Floats:
     known = ~np.isnan(scores)
     means, _ = _two_way(scores, known)
     return np.where(known.any(axis=1), means, np.inf)
+
+
+def better_half(means: Sequence[float]) -> list[int]:
+    """The better half by the means, 5 or more where there are so many: the lowest first; infinite ones are left out.
+
+    Of these the noise is taken: a configuration that diverges is noisier than those that are to be told apart. Where
+    all are equally noisy, a mean says nothing of the noise, and the choice changes nothing.
+    """
+    order = sorted((place for place, mean in enumerate(means) if math.isfinite(mean)), key=lambda place: means[place])
+    return order[: max(_FEWEST_FOR_NOISE, (len(order) + 1) // 2)]
 
 
 def shared_noise(scores: Floats) -> Shared | None:

@@ -135,7 +135,7 @@ class RaceRecord:
             title_justify="left",
             header_style="dim",
         )
-        behind = f"behind by ({1 - race.rules.error:.0%} at all looks)"
+        behind = f"behind by (at least, {1 - race.rules.error:.0%} at all looks)"
         for name in ("place", "repeats", f"mean {self.title}", behind):
             table.add_column(name, justify="left" if name == "place" else "right", no_wrap=True)
         table.add_column("configuration", overflow="fold", min_width=20)
@@ -153,10 +153,10 @@ class RaceRecord:
 
 def _bounds(gap: Gap) -> dict[str, Any]:
     """A bound that is not known is null."""
-    return {"mean": gap.mean, "low": gap.low, "high": gap.high, "repeats": gap.count}
+    return {"mean": gap.mean, "low": gap.low, "high": gap.high, "least": gap.least, "repeats": gap.count}
 
 
 def _shown_gap(gap: Gap) -> str:
-    if not math.isfinite(gap.low):
+    if not math.isfinite(gap.least):
         return f"{gap.mean:.3g} (too few repeats)"
-    return f"{gap.mean:.3g} ({gap.low:.3g} to {gap.high:.3g})"
+    return f"{gap.mean:.3g} ({gap.least:.3g})"

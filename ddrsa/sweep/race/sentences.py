@@ -21,7 +21,9 @@ def answer(race: Race, labels: Sequence[str], title: str) -> str:
         return f"{best} is the only configuration: there is nothing to race against"
     gone = seen.numbers(Place.OUT)
     left_out = "" if not gone else f" Out of the race, because their runs failed: {_names(labels, gone)}."
-    worse = [gap.low for number, gap in enumerate(seen.gaps) if gap is not None and seen.places[number] is Place.WORSE]
+    worse = [
+        gap.least for number, gap in enumerate(seen.gaps) if gap is not None and seen.places[number] is Place.WORSE
+    ]
     others = f"the other {len(worse)}" if len(worse) > 1 else "the other"
     margin = f"(delta = {rules.delta:g})"
     if race.word() is Word.BETTER:

@@ -11,7 +11,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from ddrsa.repeats import FEW_PAIRS, Floats, Gap, adjusted_means, gap_of, shared_noise
+from ddrsa.repeats import FEW_PAIRS, Floats, Gap, Shared, adjusted_means, better_half, gap_of, shared_noise
+
+# The noise is not taken from fewer configurations than that, where there are so many.
+_FEWEST_WITH_NOISE = 3
 
 
 class Word(StrEnum):
@@ -85,15 +88,16 @@ def standings(scores: Floats, rules: Rules, out: Sequence[bool] = ()) -> Standin
     places = [Place.OUT if each else Place.RACING for each in gone]
     if not candidates.any():
         return Standings(None, tuple(places), (None,) * count, None)
-    leader = int(np.argmin(np.where(candidates, adjusted_means(scores), np.inf)))
+    means = adjusted_means(scores)
+    leader = int(np.argmin(np.where(candidates, means, np.inf)))
     places[leader] = Place.LEADER
-    shared = shared_noise(scores) if rules.shared_noise else None
+    # Of one of all pairs with the true best, so that by Bonferroni the error is that of all of them.
+    alpha = rules.error / max(count - 1, 1)
+    shared = _noise(scores, means, leader, rules, alpha) if rules.shared_noise else None
     gaps: list[Gap | None] = [None] * count
     for number in range(count):
         if number == leader or gone[number]:
             continue
-        # Of one of all pairs with the true best, so that by Bonferroni the error is that of all of them.
-        alpha = rules.error / max(count - 1, 1)
         gaps[number] = gap = gap_of(scores[number] - scores[leader], alpha, rules.most, shared)
         if gap is not None and judged[number] and judged[leader]:
             places[number] = _place(gap, rules.delta)
@@ -105,10 +109,29 @@ def standings(scores: Floats, rules: Rules, out: Sequence[bool] = ()) -> Standin
     return Standings(leader, tuple(places), tuple(gaps), word)
 
 
+def _noise(scores: Floats, means: Floats, leader: int, rules: Rules, alpha: float) -> Shared | None:
+    """The noise of the better half, without those that are worse than the leader by it, again and again.
+
+    What is far behind is often far noisier than what is to be told apart.
+    """
+    chosen = better_half(means.tolist())
+    while True:
+        shared = shared_noise(scores[chosen])
+        gaps = [gap_of(scores[number] - scores[leader], alpha, rules.most, shared) for number in chosen]
+        left = [
+            number
+            for number, gap in zip(chosen, gaps, strict=True)
+            if number == leader or gap is None or gap.count < rules.least or gap.least <= 0
+        ]
+        if shared is None or len(left) == len(chosen) or len(left) < _FEWEST_WITH_NOISE:
+            return shared
+        chosen = left
+
+
 def _place(gap: Gap, delta: float) -> Place:
-    if gap.low > 0 and gap.low >= delta:
+    if gap.least > 0 and gap.least >= delta:
         return Place.WORSE
-    if gap.low > -delta and gap.mean < delta:
+    if gap.least > -delta and gap.mean < delta:
         return Place.CLOSE
     if gap.count > FEW_PAIRS and not _may_be_told(gap, delta):
         return Place.TIED
