@@ -43,10 +43,11 @@ def kill_node(bench: ChaosBench, launch: Launch, random: Random) -> None:
         for pid in everything:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-    # A machine that has gone down has children neither: what was adopted since the look at the tree.
-    for process in bench.processes():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
+    # A machine that has gone down has children neither: what was adopted, or started, since the look at the tree.
+    while left := bench.processes():
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def stop(kind: str) -> Fault:
