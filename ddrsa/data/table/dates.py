@@ -162,7 +162,10 @@ def _parsed(table: Table, column: str, written: pd.Series, options: TableOptions
         return distinct[0][1]
     # The first that the way of the most does not read is the one to name.
     best = max((_attempt(written, days) for days in _DAYS), key=lambda found: int(found.notna().sum()), default=dates)
-    best = best if best.notna().sum() > dates.notna().sum() else dates
+    numbers = pd.to_numeric(written, errors="coerce")
+    # Numbers alone are no dates here: the caller wants them named all the same.
+    best = max((dates, best), key=lambda found: int(found.notna().sum()))
+    best = numbers if best.notna().sum() < numbers.notna().sum() < len(numbers) else best
     table.require(
         column, best.notna(), ", numbers or dates such as 2015-01-31 06:00:00 are expected; another way to write them "
         f"is named by dataset.{key}, such as %d.%m.%Y %H.%M",

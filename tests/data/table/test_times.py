@@ -116,6 +116,7 @@ def test_a_comma_before_the_fraction_of_a_second(read: Read) -> None:
             "line 2: column time has '03/04/2024', which can be 2024-03-04 or 2024-04-03",
         ),
         (["06/01/2024 6:00 AM"], {}, "'dataset.date_format=%m/%d/%Y %I:%M %p' or "),
+        (["1", "2", "oops", "4"], {}, "line 4: column time has 'oops', numbers or dates such as"),
         (["30/04/2024", "05/30/2024"], {}, "line 3: column time has '05/30/2024', numbers or dates such as"),
         (["01.06.2024", "32.06.2024"], {}, "line 3: column time has '32.06.2024', numbers or dates"),
         (["2024-01-01T00:00Z", "2024-01-01T01:00"], {}, "line 3: .*, without a time zone, and other rows are not so"),
