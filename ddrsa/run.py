@@ -22,10 +22,11 @@ from ddrsa.changed_data import changed_content
 from ddrsa.config import RunConfig, identity, located, parse_config, run_id
 from ddrsa.data.inputs import TrainingInputs
 from ddrsa.data.load import data_content, data_hash, load_dataset
+from ddrsa.data.sequences import Sequences
 from ddrsa.data.windows import Windows
 from ddrsa.errors import ConfigError, RunEnded, UsageError
 from ddrsa.evaluation.evaluate import evaluate, shortcomings
-from ddrsa.evaluation.forecasts import conformal_of, independent_lives
+from ddrsa.evaluation.forecasts import conformal_of, forecast_rows, independent_lives
 from ddrsa.evaluation.official import evaluate_official
 from ddrsa.evaluation.steps import EvaluationSteps
 from ddrsa.models.build import build_model
@@ -215,21 +216,23 @@ def _train_and_evaluate(
     single_run = HydraConfig.get().mode == RunMode.RUN
     epochs_log = log if single_run else file_log
 
-    sizes = (checked.lookback, checked.evaluation_horizon, device)
+    def forecasts_of(units: Sequences) -> Tensor:
+        return forecast_rows(model, units, checked.lookback, device)
+
     validation_windows = Windows(dataset.validation, checked.lookback, device, ages=model.reads_age)
 
-    def evaluate_validation(in_use: Calibration | None = None) -> dict[str, Any]:
-        """in_use: None while training, for that of the model as it is now."""
+    def evaluate_validation(raw: Tensor, in_use: Calibration | None = None) -> dict[str, Any]:
+        """raw: of every row of the validation units. in_use: None while training, for that of the model as it is."""
 
         def calibrated(logits: Tensor) -> tuple[Tensor, Tensor]:
             found, out_of_fold = calibrate(checked.training, logits, validation_windows)
             return out_of_fold, (found if in_use is None else in_use)(logits)
 
         return evaluate(
-            model,
+            raw,
             dataset.validation,
             dataset.training,
-            *sizes,
+            checked.evaluation_horizon,
             calibrate=calibrated,
             policy=checked.policy,
             by_subset=dataset.by_subset,
@@ -242,7 +245,7 @@ def _train_and_evaluate(
         report if len(objectives) == 1 else None,
         objectives[0] if objectives else None,
         partial(metric_value, group="validation"),
-        evaluate_validation,
+        lambda: evaluate_validation(forecasts_of(dataset.validation)),
         checked.training.num_epochs,
     )
 
@@ -301,21 +304,22 @@ def _train_and_evaluate(
     calibration = Calibration.from_dict(load_checkpoint(directory.checkpoint_best)["calibration"])
     calibrated = CalibratedModel(model, calibration)
     epochs_log.info("%s: %s", _shown(directory), described(checked.training, calibration))
-    validation = evaluate_validation(calibration)
+    raw = forecasts_of(dataset.validation)
+    validation = evaluate_validation(raw, calibration)
     held_out = None
     if dataset.policy is not None:
-        held_out = independent_lives(calibrated, dataset.policy, checked.lookback, device)
+        held_out = independent_lives(calibration(forecasts_of(dataset.policy)), dataset.policy)
         conformal = conformal_of(held_out, "policy")
     else:
-        known = independent_lives(calibrated, dataset.validation, checked.lookback, device)
+        known = independent_lives(calibration(raw), dataset.validation)
         conformal = conformal_of(known, "validation")
     if conformal is not None and conformal.caveat is not None:
         file_log.info("%s: %s", _shown(directory), conformal.caveat)
     metrics = evaluate(
-        model,
+        forecasts_of(dataset.test),
         dataset.test,
         dataset.training,
-        *sizes,
+        checked.evaluation_horizon,
         tuned_on=validation,
         calibrate=lambda logits: (calibration(logits),) * 2,
         policy=checked.policy,

@@ -10,24 +10,19 @@ import torch
 from torch import Tensor
 
 from ddrsa.data.sequences import Sequences
-from ddrsa.evaluation.forecasts import forecast_rows, whole_lives
+from ddrsa.evaluation.forecasts import whole_lives
 from ddrsa.evaluation.steps import EvaluationSteps
 from ddrsa.evaluation.times import ages, ends_of_lives, observed_times
 from ddrsa.evaluation.uncertainty import Judged, by_unit, confidence_intervals
-from ddrsa.models.base import DDRSAModel
 from ddrsa.survival import metrics
-from ddrsa.survival.age_alone import (
-    constant_hazard,
-    constant_hazard_nll,
-    landmark_concordance,
-    survival_by_age,
-)
+from ddrsa.survival.age_alone import constant_hazard, constant_hazard_nll, survival_by_age
 from ddrsa.survival.calibration.measures import calibration_errors, d_calibration, observed_failures, reliability
 from ddrsa.survival.conformal import Conformal
-from ddrsa.survival.hazard import restricted_mean, survival
-from ddrsa.survival.intervals import coverage_sums, evaluate_intervals
+from ddrsa.survival.hazard import survival
+from ddrsa.survival.intervals import coverage_sums, evaluate_intervals, interval_ends
 from ddrsa.survival.landmarks import landmarks
 from ddrsa.survival.losses import negative_log_likelihood
+from ddrsa.survival.pairs import concordance_of
 from ddrsa.survival.policies import Lives, evaluate_policies
 from ddrsa.survival.policy_options import PolicyOptions
 from ddrsa.survival.unit_bootstrap import draws
@@ -36,12 +31,10 @@ NO_WISHES = PolicyOptions()
 
 
 def evaluate(
-    model: DDRSAModel,
+    raw: Tensor,
     test: Sequences,
     training: Sequences,
-    lookback: int,
     horizon: int,
-    device: torch.device,
     tuned_on: Mapping[str, Any] | None = None,
     calibrate: Callable[[Tensor], tuple[Tensor, Tensor]] = lambda logits: (logits, logits),
     policy: PolicyOptions = NO_WISHES,
@@ -50,8 +43,9 @@ def evaluate(
     by_subset: Callable[[Sequences], Mapping[str, Sequences]] = lambda _: {},
     steps: int | None = None,
 ) -> dict[str, Any]:
-    """The metrics of `model` on every window of `test`, as they stand in test_metrics.json.
+    """The metrics of forecasts of every window of `test`, as they stand in test_metrics.json.
 
+    raw: (N, L) hazard logits, as the model gives them.
     calibrate: from the hazard logits of all windows, as `model` gives them, to those that are judged and to those in
     use, by which the policies decide. On validation units these are others: a threshold that was tuned on forecasts of
     several calibrations, each fitted without the unit that it judges, would mean something else for the one in use.
@@ -60,7 +54,6 @@ def evaluate(
 
     The other arguments, and what is returned: of `measure`.
     """
-    raw = forecast_rows(model, test, lookback, device)
     whole, used = calibrate(raw)
     wanted = (policy, tuned_on, held_out, conformal, steps)
     result = measure(raw, whole, used, test, training, horizon, *wanted)
@@ -116,9 +109,13 @@ def measure(
         training = EvaluationSteps(training, steps, horizon).units
     judged = _judged(logits, test, training, horizon)
     time, event = judged.time, judged.event
-    covered = {"intervals": coverage_sums(logits, time, event, judged.number, test.num_units)}
+    ends = {"intervals": interval_ends(judged.survival)}
     if conformal is not None:
-        covered["conformal"] = coverage_sums(logits, time, event, judged.number, test.num_units, conformal.interval)
+        ends["conformal"] = conformal.ends(judged.survival)
+    covered = {
+        kind: coverage_sums(each, time, event, horizon, judged.number, test.num_units) for kind, each in ends.items()
+    }
+    held = {kind: evaluate_intervals(each, time, event, horizon, test.unit) for kind, each in ends.items()}
     return {
         **_scores(judged),
         "by_unit": by_unit(judged),
@@ -127,12 +124,12 @@ def measure(
         "calibration": {
             "event_share": observed_failures(time, event, horizon) if len(time) else float("nan"),
             **_calibration(judged.survival, time, event),
-            "raw": _calibration(survival(raw).double().cpu().numpy(), time, event),
+            "raw": _calibration(_survivals(raw), time, event),
             "d_calibration": d_calibration(judged.survival, time, event, test.unit),
             "reliability": reliability(judged.survival, time, event),
         },
-        "intervals": evaluate_intervals(logits, time, event, test.unit),
-        **_conformal(conformal, logits, judged),
+        "intervals": held["intervals"],
+        **({} if conformal is None else {"conformal": {**conformal.to_dict(), "intervals": held["conformal"]}}),
         "num_units": test.num_units,
         "num_censored_units": int((~test.unit_event_observed).sum()),
         "num_windows": len(time),
@@ -160,7 +157,7 @@ def _judged(logits: Tensor, test: Sequences, training: Sequences, horizon: int) 
     nll = negative_log_likelihood(logits, tau.to(logits.device), seen.to(logits.device))
     time, event = observed_times(test, horizon)
     known_training = observed_times(training, horizon)
-    survivals = survival(logits).double().cpu().numpy()
+    survivals = _survivals(logits)
     age, lives = ages(test), ends_of_lives(training)
     of_units = metrics.CensoringDistribution.fit(*lives)
     by_age = survival_by_age(*lives, age, horizon)
@@ -170,7 +167,6 @@ def _judged(logits: Tensor, test: Sequences, training: Sequences, horizon: int) 
         time,
         event,
         age,
-        predicted=restricted_mean(logits).double().cpu().numpy(),
         survival=survivals,
         by_age=by_age,
         nll=nll.double().cpu().numpy(),
@@ -183,8 +179,7 @@ def _judged(logits: Tensor, test: Sequences, training: Sequences, horizon: int) 
 
 def _scores(judged: Judged) -> dict[str, Any]:
     time, event, predicted, known = judged.time, judged.event, judged.predicted, judged.known
-    concordance = metrics.concordance_index(time, event, predicted)
-    of_age = metrics.concordance_index(time, event, judged.by_age.sum(1))
+    concordance = {name: concordance_of(pairs) for name, pairs in judged.pairs.items()}
     nll, nll_of_constant = float(judged.nll.mean()), float(judged.constant_nll.mean())
 
     def brier(scores: metrics.Floats, counts: metrics.Bools) -> float:
@@ -195,16 +190,13 @@ def _scores(judged: Judged) -> dict[str, Any]:
         "rul_rmse": metrics.root_mean_squared_error(predicted[event], time[event]),
         "restricted_rmse": metrics.root_mean_squared_error(predicted[known], time[known]),
         "nasa_score": metrics.mean_nasa_penalty(predicted[event], time[event]),
-        "concordance_index": concordance,
-        "concordance_index_ipcw": metrics.concordance_index(time, event, predicted, judged.censoring),
+        **concordance,
         "integrated_brier_score": brier(*judged.brier),
         "nll": nll,
-        "age_concordance_index": of_age,
         "age_integrated_brier_score": brier(*judged.age_brier),
         "constant_hazard_nll": nll_of_constant,
-        "concordance_above_age": concordance - of_age,
+        "concordance_above_age": concordance["concordance_index"] - concordance["age_concordance_index"],
         "nll_below_constant_hazard": nll_of_constant - nll,
-        "landmark_concordance_index": landmark_concordance(time, event, predicted, judged.age),
         "landmarks": landmarks(time, event, predicted, judged.brier, judged.age_brier, judged.age),
     }
 
@@ -217,8 +209,5 @@ def _calibration(survivals: metrics.Floats, time: metrics.Floats, event: metrics
     }
 
 
-def _conformal(conformal: Conformal | None, logits: Tensor, judged: Judged) -> dict[str, Any]:
-    if conformal is None:
-        return {}
-    found = evaluate_intervals(logits, judged.time, judged.event, judged.test.unit, conformal.interval)
-    return {"conformal": {**conformal.to_dict(), "intervals": found}}
+def _survivals(logits: Tensor) -> metrics.Floats:
+    return np.asarray(survival(logits.double()).cpu().numpy())

@@ -29,14 +29,16 @@ def whole_lives(logits: Tensor, sequences: Sequences) -> Lives:
     return Lives(logits[rows.to(logits.device)], unit[rows], time_to_event[rows])
 
 
-def independent_lives(model: DDRSAModel, units: Sequences, lookback: int, device: torch.device) -> Lives:
-    """The forecasts of units that failed and have nothing to do with each other: of a group of units, one at random."""
+def independent_lives(logits: Tensor, units: Sequences) -> Lives:
+    """The forecasts (N, L) of units that failed and have nothing to do with each other: of a group, one at random."""
     failed = np.intersect1d(units.unit_ids, units.unit[units.event_observed & (units.time_to_event == 0)])
     shuffled = np.random.default_rng(0).permutation(failed)
     group = dict(zip(units.unit_ids.tolist(), units.unit_groups.tolist(), strict=True))
     one_of_each = {group[unit]: unit for unit in shuffled.tolist()}
-    chosen = units.select_units(sorted(one_of_each.values())) if one_of_each else units
-    return whole_lives(forecast_rows(model, chosen, lookback, device), chosen)
+    if not one_of_each:
+        return whole_lives(logits, units)
+    rows = torch.from_numpy(np.isin(units.unit, list(one_of_each.values())))
+    return whole_lives(logits[rows.to(logits.device)], units.select_units(sorted(one_of_each.values())))
 
 
 def conformal_of(lives: Lives, units: str) -> Conformal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,16 +24,15 @@ Floats = metrics.Floats
 class Judged:
     """The windows of `test` and what is forecast of them.
 
-    time, event: (n,) of `observed_times`. age: (n,). predicted: (n,) E[min(tau, L)]. survival, by_age: (n, L) of the
-    forecasts and of the age alone. nll, constant_nll: (n,) of the forecasts and of one constant hazard. brier,
-    age_brier: of `brier_scores` for both. censoring: of Uno's index.
+    time, event: (n,) of `observed_times`. age: (n,). survival, by_age: (n, L) of the forecasts and of the age alone.
+    nll, constant_nll: (n,) of the forecasts and of one constant hazard. brier, age_brier: of `brier_scores` for both.
+    censoring: of Uno's index.
     """
 
     test: Sequences
     time: Floats
     event: metrics.Bools
     age: Floats
-    predicted: Floats
     survival: Floats
     by_age: Floats
     nll: Floats
@@ -46,6 +45,24 @@ class Judged:
     def number(self) -> NDArray[np.int64]:
         """(n,) the unit of each window, from 0."""
         return np.searchsorted(self.test.starts, np.arange(self.test.num_rows), side="right") - 1
+
+    @cached_property
+    def predicted(self) -> Floats:
+        """(n,) E[min(tau, L)]."""
+        return np.asarray(self.survival.sum(1))
+
+    @cached_property
+    def pairs(self) -> dict[str, tuple[Floats, Floats]]:
+        """The pairs, by unit, that each index of concordance counts, under its name."""
+        windows = (self.time, self.event)
+        return {
+            "concordance_index": pairs_by_unit(*windows, self.predicted, self.number),
+            "concordance_index_ipcw": pairs_by_unit(
+                *windows, self.predicted, self.number, self.censoring.weight_of_pair
+            ),
+            "age_concordance_index": pairs_by_unit(*windows, self.by_age.sum(1), self.number),
+            "landmark_concordance_index": pairs_of_equal_age(*windows, self.predicted, self.age, self.number),
+        }
 
     @property
     def known(self) -> metrics.Bools:
@@ -86,18 +103,9 @@ def confidence_intervals(judged: Judged, covered: Mapping[str, Mapping[str, Any]
     weights = draws(judged.test.num_units)
     resampled = {name: each.resampled(weights) for name, each in judged.sums.items()}
     windows = (judged.time, judged.event)
-
-    def concordance(predicted: Floats, weight: Callable[[float], float] | None = None) -> Floats:
-        return resampled_concordance(pairs_by_unit(*windows, predicted, judged.number, weight), weights)
-
-    model, age_alone = concordance(judged.predicted), concordance(judged.by_age.sum(1))
-    equal_age = pairs_of_equal_age(*windows, judged.predicted, judged.age, judged.number)
+    resampled |= {name: resampled_concordance(pairs, weights) for name, pairs in judged.pairs.items()}
     resampled |= {
-        "concordance_index": model,
-        "concordance_index_ipcw": concordance(judged.predicted, judged.censoring.weight_of_pair),
-        "age_concordance_index": age_alone,
-        "concordance_above_age": model - age_alone,
-        "landmark_concordance_index": resampled_concordance(equal_age, weights),
+        "concordance_above_age": resampled["concordance_index"] - resampled["age_concordance_index"],
         "integrated_brier_score": _integrated_brier(judged, judged.brier, weights),
         "age_integrated_brier_score": _integrated_brier(judged, judged.age_brier, weights),
     }
@@ -128,7 +136,5 @@ def confidence_intervals(judged: Judged, covered: Mapping[str, Mapping[str, Any]
 
 
 def _integrated_brier(judged: Judged, brier: tuple[Floats, metrics.Bools], weights: Floats) -> Floats:
-    of_steps = [np.zeros((judged.test.num_units, brier[0].shape[1])) for _ in brier]
-    for total, part in zip(of_steps, brier, strict=True):
-        np.add.at(total, judged.number, part)
-    return metrics.integrated(metrics.ratio(weights @ of_steps[0], weights @ of_steps[1]))
+    scores, counts = (np.add.reduceat(part, judged.test.starts, axis=0, dtype=np.float64) for part in brier)
+    return metrics.integrated(metrics.ratio(weights @ scores, weights @ counts))

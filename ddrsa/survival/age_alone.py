@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.survival.metrics import concordance_index
-
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -42,27 +40,3 @@ def constant_hazard_nll(hazard: float, time: Floats, event: Bools, horizon: int)
     if not 0 < hazard < 1:
         return np.full(len(time), np.nan)
     return np.asarray(-(event * np.log(hazard) + survived * np.log1p(-hazard)))
-
-
-def landmark_concordance(time: Floats, event: Bools, predicted: Floats, age: Floats) -> float:
-    """Harrell's index of windows of the same age: over all ages, the share of comparable pairs that are concordant.
-
-    What the age alone forecasts is then 0.5. NaN where no pair is comparable.
-    """
-    concordant = comparable = 0.0
-    for at in np.unique(age):
-        same = age == at
-        pairs = _comparable_pairs(time[same], event[same])
-        if pairs:
-            concordant += pairs * concordance_index(time[same], event[same], predicted[same])
-            comparable += pairs
-    return concordant / comparable if comparable else float("nan")
-
-
-def _comparable_pairs(time: Floats, event: Bools) -> int:
-    if not event.any() or len(time) < 2:
-        return 0
-    longer = np.sort(time)
-    beyond = len(time) - np.searchsorted(longer, time[event], side="right")
-    ties = np.array([int(((time == t) & ~event).sum()) for t in time[event]])
-    return int(beyond.sum() + ties.sum())

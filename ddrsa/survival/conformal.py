@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ddrsa.survival.hazard import survival
-from ddrsa.survival.intervals import central_interval
+from ddrsa.survival.intervals import Ends, interval_ends
 
 Floats = NDArray[np.float64]
 
@@ -58,12 +58,9 @@ class Conformal:
             "keeps units for it alone"
         )
 
-    def interval(self, logits: Tensor, coverage: float) -> tuple[Tensor, Tensor]:
-        """As `central_interval`, of the conformal level."""
-        lower, upper = central_interval(logits, min(self.level(coverage), 1.0))
-        if self.level(coverage) >= 1:
-            return lower * 0, upper * 0 + logits.shape[-1]
-        return lower, upper
+    def ends(self, survivals: Floats) -> Ends:
+        """As `interval_ends`, of the conformal levels."""
+        return interval_ends(survivals, self.level)
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values, for a file."""

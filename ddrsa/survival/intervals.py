@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ Bools = NDArray[np.bool_]
 
 # The intervals that are reported: central, with equal probability on both sides.
 LEVELS = {"50%": 0.5, "80%": 0.8, "90%": 0.9}
+
+Ends = Mapping[str, tuple[Floats, Floats]]
+"""Of `interval_ends`: the lower and upper ends, (n,) each, of the intervals of each of LEVELS."""
 
 
 def quantile(logits: Tensor, probability: float) -> Tensor:
@@ -37,6 +40,24 @@ def central_interval(logits: Tensor, level: float) -> tuple[Tensor, Tensor]:
     Both ends belong to the interval, so of whole cycles it holds at least `level` of the forecast probability.
     """
     return quantile(logits, (1 - level) / 2), quantile(logits, (1 + level) / 2)
+
+
+def interval_ends(survivals: Floats, level: Callable[[float], float] = float) -> Ends:
+    """The ends of the central intervals for each of `LEVELS`, as `central_interval` gives them.
+
+    survivals: (n, L) S[k] in float64. level: of the forecast's own interval that stands for a level; from 1 on it has
+    no ends.
+    """
+
+    def quantile_of(probability: float) -> Floats:
+        return (survivals > 1 - probability).sum(1).astype(np.float64)
+
+    def ends(own: float) -> tuple[Floats, Floats]:
+        if own >= 1:
+            return np.zeros(len(survivals)), np.full(len(survivals), float(survivals.shape[1]))
+        return quantile_of((1 - own) / 2), quantile_of((1 + own) / 2)
+
+    return {label: ends(level(each)) for label, each in LEVELS.items()}
 
 
 def interval_coverage(
@@ -87,37 +108,22 @@ def unit_coverage(
     return float((np.bincount(number, held[known]) / np.bincount(number)).mean())
 
 
-def evaluate_intervals(
-    logits: Tensor,
-    time: Floats,
-    event: Bools,
-    unit: NDArray[np.int64],
-    interval: Callable[[Tensor, float], tuple[Tensor, Tensor]] = central_interval,
-) -> dict[str, Any]:
+def evaluate_intervals(ends: Ends, time: Floats, event: Bools, horizon: int, unit: NDArray[np.int64]) -> dict[str, Any]:
     """`interval_coverage` and `unit_coverage` of the intervals of each of `LEVELS`; unit: (n,) of each window."""
-    horizon = logits.shape[-1]
     result: dict[str, Any] = {}
-    for label, level in LEVELS.items():
-        lower, upper = (end.double().cpu().numpy() for end in interval(logits, level))
+    for label, (lower, upper) in ends.items():
         result[label] = interval_coverage(lower, upper, time, event, horizon)
         result[label]["unit_coverage"] = unit_coverage(lower, upper, time, event, horizon, unit)
     return result
 
 
 def coverage_sums(
-    logits: Tensor,
-    time: Floats,
-    event: Bools,
-    number: NDArray[np.int64],
-    num_units: int,
-    interval: Callable[[Tensor, float], tuple[Tensor, Tensor]] = central_interval,
+    ends: Ends, time: Floats, event: Bools, horizon: int, number: NDArray[np.int64], num_units: int
 ) -> dict[str, dict[str, UnitSums]]:
     """The sums over units of which the numbers of `evaluate_intervals` are made; number: (n,) the unit, from 0."""
-    horizon = logits.shape[-1]
     known, everything = event | (time >= horizon), np.ones(len(time), dtype=np.bool_)
     result = {}
-    for label, level in LEVELS.items():
-        lower, upper = (end.double().cpu().numpy() for end in interval(logits, level))
+    for label, (lower, upper) in ends.items():
         is_open = upper >= horizon
         values = {
             "coverage": ((lower <= time) & (time <= upper), known & ~is_open),

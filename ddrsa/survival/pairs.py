@@ -37,15 +37,17 @@ def pairs_by_unit(
         for rank in ranks:
             right += 0.5 * np.bincount(rank * num_units + others, minlength=right.size).reshape(right.shape)
         above = right[::-1].cumsum(0)[::-1][1:]
-        np.add.at(concordant, number[shorter], of_pair * above)
-        np.add.at(comparable, number[shorter], of_pair * np.bincount(others, minlength=num_units)[None, :])
+        by_unit = np.argsort(number[shorter], kind="stable")
+        units, first, counts = np.unique(number[shorter][by_unit], return_index=True, return_counts=True)
+        concordant[units] += of_pair * np.add.reduceat(above[by_unit], first)
+        comparable[units] += of_pair * counts[:, None] * np.bincount(others, minlength=num_units)
     return concordant, comparable
 
 
 def pairs_of_equal_age(
     time: Floats, event: Bools, predicted: Floats, age: Floats, number: Integers
 ) -> tuple[Floats, Floats]:
-    """As `pairs_by_unit`, of windows of the same age alone; age: (n,)."""
+    """As `pairs_by_unit`, of windows of the same age alone; age: (n,), at which a unit has one window."""
     num_units = int(number.max()) + 1 if len(number) else 0
     total = np.zeros((num_units, num_units)), np.zeros((num_units, num_units))
     by_age = np.argsort(age, kind="stable")
@@ -59,8 +61,14 @@ def pairs_of_equal_age(
         difference = predicted[same][None, :] - predicted[same][:, None]
         right = comparable * ((difference > 0) + 0.5 * (difference == 0))
         for sums, part in zip(total, (right, comparable), strict=True):
-            np.add.at(sums, (which[:, None], which[None, :]), part)
+            sums[np.ix_(which, which)] += part
     return total
+
+
+def concordance_of(pairs: tuple[Floats, Floats]) -> float:
+    """The concordance index of all pairs, as `concordance_index` has it; NaN without a pair."""
+    concordant, comparable = (float(part.sum()) for part in pairs)
+    return concordant / comparable if comparable else float("nan")
 
 
 def resampled_concordance(pairs: tuple[Floats, Floats], weights: Floats) -> Floats:

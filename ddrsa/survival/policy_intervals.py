@@ -33,11 +33,9 @@ def policy_intervals(
         return {}
     policies: dict[str, Any] = {}
     for name, curve in trade_offs.items():
-        policy = found["policies"][name]
+        policy, best = found["policies"][name], curve.resampled_best(list(MISS_RATES.values()), weights)
         policies[name] = {
-            "at_miss_rate": {
-                label: interval(curve.resampled_best(rate, weights)) for label, rate in MISS_RATES.items()
-            },
+            "at_miss_rate": dict(zip(MISS_RATES, map(interval, best), strict=True)),
             "tuned": {
                 label: point and _played(curve, point["threshold"], weights) for label, point in policy["tuned"].items()
             },

@@ -44,7 +44,7 @@ def policy_score(name: str, logits: Tensor, window: int | None = None) -> Tensor
     if name == "time_to_event_threshold":
         return restricted_mean(logits).double()
     assert window is not None
-    return -log_survival(logits.double()[..., :window])[..., -1].expm1()
+    return _failure_probability(log_survival(logits.double()[..., :window]), window)
 
 
 def intervenes(name: str, score: Tensor, threshold: float) -> Tensor:
@@ -67,14 +67,18 @@ def policy_trade_offs(
         window: w of failure_probability, in cycles.
         lead_time: the cycles that an intervention must leave before the failure.
     """
-    return {name: _trade_off(name, logits, unit, time_to_event, window, lead_time) for name in POLICIES}
+    scores = {name: policy_score(name, logits, window) for name in POLICIES}
+    return {name: _trade_off(name, score, unit, time_to_event, lead_time) for name, score in scores.items()}
 
 
 def best_window(logits: Tensor, unit: Tensor, time_to_event: Tensor, lead_time: int = 1) -> int:
     """The window w with which failure_probability gives up least at 5 % missed (if equal, at 10 %), in cycles."""
 
+    log_survivals = log_survival(logits.double())
+
     def given_up(window: int) -> list[float]:
-        curve = _trade_off("failure_probability", logits, unit, time_to_event, window, lead_time)
+        score = _failure_probability(log_survivals, window)
+        curve = _trade_off("failure_probability", score, unit, time_to_event, lead_time)
         points = [curve.best(miss_rate) for miss_rate in MISS_RATES.values()]
         return [np.inf if point is None else float(point.mean_time_to_event or 0) for point in points]
 
@@ -111,6 +115,9 @@ def compare_policies(trade_offs: Mapping[str, TradeOff], tuned_on: Mapping[str, 
     return result
 
 
-def _trade_off(name: str, logits: Tensor, unit: Tensor, time_to_event: Tensor, window: int, lead_time: int) -> TradeOff:
-    score = policy_score(name, logits, window).cpu().numpy()
-    return trade_off(score, unit.cpu().numpy(), time_to_event.cpu().numpy(), _SIDES[name], lead_time)
+def _failure_probability(log_survivals: Tensor, window: int) -> Tensor:
+    return -log_survivals[..., window - 1].expm1()
+
+
+def _trade_off(name: str, score: Tensor, unit: Tensor, time_to_event: Tensor, lead_time: int) -> TradeOff:
+    return trade_off(score.cpu().numpy(), unit.cpu().numpy(), time_to_event.cpu().numpy(), _SIDES[name], lead_time)

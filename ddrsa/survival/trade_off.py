@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,8 @@ Floats = NDArray[np.float64]
 
 # The points of a curve that are kept in a file.
 CURVE_POINTS = 50
+# Draws times rows at a time: some tens of megabytes.
+_NUMBERS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -76,22 +79,26 @@ class TradeOff:
         )
         return caught, time
 
-    def resampled_best(self, miss_rate: float, weights: Floats) -> Floats:
-        """(B,) the mean time to event of `best` for each row of `weights` (B, U), how often each unit is drawn.
+    def resampled_best(self, miss_rates: Sequence[float], weights: Floats) -> list[Floats]:
+        """(B,) for each miss rate the mean time to event of `best`, of each row of `weights` (B, U).
 
-        NaN where no threshold misses so few.
+        weights: how often each unit is drawn. NaN where no threshold misses so few.
         """
-        found = np.full(len(weights), np.nan)
-        if not len(self.thresholds):
-            return found
+        found = [np.full(len(weights), np.nan) for _ in miss_rates]
         changes, ends = self.changes, self.changes.ends - 1
-        for number, drawn in enumerate(weights):
-            of_row = drawn[changes.unit]
-            caught = (of_row * changes.caught).cumsum()[ends]
-            enough = (drawn.sum() - caught <= miss_rate * drawn.sum() + 1e-9) & (caught > 0)
-            if enough.any():
-                times = (of_row * changes.time).cumsum()[ends]
-                found[number] = (times[enough] / caught[enough]).min()
+        if not len(ends):
+            return found
+        at_once = max(1, _NUMBERS_AT_ONCE // len(changes.unit))
+        for first in range(0, len(weights), at_once):
+            part = slice(first, first + at_once)
+            total = weights[part].sum(1, keepdims=True)
+            of_row = weights[part][:, changes.unit]
+            caught = (of_row * changes.caught).cumsum(1)[:, ends]
+            times = (of_row * changes.time).cumsum(1)[:, ends]
+            mean = np.divide(times, caught, out=np.full(caught.shape, np.inf), where=caught > 0)
+            for rate, values in zip(miss_rates, found, strict=True):
+                least = np.where(total - caught <= rate * total + 1e-9, mean, np.inf).min(1)
+                values[part] = np.where(np.isfinite(least), least, np.nan)
         return found
 
     def _index(self, threshold: float) -> int:

@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 from sksurv.nonparametric import kaplan_meier_estimator
 
-from ddrsa.survival.age_alone import (
-    constant_hazard,
-    constant_hazard_nll,
-    landmark_concordance,
-    survival_by_age,
-)
+from ddrsa.survival.age_alone import constant_hazard, constant_hazard_nll, survival_by_age
+from ddrsa.survival.pairs import concordance_of, pairs_of_equal_age
 
 HORIZON = 12
 
@@ -57,12 +53,17 @@ def test_concordance_at_equal_age_gives_the_age_no_credit() -> None:
     age = np.concatenate([np.arange(n + 1) for n in life]).astype(float)
     unit_life = np.repeat(life, life + 1)
     time, event = np.minimum(unit_life - age, HORIZON), unit_life - age < HORIZON
-    assert landmark_concordance(time, event, -age, age) == 0.5
-    assert landmark_concordance(time, event, unit_life - age, age) == 1.0
+    number = np.repeat(np.arange(25), life + 1)
+
+    def at_equal_age(predicted: np.ndarray) -> float:
+        return concordance_of(pairs_of_equal_age(time, event, predicted, age, number))
+
+    assert at_equal_age(-age) == 0.5
+    assert at_equal_age(unit_life - age) == 1.0
     noisy = unit_life - age + rng.normal(0, 8, len(age))
     concordant = comparable = 0.0
     for i in np.flatnonzero(event):
         for j in np.flatnonzero((age == age[i]) & (time > time[i])):
             comparable += 1
             concordant += noisy[j] > noisy[i]
-    assert landmark_concordance(time, event, noisy, age) == pytest.approx(concordant / comparable)
+    assert at_equal_age(noisy) == pytest.approx(concordant / comparable)

@@ -44,8 +44,9 @@ def test_new_units_are_covered_as_promised_whatever_the_forecasts(sharpness: flo
         conformal = fit_conformal(*fleet(rng, 15, sharpness), "policy")
         logits, unit, tau = fleet(rng, 20, sharpness)
         time = np.minimum(tau, HORIZON)
+        ends = conformal.ends(survival(logits.double()).numpy())
         for level, found in covered.items():
-            lower, upper = (end.numpy() for end in conformal.interval(logits, level))
+            lower, upper = ends[f"{level:.0%}"]
             coverage = unit_coverage(lower, upper, time, tau < HORIZON, HORIZON, unit)
             assert coverage is not None
             found.append(coverage)
@@ -66,7 +67,9 @@ def test_each_unit_counts_as_one_however_long_it_is() -> None:
     assert conformal.level(0.8) < 0.01
     assert 0.9 < conformal.level(0.9) < 1
     assert conformal.level(0.95) == 1
-    lower, upper = conformal.interval(torch.zeros(3, HORIZON), 0.95)
+    few = fit_conformal(torch.zeros(5, HORIZON), np.arange(5), np.zeros(5), "policy")
+    assert few.level(0.8) < 1 == few.level(0.9)
+    lower, upper = few.ends(np.full((3, HORIZON), 0.5))["90%"]
     assert (lower.tolist(), upper.tolist()) == ([0.0] * 3, [float(HORIZON)] * 3)
 
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddrsa.survival.intervals import central_interval, evaluate_intervals, interval_coverage, quantile
+from ddrsa.survival.intervals import central_interval, evaluate_intervals, interval_coverage, interval_ends, quantile
 
 hazards = st.lists(st.floats(0.001, 0.999), min_size=1, max_size=9)
 
@@ -56,9 +56,8 @@ def test_true_forecast_is_covered_at_its_level(horizon: int) -> None:
     hazard = rng.uniform(0.005, 0.04, (n, 1)) * np.ones(horizon)
     tau = rng.geometric(hazard[:, 0]) - 1
     event = tau < horizon
-    result = evaluate_intervals(
-        torch.logit(torch.from_numpy(hazard)), np.minimum(tau, horizon).astype(float), event, np.arange(len(tau))
-    )
+    ends = interval_ends(np.cumprod(1 - hazard, axis=1, dtype=np.float64))
+    result = evaluate_intervals(ends, np.minimum(tau, horizon).astype(float), event, horizon, np.arange(len(tau)))
     for label, level in (("50%", 0.5), ("80%", 0.8), ("90%", 0.9)):
         one = result[label]
         # The two ends are whole cycles, and each carries up to 4 % of probability.

@@ -33,7 +33,7 @@ def test_a_draw_of_a_policy_is_the_policy_on_the_units_that_were_drawn() -> None
     for name, curve in curves.items():
         for rate in (0.05, 0.1, 0.5):
             expected = again[name].best(rate)
-            found = curve.resampled_best(rate, weights)[0]
+            found = curve.resampled_best([rate], weights)[0][0]
             assert found == pytest.approx(np.nan if expected is None else expected.mean_time_to_event, nan_ok=True)
         for threshold in (*curve.thresholds[[0, len(curve.thresholds) // 2, -1]], -1e9, 1e9):
             caught, time = curve.of_units(threshold)
@@ -76,4 +76,4 @@ def test_every_number_of_the_policies_has_an_interval_around_it() -> None:
 
 def test_without_units_there_is_nothing_to_resample() -> None:
     empty = trade_off(np.empty(0), np.empty(0, np.int64), np.empty(0), "above")
-    assert np.isnan(empty.resampled_best(0.05, np.zeros((2, 0)))).all()
+    assert np.isnan(empty.resampled_best([0.05], np.zeros((2, 0)))[0]).all()

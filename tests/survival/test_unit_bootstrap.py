@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ddrsa.survival.age_alone import landmark_concordance
 from ddrsa.survival.metrics import CensoringDistribution, concordance_index, root_mean_squared_error
-from ddrsa.survival.pairs import pairs_by_unit, pairs_of_equal_age, resampled_concordance
+from ddrsa.survival.pairs import concordance_of, pairs_by_unit, pairs_of_equal_age, resampled_concordance
 from ddrsa.survival.unit_bootstrap import LEVEL, UnitSums, draws, interval
 
 
@@ -52,7 +51,9 @@ def test_a_resample_of_uno_and_of_equal_ages_is_that_of_the_units_that_were_draw
     expected = concordance_index(time[rows], event[rows], predicted[rows], censoring)
     assert resampled_concordance(pairs, weights)[0] == pytest.approx(expected)
     same = pairs_of_equal_age(time, event, predicted, age, number)
-    expected = landmark_concordance(time[rows], event[rows], predicted[rows], age[rows])
+    # Each draw of a unit is a unit of its own.
+    copies = np.repeat(np.arange(9), [(number == unit).sum() for unit in drawn])
+    expected = concordance_of(pairs_of_equal_age(time[rows], event[rows], predicted[rows], age[rows], copies))
     assert resampled_concordance(same, weights)[0] == pytest.approx(expected)
 
 

@@ -49,7 +49,11 @@ def resampled_failures(time: Floats, event: Bools, window: int, number: Integers
     size = num_units * (window + 1)
     leave = np.bincount(place + at, minlength=size).reshape(num_units, -1)
     fail = np.bincount((place + at)[event & (time < window)], minlength=size).reshape(num_units, -1)
-    at_risk = weights @ leave[:, ::-1].cumsum(1)[:, ::-1]
-    failed = weights @ fail
-    hazard = np.divide(failed, at_risk, out=np.zeros_like(failed), where=at_risk > 0)[:, :window]
-    return np.asarray(1 - np.prod(1 - hazard, axis=1))
+    staying = leave[:, ::-1].cumsum(1)[:, ::-1][:, :window]
+    # At a step where no unit has a failure nothing is multiplied.
+    steps = np.flatnonzero(fail.any(0))
+    # As float64 in the order of memory, or numpy multiplies them without BLAS.
+    at_risk = weights @ np.ascontiguousarray(staying[:, steps], np.float64)
+    failed = weights @ np.ascontiguousarray(fail[:, steps], np.float64)
+    surviving = np.divide(at_risk - failed, at_risk, out=np.ones_like(failed), where=at_risk > 0)
+    return np.asarray(1 - np.prod(surviving, axis=1))
