@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from ddrsa.better import MAXIMIZE
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import read_text, read_yaml
+from ddrsa.rundir.finite import finite
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.sweep_files import CONFIG
 
@@ -112,7 +112,7 @@ def _numbers(value: Any, name: str, separator: str = ".") -> Iterator[tuple[str,
     if isinstance(value, bool):
         return
     if isinstance(value, int | float):
-        yield name, float(value) if math.isfinite(value) else math.nan
+        yield name, float(finite(value))
     elif isinstance(value, dict):
         for key, item in value.items():
             yield from _numbers(item, f"{name}.{key}" if name else str(key), separator)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ddrsa.analysis.metrics import OF_SUBSET, VALIDATION
+from ddrsa.rundir.finite import finite
 
 # The shares of missed failures at which the intervention policy is compared, and the columns that they get.
 MISS_RATES = {"oti_at_5_percent": ("5%", 0.05), "oti_at_10_percent": ("10%", 0.10)}
@@ -31,12 +32,12 @@ def policy_steps(result: dict[str, Any]) -> float:
     """How many of a run's own steps, those of its policies' times, make one of the steps that it is measured in."""
     measure = result.get("measure")
     steps = measure.get("steps", 1) if isinstance(measure, dict) else 1
-    return float(steps) if is_number(steps) and steps >= 1 else 1.0
+    return float(steps) if is_number(steps) and finite(steps) >= 1 else 1.0
 
 
 def _part(result: dict[str, Any], steps: float) -> dict[str, float]:
     numbers = {
-        key: math.nan if value is None or not math.isfinite(value) else float(value)
+        key: math.nan if value is None else float(finite(value))
         for key, value in result.items()
         if key not in _NO_METRICS and (value is None or is_number(value))
     }
@@ -55,7 +56,7 @@ def _time_at_miss_rate(result: dict[str, Any], key: str, share: float) -> float:
     stated = result.get("oti_at_miss_rate")
     if isinstance(stated, dict):
         value = stated.get(key)
-        return float(value) if value is not None and is_number(value) else math.nan
+        return float(finite(value)) if value is not None and is_number(value) else math.nan
     times = [time for _, missed, time in oti_curve(result) if missed <= share]
     return min(times, default=math.nan)
 
@@ -93,7 +94,7 @@ def _points(curve: list[dict[str, Any]], level: str) -> Iterator[tuple[float, fl
         values = [point.get(level, math.nan), point.get("miss_rate"), point.get("mean_time_to_event")]
         if all(is_number(value) for value in values):
             level_value, miss_rate, time = values
-            yield level_value, miss_rate, time
+            yield float(finite(level_value)), float(finite(miss_rate)), float(finite(time))
 
 
 def is_number(value: Any) -> bool:

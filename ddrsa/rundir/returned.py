@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ddrsa.rundir.finite import finite
+
 LARGEST = 1000  # numbers of an array, or entries of a list
 _LEFT_OUT = object()
 
@@ -22,8 +24,10 @@ def kept_value(value: Any) -> tuple[Any, list[str]]:
 
 
 def _plain(value: Any, place: str, left_out: list[str]) -> Any:
-    if value is None or isinstance(value, str | bool | int):
+    if value is None or isinstance(value, str | bool):
         return value
+    if isinstance(value, int):
+        return value if finite(value) == value else _without("a whole number above 1e308", place, left_out)
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else _without(f"{value:g}", place, left_out)
     if isinstance(value, Mapping):

@@ -52,10 +52,10 @@ def own_options(name: str, schema: type, options: Mapping[str, Any]) -> dict[str
         if key not in _OTHERS:
             hint = did_you_mean(key, known)
             raise ConfigError(f"hydra.launcher.{key}: hydra/launcher={name} has no such option{hint}")
-    if own.get("timeout") is not None and others.keys() & _JOBLIB:
+    if own.get("timeout") is not None and (of_joblib := [key for key in others if key in _JOBLIB]):
         raise ConfigError(
-            f"hydra.launcher.timeout={own['timeout']} stands beside options of joblib's ({', '.join(others)}), which "
-            f"has it in seconds: hydra/launcher={name} has it in minutes for a run, without them"
+            f"hydra.launcher.timeout={own['timeout']} stands beside options of joblib's ({', '.join(of_joblib)}), "
+            f"which has it in seconds: hydra/launcher={name} has it in minutes for a run, without them"
         )
     taken = _for_slurm(own, others) if "submitit" in known else _for_here(own, others)
     left_out = [key for key in others if key not in taken]

@@ -60,6 +60,15 @@ def test_runs_are_judged_by_what_they_returned(tmp_path: Path) -> None:
     assert f"python -m ddrsa.sweep resume {tmp_path}" in steps
 
 
+def test_a_number_too_large_for_a_float_stops_nothing(tmp_path: Path) -> None:
+    for number in range(2):
+        directory = run(tmp_path, number, 10**400 if number else 2.0, x=number)
+        (directory / "results.json").write_text(json.dumps({"n": 10**400, "loss": 1.0 + number}))
+    (answer,) = analysis_of(tmp_path, "loss").answers
+    assert answer.best is not None
+    assert answer.best.values == {"x": 0}
+
+
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 def test_what_a_search_maximizes_is_better_the_higher_it_is(tmp_path: Path, direction: str) -> None:
     for number in range(3):

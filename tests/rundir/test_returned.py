@@ -46,6 +46,7 @@ def test_numbers_of_any_library_are_numbers(value: Any, kept: Any) -> None:
         ({"x": torch.zeros(40, 40)}, {}, ["x (1600 numbers)"]),
         ([0] * 1001, None, ["1001 entries"]),
         (object(), None, ["object"]),
+        ({"n": -(10**400)}, {}, ["n (a whole number above 1e308)"]),
         (b"ab", None, ["bytes"]),
     ],
     ids=lambda value: str(value)[:20],

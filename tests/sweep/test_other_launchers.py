@@ -52,7 +52,10 @@ def test_for_slurm_submitits_options_go_to_submitit(caplog: pytest.LogCaptureFix
             {"retires": 1},
             "hydra.launcher.retires: hydra/launcher=supervised has no such option. Did you mean 'retries'",
         ),
-        ({"timeout": 30, "pre_dispatch": "all"}, r"timeout=30 stands beside options of joblib's \(pre_dispatch\)"),
+        (
+            {"timeout": 30, "pre_dispatch": "all", "mem_gb": 4},
+            r"timeout=30 stands beside options of joblib's \(pre_dispatch\)",
+        ),
     ],
 )
 def test_what_nobody_knows_and_what_means_something_else(given: dict[str, Any], message: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from ddrsa.scripts.results.numbers import Numbers, finite
+from ddrsa.rundir.finite import finite
+from ddrsa.scripts.results.numbers import Numbers
 
 
 def read_csv_numbers(path: Path) -> Numbers:

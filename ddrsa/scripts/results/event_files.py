@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ddrsa.scripts.results.numbers import Numbers, finite
+from ddrsa.rundir.finite import finite
+from ddrsa.scripts.results.numbers import Numbers
 
 
 def read_event_numbers(path: Path) -> Numbers:

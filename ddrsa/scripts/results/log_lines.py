@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
-from ddrsa.scripts.results.numbers import finite
+from ddrsa.rundir.finite import finite
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?)"
 # "Test set: Average loss: 0.3, Accuracy: 98/100 (98%)" has the name "Average loss"; 98/100 is not one number.

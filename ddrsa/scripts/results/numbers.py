@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ddrsa.rundir.finite import finite
 
 # Beneath these keys stands how a script was configured.
 CONFIGURATION_KEYS = frozenset(
@@ -30,11 +31,6 @@ def numbers_of(content: Mapping[str, Any]) -> Numbers:
     for name, number, told in _walk(content, "", told=False):
         (found.configuration if told else found.results)[name] = number
     return found
-
-
-def finite(value: float) -> float:
-    """`value`; a whole number may be too large for a float, and none that is not finite can be written."""
-    return value if abs(value) < 1e300 else math.nan
 
 
 def _walk(content: Mapping[Any, Any], prefix: str, told: bool) -> Iterator[tuple[str, float, bool]]:

@@ -57,7 +57,7 @@ def metric_value(metrics: Mapping[str, Any], name: str, group: str | None = None
 def _number(value: Any, what: str) -> float:
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"{what} is {value!r}: a number is expected") from None
     if number != number:
         raise ValueError(f"{what} is NaN")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from rich.text import Text
 
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import nested
+from ddrsa.rundir.finite import finite
 from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.states import State
 from ddrsa.sweep.presentation import Presentation
@@ -60,7 +62,9 @@ def _print_left_out(console: Console, runs: Sequence[RunView]) -> None:
     """Say what the tasks have returned that is in no file."""
     left_out = [run.status["return_value_left_out"] for run in runs if run.status.get("return_value_left_out")]
     if left_out:
-        shown = ", ".join(map(str, left_out[0][:SHOWN_FAILURES]))
+        # Each once: runs of different kinds may leave out different things.
+        distinct = list(dict.fromkeys(str(each) for of_run in left_out for each in of_run))
+        shown = ", ".join([*distinct[:SHOWN_FAILURES], *(["..."] if len(distinct) > SHOWN_FAILURES else [])])
         text = f"of what {len(left_out)} of {len(runs)} runs returned this cannot be kept: {shown}"
         console.print(Text(text), soft_wrap=True)
 
@@ -134,7 +138,7 @@ def best_runs(
     for run in {run.directory: run for run in runs if run.state is State.COMPLETED}.values():
         own = _metrics(_read_metrics(run.directory), list(rank_by)) if metrics is None else metrics[run.directory]
         for criterion, number in _criteria(run, values.get(run.directory), rank_by, of_task, own).items():
-            if isinstance(number, int | float) and not isinstance(number, bool) and number == number:
+            if isinstance(number, int | float) and not isinstance(number, bool) and not math.isnan(finite(number)):
                 found[criterion].append((float(number), run))
     criterion = next((name for name, ranked in found.items() if ranked), of_task)
     highest_first = criterion == of_task and shown.highest_first

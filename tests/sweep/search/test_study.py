@@ -253,6 +253,7 @@ def test_a_metric_is_that_of_the_preferred_group() -> None:
     [
         (1, None, "the returned value is None: a number is expected"),
         (1, float("nan"), "the returned value is NaN"),
+        (1, 10**400, "the returned value is 1000+: a number is expected"),
         (2, 1.0, "a list of 2 numbers is expected"),
         (2, [1.0, "x"], "a returned value is 'x'"),
     ],

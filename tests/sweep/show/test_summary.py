@@ -56,6 +56,21 @@ def test_a_task_without_metrics_is_judged_by_its_value(tmp_path: Path) -> None:
     assert best_runs([view(tmp_path, "e", value=True)], {}, Presentation())[1] == []
 
 
+def test_a_number_too_large_for_a_float_is_no_rank(tmp_path: Path) -> None:
+    runs = [view(tmp_path, "a", metrics={"rul_rmse": 10**400}), view(tmp_path, "b", metrics={"rul_rmse": 2})]
+    _, best = best_runs(runs, {}, SHOWN)
+    assert [(number, run.name) for number, run in best] == [(2.0, "b")]
+
+
+def test_what_any_of_the_runs_could_not_keep_is_named_once(tmp_path: Path) -> None:
+    runs = [view(tmp_path, name) for name in "abc"]
+    for run, left_out in zip(runs, [["Linear"], ["Linear", "n (Decimal)"], []], strict=True):
+        run.status = {"return_value_left_out": left_out}
+    output = io.StringIO()
+    print_summary(Console(file=output, width=200), runs)
+    assert "of what 2 of 3 runs returned this cannot be kept: Linear, n (Decimal)\n" in output.getvalue()
+
+
 @pytest.mark.parametrize(
     ("value_name", "direction", "highest"),
     [
