@@ -33,6 +33,7 @@ from ddrsa.models.build import build_model
 from ddrsa.models.calibrated import CalibratedModel
 from ddrsa.models.kernels.choice import choose_kernel
 from ddrsa.models.options import BaselineOptions
+from ddrsa.one_blas_thread import one_blas_thread
 from ddrsa.rundir.claims import claimed
 from ddrsa.rundir.files import write_json
 from ddrsa.rundir.states import State
@@ -108,7 +109,7 @@ def _run(config: DictConfig) -> float:
             content = data_content(checked.dataset, checked.data_dir)
             _begin_anew_with_other_data(directory, known, content)
             directory.update(device=str(device), gpu_index=gpu_index, cpu_threads=threads, data_content=content)
-            with flushed_denormals():
+            with flushed_denormals(), one_blas_thread():
                 metrics, pruned, asked = _train_and_evaluate(checked, identity(config), directory, device)
         except BaseException as error:
             _record_failure(directory, error)

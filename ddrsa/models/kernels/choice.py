@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -48,6 +49,11 @@ def takes_compiled_kernel(x: Tensor, units: int) -> bool:
     if torch.jit.is_tracing() or torch.compiler.is_compiling():  # type: ignore[attr-defined, no-untyped-call]
         return False
     return compiles_layers(units)
+
+
+def compiled_before() -> bool:
+    """Whether the kernels lie compiled beside their source. Numba keeps them elsewhere where it cannot write there."""
+    return _numba_is_there() and any((Path(__file__).parent / "__pycache__").glob("network.backward-*.nbi"))
 
 
 @functools.cache
