@@ -31,9 +31,9 @@ from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
 from ddrsa.sweep.presentation import Presentation
-from ddrsa.sweep.process.attempt import Context, pickle_context
 from ddrsa.sweep.process.attempt_server import AttemptServer
 from ddrsa.sweep.process.client import ProcessServer
+from ddrsa.sweep.process.context import Context, pickle_context
 from ddrsa.sweep.process.cores import job_count
 from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.progress import TerminalProgress

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import traceback
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,11 +17,10 @@ from typing import Any
 
 import cloudpickle
 from hydra.core.utils import JobStatus, run_job
-from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, read_write
 from tblib import pickling_support
 
-from ddrsa.compat_hydra import restore_singletons, returned
+from ddrsa.compat_hydra import returned
 from ddrsa.errors import RunEnded
 from ddrsa.rundir.claims import Claim, end_process
 from ddrsa.rundir.directory import RunDirectory
@@ -32,18 +32,12 @@ from ddrsa.rundir.states import State
 from ddrsa.sweep.config import trial_of
 from ddrsa.sweep.early_end import was_told
 from ddrsa.sweep.gpu.lease import last_lease, when_leased
+from ddrsa.sweep.process.context import Context
 
 # What the process prints beside its log.
 OUTPUT_LOG = "output.log"
 
-
-@dataclass(frozen=True)
-class Context:
-    """What all runs of a sweep share."""
-
-    hydra_context: HydraContext
-    task_function: TaskFunction
-    singletons: dict[Any, Any]
+SECONDS_UNTIL_TOLD = 60.0  # that a run is done, but not its process
 
 
 @dataclass(frozen=True)
@@ -83,18 +77,6 @@ class Report:
     unwritten: tuple[dict[str, Any], str] | None = None
 
 
-def pickle_context(context: Context) -> bytes:
-    """For `restore_context`, in another process."""
-    return cloudpickle.dumps(context)
-
-
-def restore_context(pickled: bytes) -> Context:
-    """Unpickle, and give this process Hydra's global state of the process that pickled."""
-    context: Context = cloudpickle.loads(pickled)
-    restore_singletons(context.singletons)
-    return context
-
-
 class Attempt:
     """An attempt in its forked process. The descriptors: the file with the job, then of the claim on the run."""
 
@@ -118,6 +100,7 @@ class Attempt:
             report = Report(State.FAILED, reason, error=_portable(error), disk_full=says_full(error))
             report = replace(report, unwritten=({}, f"the attempt ended\n{text.rstrip()}"))
         self.report(report)
+        tell_what_it_waits_for(spec.directory, SECONDS_UNTIL_TOLD)
         assert claim.held
         return 0 if report.state.is_done else 1
 
@@ -269,6 +252,23 @@ def say_in_log(path: Path, level: str, message: str) -> None:
     """Append a line, in the form of `hydra/job_logging: run`, whatever logging the task has set up."""
     with open_no_links(path, "a") as stream:
         stream.write(f"{logging.Formatter().formatTime(logging.makeLogRecord({}))} {level} {message}\n")
+
+
+def tell_what_it_waits_for(directory: Path, seconds: float) -> threading.Timer:
+    """Have the log say, where this process is still there after so many seconds, what keeps a run that has ended."""
+
+    def tell() -> None:
+        threads = [
+            each.name for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()
+        ]
+        what = f"for its threads {', '.join(threads)}" if threads else "in an exit handler (atexit)"
+        with contextlib.suppress(OSError):  # a full disk
+            say_in_log(RunDirectory(directory).log, "WARNING", f"the run has ended; its process still waits {what}")
+
+    timer = threading.Timer(seconds, tell)
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 def _offer_to_the_memory_killer() -> None:

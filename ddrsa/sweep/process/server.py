@@ -17,8 +17,9 @@ from typing import Any
 
 import cloudpickle
 
-from ddrsa.sweep.process.attempt import Attempt, Context, restore_context
+from ddrsa.sweep.process.attempt import Attempt
 from ddrsa.sweep.process.channel import Channel
+from ddrsa.sweep.process.context import Context, restore_context
 from ddrsa.sweep.process.cores import share_cores
 from ddrsa.sweep.process.tree import kill_descendants, signal_group, signal_tree
 
