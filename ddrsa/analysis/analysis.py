@@ -18,6 +18,7 @@ from ddrsa.analysis.criterion import Choice, Criterion
 from ddrsa.analysis.decide import answers
 from ddrsa.analysis.foreign import maximized
 from ddrsa.analysis.metrics import set_maximized
+from ddrsa.analysis.races import Race, races_of
 from ddrsa.analysis.tables import (
     best_configurations,
     failures_table,
@@ -33,13 +34,17 @@ BEST = "best.yaml"
 
 @dataclass(frozen=True)
 class Analysis:
-    """The runs and their analysis. tables: by the name of the file, without .csv; answers: one per data set."""
+    """The runs and their analysis. tables: by the name of the file, without .csv; answers: one per data set.
+
+    races: what those of the sweeps that are races say of themselves.
+    """
 
     sweep: Sweep
     criterion: Criterion
     configurations: Configurations
     answers: list[Answer]
     tables: dict[str, pd.DataFrame]
+    races: list[Race]
 
 
 def analyze(sources: Mapping[str, Path], path: Path, choice: Choice, *, looks: bool = False) -> Analysis:
@@ -47,6 +52,7 @@ def analyze(sources: Mapping[str, Path], path: Path, choice: Choice, *, looks: b
 
     path: the directory that the tables will be written into, which names of runs are relative to. looks: the runs are
     looked at again and again as they come in, so that the margins have to hold at every look (`ddrsa.analysis.looks`).
+    Those of a race were, by the race itself, and how many repeats there are depends on what it saw.
 
     Raises ConfigError where a directory holds no run, or where no completed run has the metric of `choice`.
     """
@@ -65,7 +71,9 @@ def analyze(sources: Mapping[str, Path], path: Path, choice: Choice, *, looks: b
         tables["test_intervals"] = intervals
     if sweep.is_comparison:
         tables["sweep_comparison"] = sweep_comparison(sweep)
-    return Analysis(sweep, criterion, configurations, answers(sweep, criterion, configurations, looks=looks), tables)
+    races = races_of(sources)
+    found = answers(sweep, criterion, configurations, looks=looks or bool(races))
+    return Analysis(sweep, criterion, configurations, found, tables, races)
 
 
 def write_analysis(analysis: Analysis) -> list[Path]:

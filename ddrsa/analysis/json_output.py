@@ -20,6 +20,7 @@ def print_json(analysis: Analysis, paths: Sequence[Path]) -> None:
         "schema_version": SCHEMA_VERSION,
         "sweeps": [str(source) for source in analysis.sweep.sources.values()],
         "runs": len(analysis.sweep.runs),
+        "races": [race.to_dict() for race in analysis.races],
         "answers": [{**answer.to_dict(), "words": sentences(answer)} for answer in analysis.answers],
         "files": [str(path) for path in paths],
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ddrsa.analysis.analysis import Analysis
 from ddrsa.analysis.answer import Answer
@@ -15,8 +16,11 @@ from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import UNITS, column
 from ddrsa.analysis.plots.drawn import Plots
+from ddrsa.analysis.races import Race, apart
 from ddrsa.analysis.sentences import number, sentences
+from ddrsa.rundir.race_record import RaceResult
 from ddrsa.rundir.states import State
+from ddrsa.texts import printable
 
 # More failures than this are in failures.csv.
 _MOST_FAILURES = 20
@@ -43,7 +47,16 @@ def print_states(console: Console, sweep: Sweep) -> None:
 
 
 def print_answers(console: Console, analysis: Analysis) -> None:
-    """For each data set: the answer in words, the best of each model, what to run next."""
+    """What a race says itself; then, for each data set, the answer, the best of each model, what to run next."""
+    for race in analysis.races:
+        console.print()
+        if race.result is not None:
+            _line(console, f"{race.basis}, in {race.directory}:")
+        console.print(printable(race.words))
+        if race.result is not None:
+            console.print(_race_table(race, race.result))
+    if analysis.races:
+        console.print(apart(analysis.criterion))
     for answer in analysis.answers:
         console.print()
         for sentence in sentences(answer):
@@ -81,6 +94,20 @@ def print_files(console: Console, paths: list[Path], plots: Plots, of_models: Co
 def _line(console: Console, text: str) -> None:
     # Not wrapped by rich: a path must stay whole to be copied.
     console.print(text, soft_wrap=True)
+
+
+def _race_table(race: Race, result: RaceResult) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), title=race.caption)
+    table.title_justify = "left"
+    for name in ("Place", "Repeats", f"Mean {result.objective}", "Behind", "Interval"):
+        table.add_column(name, justify="left" if name == "Place" else "right")
+    table.add_column("Configuration", overflow="fold", min_width=20)
+    for each in result.standings:
+        known = each.low is not None and each.high is not None
+        interval = f"{each.low:.3g} to {each.high:.3g}" if known else "-"
+        numbers = ("-" if value is None else f"{value:.4g}" for value in (each.mean, each.behind))
+        table.add_row(each.place, str(each.repeats), *numbers, interval, Text(printable(each.configuration)))
+    return table
 
 
 def _best_table(answer: Answer) -> Table:

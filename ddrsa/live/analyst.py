@@ -1,7 +1,8 @@
-"""python -m ddrsa.live.analyst SWEEP OUT: the present answer of a sweep, and its plots, for the live page.
+"""python -m ddrsa.live.analyst SWEEP OUT METRIC SELECT_BY: the present answer of a sweep, and its plots.
 
 A process of its own for each: an analysis of thousands of runs takes time and memory that the server has not. It reads
-what `analyze` reads and writes into OUT only: first answer.json, then plots.json with the plots beside it.
+what `analyze` reads and writes into OUT only: first answer.json, then plots.json with the plots beside it. METRIC and
+SELECT_BY are those of `analyze`, empty where nobody has chosen.
 """
 
 from __future__ import annotations
@@ -13,38 +14,19 @@ import os
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import UsageError
-from ddrsa.rundir.files import read_json, write_json
-from ddrsa.rundir.structure import Fields, ListOf, check_structure
+from ddrsa.rundir.files import write_json
+from ddrsa.rundir.race_record import read_race
 from ddrsa.rundir.sweep_files import OWNERS
 from ddrsa.screen import PlainConsole
-from ddrsa.sweep.race.record import RACE, is_race
 from ddrsa.texts import printable
 
 ANSWER, PLOTS = "answer.json", "plots.json"
 _WIDTH = 100
-_RACE = Fields(
-    {
-        "answer!": str,
-        "objective!": str,
-        "runs!": int,
-        "configurations!": ListOf(
-            Fields(
-                {
-                    "configuration!": str,
-                    "place!": str,
-                    "mean": (float, None),
-                    "behind_leader": (dict, None),
-                    "scores": dict,
-                }
-            )
-        ),
-    }
-)
 
 
 def main(arguments: list[str]) -> int:
@@ -52,21 +34,24 @@ def main(arguments: list[str]) -> int:
     with contextlib.suppress(OSError, AttributeError):
         os.nice(5)  # the runs go first
     logging.disable(logging.CRITICAL)
-    directory, out = map(Path, arguments)
+    directory, out = map(Path, arguments[:2])
+    metric, select_by = arguments[2:]
     threading.Thread(target=_end_with_the_server, daemon=True).start()
     answer: dict[str, Any] = {"answers": [], "problem": None, "race": None, "search": None}
     with _said(answer, "race"):
-        answer["race"] = _race(directory) if is_race(directory) else None
+        answer["race"] = _race(directory)
     with _said(answer, "search"):
         answer["search"] = _search(directory) if (directory / OWNERS).is_dir() else None
     analysis = None
     with _said(answer, "problem"):
         from ddrsa.analysis.analysis import analyze
         from ddrsa.analysis.criterion import Choice
+        from ddrsa.analysis.races import apart
 
         # At every look, however often there is one.
-        analysis = analyze({"": directory}, directory, Choice(), looks=True)
+        analysis = analyze({"": directory}, directory, Choice(metric or None, select_by or None), looks=True)
         answer["answers"] = [_shown(each) for each in analysis.answers]
+        answer["apart"] = apart(analysis.criterion) if analysis.races else None
         answer["runs"] = len(analysis.sweep.completed)
     write_json(out / ANSWER, answer, durable=False)
     plots: dict[str, Any] = {"plots": [], "left_out": [], "problem": None}
@@ -121,26 +106,21 @@ def _plots(analysis: Any, out: Path) -> dict[str, Any]:
     }
 
 
-def _race(directory: Path) -> dict[str, Any]:
-    content = read_json(directory / RACE) or {}
-    check_structure(content, _RACE, directory / RACE)
-    rows = []
-    for each in content["configurations"]:
-        behind = each.get("behind_leader") or {}
-        rows.append(
-            {
-                "configuration": printable(each["configuration"]),
-                "place": printable(each["place"]),
-                "repeats": len(each.get("scores") or {}),
-                "mean": each.get("mean"),
-                **{
-                    name: value if isinstance(value := behind.get(name), int | float) else None
-                    for name in ("low", "high")
-                },
-                "behind": behind.get("mean") if isinstance(behind.get("mean"), int | float) else None,
-            }
-        )
-    return {"answer": printable(content["answer"]), "objective": printable(content["objective"]), "rows": rows}
+def _race(directory: Path) -> dict[str, Any] | None:
+    from ddrsa.analysis.races import Race
+
+    result = read_race(directory)
+    if result is None:
+        return None
+    race = Race(directory, result)
+    rows = [{**asdict(each), "configuration": printable(each.configuration)} for each in result.standings]
+    return {
+        "answer": printable(race.words),
+        "basis": printable(race.basis),
+        "caption": race.caption,
+        "objective": printable(result.objective),
+        "rows": rows,
+    }
 
 
 def _search(directory: Path) -> str | None:

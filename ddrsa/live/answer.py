@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import ddrsa
+from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.plot_files import file_to_show
 from ddrsa.live.analyst import ANSWER, PLOTS
 from ddrsa.live.progress import now
@@ -29,8 +30,8 @@ _KINDS = {".svg": "image/svg+xml", ".png": "image/png"}
 class PresentAnswer:
     """The answer for one sweep. out: a folder of this server's own, for what the process writes."""
 
-    def __init__(self, directory: Path, out: Path) -> None:
-        self.directory, self.out = directory, out
+    def __init__(self, directory: Path, out: Path, choice: Choice) -> None:
+        self.directory, self.out, self.choice = directory, out, choice
         self.version = 0
         self.content: dict[str, Any] = {}
         self.images: dict[str, tuple[str, bytes]] = {}
@@ -71,7 +72,10 @@ class PresentAnswer:
     def _open(self, errors: TextIO, path: str, one: dict[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             # -P: a file `pandas.py` in the working directory is not imported in the place of the package.
-            [sys.executable, "-P", "-m", "ddrsa.live.analyst", str(self.directory.absolute()), str(self.out)],
+            [
+                *(sys.executable, "-P", "-m", "ddrsa.live.analyst", str(self.directory.absolute()), str(self.out)),
+                *(self.choice.metric or "", self.choice.select_by or ""),
+            ],
             stdin=subprocess.PIPE,  # held open for as long as this server lives
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 import ddrsa.analysis
+from ddrsa.analysis.criterion import Choice
 from ddrsa.live.answer import PresentAnswer
 from ddrsa.live.curves import MOST_RUNS, Curves, answer_for
 from ddrsa.live.folder import Folder
@@ -32,13 +33,15 @@ from ddrsa.texts import printable
 STATIC = Path(__file__).parent / "static"
 # The table and the look of report.html are those of this page too.
 SHARED = Path(ddrsa.analysis.__file__).parent / "report" / "templates"
+_NO_CHOICE = Choice()
 _SHARED_FILES = ("table.js", "report.css")
 
 
 class Live:
-    """What the server knows of the sweeps beneath a folder."""
+    """What the server knows of the sweeps beneath a folder. choice: by what the present answer says which is best."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, choice: Choice = _NO_CHOICE) -> None:
+        self.choice = choice
         self.folder = Folder(root)
         self.machine = Machine(root)
         self.curves = Curves()
@@ -51,7 +54,7 @@ class Live:
         """The present answer of a sweep."""
         with self._lock:
             if key not in self._answers:
-                self._answers[key] = PresentAnswer(sweep.directory, Path(self._out.name) / key)
+                self._answers[key] = PresentAnswer(sweep.directory, Path(self._out.name) / key, self.choice)
             return self._answers[key]
 
     def close(self) -> None:

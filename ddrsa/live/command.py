@@ -16,6 +16,8 @@ from pathlib import Path
 
 import uvicorn
 
+from ddrsa.analysis.criterion import Choice
+from ddrsa.analysis.metrics import SELECT_BY
 from ddrsa.cli import in_one_line
 from ddrsa.errors import UsageError
 from ddrsa.live.app import Live, make_app
@@ -42,6 +44,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which a proxy asks for the page"
     )
+    parser.add_argument("--metric", help="by which a configuration is the best, as of analyze")
+    parser.add_argument("--select-by", choices=SELECT_BY, help="the units on which it is taken, as of analyze")
     options = parser.parse_args(list(arguments))
     root = Path(options.directory)
     if not root.is_dir():
@@ -50,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         raise UsageError(f"--port {options.port}: allowed are 0 to 65535")
     listening = listen(options.host, options.port)
     token = secrets.token_urlsafe(24) if options.token or not is_loopback(listening) else None
-    live = Live(root)
+    live = Live(root, Choice(options.metric, options.select_by))
     try:
         found = live.folder.sweeps()
         if not found:

@@ -12,9 +12,9 @@ from typing import Any
 
 from ddrsa.live.sweep import LiveSweep
 from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.race_record import is_race
 from ddrsa.rundir.states import State
 from ddrsa.started import COMMAND
-from ddrsa.sweep.race.record import is_race
 from ddrsa.sweep.show.display import SweepView
 from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.run_view import RunView, timestamp

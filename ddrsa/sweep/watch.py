@@ -14,10 +14,11 @@ from ddrsa.errors import UsageError
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.race_record import is_race
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
 from ddrsa.sweep.presentation import KEY, Presentation
-from ddrsa.sweep.race.record import is_race, print_answer
+from ddrsa.sweep.race.record import print_answer
 from ddrsa.sweep.show.display import Display, SweepView, open_display
 from ddrsa.sweep.show.estimate import durations_of
 from ddrsa.sweep.show.run_view import RunView, run_seconds

@@ -18,6 +18,8 @@ from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import CRITERIA, UNITS, column, metric
 from ddrsa.analysis.plots.drawn import Plots
+from ddrsa.analysis.races import Race, apart
+from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.report.environment import SweepOrigin, origin_of
 from ddrsa.analysis.report.failures import failure_groups
 from ddrsa.analysis.report.images import embedded
@@ -79,6 +81,8 @@ def render(analysis: Analysis, plots: Plots) -> str:
         states=_states(analysis),
         planned=_planned(analysis, origins),
         unfinished=sum(not State(each).has_ended for each in sweep.runs["state"]),
+        races=[{"race": race, "rows": race_rows(race)} for race in analysis.races],
+        apart=apart(analysis.criterion),
         answers=[_shown_answer(answer) for answer in analysis.answers],
         runs=run_table(analysis),
         comparison=_comparison(analysis),
@@ -87,6 +91,19 @@ def render(analysis: Analysis, plots: Plots) -> str:
         failures=failure_groups(sweep),
         origins=origins,
     )
+
+
+def race_rows(race: Race) -> list[tuple[str, str, int, list[str]]]:
+    """Configuration, place, repeats and numbers of each standing."""
+    return [
+        (
+            each.configuration,
+            each.place,
+            each.repeats,
+            ["\N{EN DASH}" if n is None else f"{n:.4g}" for n in (each.mean, each.behind, each.low, each.high)],
+        )
+        for each in (race.result.standings if race.result is not None else ())
+    ]
 
 
 def link(path: str) -> str:
@@ -124,12 +141,12 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
         "first": said[0],
         "others": said[1:],
         "best": answer.best,
+        "model": answer.best.model if answer.best and answer.best.model != NO_NAME else None,
         "settings": settings(answer.best.values) if answer.best else [],
         "metric": metric(answer.metric).label,
         "selected": number(answer.best.selected, unit) if answer.best else None,
         "units": UNITS[units],
         "test": number(answer.test, unit) if answer.test and units == "validation" else None,
-        "runner_up": [answer.runner_up.model, *settings(answer.runner_up.values)] if answer.runner_up else None,
         "margin": f"{answer.margin.mean:.3g}{unit and ' ' + unit}" if answer.margin else None,
         "verdict": words,
         "verdict_kind": kind,

@@ -14,12 +14,12 @@ function words(answer, several) {
       ...steps.flatMap(([reason, commands]) => [make("p", {}, reason), ...commands.map((command) => make("pre", {}, command))])) : null);
 }
 
-function race({ answer, objective, rows }) {
+function race({ answer, basis, caption, objective, rows }) {
   const head = ["configuration", "place", "repeats", `mean ${objective}`, "behind the leader", "low", "high"];
   const cells = (row) => [row.place, row.repeats, row.mean, row.behind, row.low, row.high];
-  return make("article", { class: "card" }, make("p", { class: "lead" }, answer),
+  return make("article", { class: "card" }, make("h3", {}, "The race"), make("p", { class: "lead" }, answer), make("p", { class: "soft" }, `${basis}.`),
     make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "The race" },
-      make("table", {}, make("caption", {}, "The race: how far each is behind the leader, with an interval that holds at all looks"),
+      make("table", {}, make("caption", {}, caption),
         make("thead", {}, make("tr", {}, ...head.map((name, i) => make("th", { scope: "col", class: i > 1 ? "number" : "" }, name)))),
         make("tbody", {}, ...rows.map((row) => make("tr", {}, make("th", { scope: "row" }, row.configuration),
           ...cells(row).map((cell, i) => make("td", { class: i ? "number" : "" }, i ? number(cell) : cell))))))));
@@ -37,6 +37,7 @@ export function showAnswer(answer) {
   if (answer.problem) parts.push(make("p", { class: "card" }, answer.problem));
   if (answer.race) parts.push(race(answer.race));
   if (answer.search) parts.push(search(answer.search));
+  if (answer.apart) parts.push(make("h3", {}, "The analysis of all runs"), make("p", { class: "soft" }, answer.apart));
   parts.push(...(answer.answers ?? []).map((each) => words(each, answer.answers.length > 1)));
   const box = find("answers");
   openSteps = box.querySelector("details")?.open ?? openSteps;

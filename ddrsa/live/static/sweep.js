@@ -110,11 +110,13 @@ export class SweepPage {
 
   showCurves() {
     const runs = this.curved ?? [];
-    offer(find("curve-metric"), metricNames(runs));
+    const names = metricNames(runs);
+    offer(find("curve-metric"), names);
+    for (const id of ["curve-metric", "curve-log"]) show(find(id).parentElement, names.length > 0);
     const metric = find("curve-metric").value;
     const curves = runs.filter((run) => run.curves[metric]).map((run) => ({ name: run.name, run: run.number, steps: run.curves[metric][0], values: run.curves[metric][1] }));
     show(find("curves-none"), !curves.length);
-    show(find("curve-form"), curves.length > 0 || this.rows.length > 0);
+    show(find("curve-form"), names.length > 0 || this.rows.length > 0);
     show(find("chart"), curves.length > 0);
     if (curves.length) this.chart.set(curves, metric, find("curve-log").checked);
   }

@@ -17,35 +17,24 @@ from rich.text import Text
 
 from ddrsa.errors import UsageError
 from ddrsa.repeats import Gap
-from ddrsa.rundir.files import now, open_no_links, read_json, write_json
-from ddrsa.rundir.structure import Fields, check_structure
+from ddrsa.rundir.files import now, open_no_links, write_json
+from ddrsa.rundir.race_record import LOOKS, RACE, read_race
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.race.race import Entry, Race
 from ddrsa.sweep.race.sentences import answer
 from ddrsa.sweep.race.standings import Place, Standings
 from ddrsa.texts import printable
 
-RACE = "race.json"
-LOOKS = "race_looks.jsonl"
-
-
-_RECORD = Fields({"answer!": str})
-
-
-def is_race(sweep_dir: Path) -> bool:
-    """Whether the runs in `sweep_dir` are those of a race that has had a look."""
-    return (sweep_dir / RACE).is_file()
-
 
 def print_answer(sweep_dir: Path, console: Console) -> None:
     """Print what the race in `sweep_dir` says. Raises UsageError where its record is damaged."""
-    file = sweep_dir / RACE
     try:
-        content = read_json(file) or {}
-        check_structure(content, _RECORD, file)
+        result = read_race(sweep_dir)
     except (OSError, ValueError) as error:
         raise UsageError(f"the answer of the race is not shown: {error}") from error
-    console.print(Text(printable(content["answer"])), soft_wrap=True)
+    if result is None:
+        raise UsageError(f"the answer of the race is not shown: there is no {RACE} in {sweep_dir} any more")
+    console.print(Text(printable(result.answer)), soft_wrap=True)
 
 
 class RaceRecord:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from ddrsa.errors import ConfigError
 from ddrsa.overrides import override_parts, override_text
 from ddrsa.rundir.files import atomic_write, make_directory, refuse_links, require_writable
+from ddrsa.rundir.race_record import LOOKS, RACE
 from ddrsa.rundir.sweep_files import CONFIG
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.planned_run import PlannedRun, plan_runs
@@ -22,7 +23,7 @@ from ddrsa.sweep.race.candidates import best_of_search
 from ddrsa.sweep.race.config import RaceSweeperConf, rules_of
 from ddrsa.sweep.race.driver import RaceRuns
 from ddrsa.sweep.race.race import Entry, Race
-from ddrsa.sweep.race.record import LOOKS, RACE, RaceRecord
+from ddrsa.sweep.race.record import RaceRecord
 from ddrsa.sweep.supervise.failures import SweepFailed
 from ddrsa.sweep.supervise.session import SessionLauncher
 from ddrsa.sweep.sweeper import CheckedSweeper, without_doubles
