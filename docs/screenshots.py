@@ -29,11 +29,13 @@ PATIENCE = 30 * 60_000
 def main() -> None:
     """Take both."""
     executable = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
-    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        sweep = Path(temporary) / "multirun" / "rates"
-        sweep.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as created, sync_playwright() as playwright:
+        temporary = Path(created)
+        # Relative, and by the installed command: no path of this machine is in a picture.
+        sweep = Path("multirun") / "rates"
+        (temporary / sweep).mkdir(parents=True)
         environ = {**os.environ, "PYTHONPATH": str(ROOT)}
-        train = [sys.executable, ROOT / "train.py", "-m", *SWEEP, f"hydra.sweep.dir={sweep}"]
+        train = [sys.executable, "-m", "ddrsa", "train", "-m", *SWEEP, f"hydra.sweep.dir={sweep}"]
         serve = [sys.executable, "-m", "ddrsa", "serve", str(sweep), "--port", "0"]
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
         with (
@@ -44,8 +46,9 @@ def main() -> None:
                 assert server.stdout is not None
                 address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+/", line)))
                 live(browser, address)
-                training.wait()
-                picture(browser, (sweep / "report.html").as_uri(), "report.png")
+                if training.wait():
+                    raise SystemExit(f"the sweep ended with exit code {training.returncode}")
+                picture(browser, (temporary / sweep / "report.html").as_uri(), "report.png")
             finally:
                 server.terminate()
                 training.terminate()
@@ -63,7 +66,7 @@ def live(browser: Browser, address: str) -> None:
         except AssertionError:
             continue  # it has not begun yet
     expect(page.locator("#rest")).to_contain_text(re.compile(rf"^([{ENOUGH}-9]|1\d) of"), timeout=PATIENCE)
-    expect(page.locator("#answers")).to_contain_text("the best of", timeout=PATIENCE)
+    expect(page.locator("#answers")).to_contain_text("interval that holds at every look", timeout=PATIENCE)
     expect(page.locator("#running-list")).to_contain_text("epoch", timeout=PATIENCE)
     expect(page.locator("#chart path.curve").first).to_be_visible(timeout=PATIENCE)
     page.screenshot(path=IMAGES / "live.png")

@@ -10,13 +10,14 @@ from ddrsa.analysis.commands import settings
 from ddrsa.analysis.edges import Edge
 from ddrsa.analysis.metrics import METRICS, UNITS, metric
 from ddrsa.analysis.paired_units import OnUnits
+from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import Difference, Estimate
 
 
 def sentences(answer: Answer) -> list[str]:
     """The answer for one data set, item by item: the best, the margin, its worth, the edges, the notes."""
     if answer.best is None:
-        return [f"{answer.dataset}: no configuration can be named: {'. '.join(answer.notes)}."]
+        return [_on_data(answer, f"no configuration can be named: {'. '.join(answer.notes)}.")]
     best, unit = answer.best, metric(answer.metric, answer.dataset).unit
     of = (
         f"the best of {answer.configurations} configurations is"
@@ -24,8 +25,11 @@ def sentences(answer: Answer) -> list[str]:
         else "the one configuration is"
     )
     said = [
-        f"{answer.dataset}: {of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
-        f"{UNITS[answer.select_by]}{_direction(answer)} ({_repeats(best)})."
+        _on_data(
+            answer,
+            f"{of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
+            f"{UNITS[answer.select_by]}{_direction(answer)} ({_repeats(best)}).",
+        )
     ]
     said += answer.baselines
     if answer.select_by == "test":
@@ -46,6 +50,10 @@ def sentences(answer: Answer) -> list[str]:
     return said + [f"{note[0].upper()}{note[1:]}." for note in answer.notes]
 
 
+def _on_data(answer: Answer, text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}" if answer.dataset == NO_NAME else f"{answer.dataset}: {text}"
+
+
 def _direction(answer: Answer) -> str:
     """Of a metric that the project does not know, in case the name was read wrongly."""
     if answer.metric in METRICS:
@@ -54,8 +62,8 @@ def _direction(answer: Answer) -> str:
 
 
 def named(candidate: Candidate) -> str:
-    """The configuration in one line: its model and its swept values as on the command line."""
-    return " ".join([candidate.model, *settings(candidate.values)])
+    """The configuration in one line: its model, where it has one, and its swept values as on the command line."""
+    return " ".join([*({candidate.model} - {NO_NAME}), *settings(candidate.values)]) or NO_NAME
 
 
 def number(estimate: Estimate, unit: str = "") -> str:
@@ -92,10 +100,10 @@ def _margin(answer: Answer, margin: Difference, runner_up: Candidate, unit: str)
         held = "" if answer.looks is None else " that holds at every look"
         text += f" (95 % interval{held} {margin.low:.2g} to {margin.high:.2g}, {margin.method}, n = {margin.n})"
     said = [f"{text}. {_worth(answer)}"]
-    if answer.looks is not None:
+    if answer.looks is not None and margin.low is not None:
         said.append(_looks(answer.looks))
     if answer.on_units is not None:
-        said.append(_on_units(answer.on_units, unit))
+        said.append(_on_units(answer.on_units, unit, one_look=answer.looks is not None))
     others = answer.configurations - 1
     if answer.tied and others > 1:
         said.append(f"{answer.tied} of the {others} other configurations cannot be told apart from the best.")
@@ -110,12 +118,14 @@ def _looks(comparisons: int) -> str:
     )
 
 
-def _on_units(found: OnUnits, unit: str) -> str:
+def _on_units(found: OnUnits, unit: str, *, one_look: bool) -> str:
+    """one_look: whether the other intervals hold at every look, and this one does not."""
     more = f"{_amount(abs(found.mean), unit)} {'higher' if found.mean >= 0 else 'lower'}"
     certain = "" if found.low > 0 or found.high < 0 else "; these units do not tell the two apart"
+    alone = " of this look alone" if one_look else ""
     return (
-        f"On the same {found.units} test units the next is {more} (95 % interval {found.low:.2g} to {found.high:.2g}, "
-        f"paired bootstrap over units{certain})."
+        f"On the same {found.units} test units the next is {more} (95 % interval{alone} {found.low:.2g} to "
+        f"{found.high:.2g}, paired bootstrap over units{certain})."
     )
 
 

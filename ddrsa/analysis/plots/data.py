@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from ddrsa.analysis.configurations import is_absent
 from ddrsa.analysis.metrics import NO_QUALITY, column
 from ddrsa.analysis.plots.drawn import NotDrawn
+from ddrsa.analysis.read_run import NO_NAME
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -65,7 +66,7 @@ def swept_here(runs: pd.DataFrame, key: str) -> bool:
 def headline(analysis: Analysis, text: str) -> str:
     """A title: the data set, where it is the only one, what is shown, and on which units."""
     shown = datasets(analysis)
-    name = f"{shown[0]}: " if len(shown) == 1 else ""
+    name = f"{shown[0]}: " if len(shown) == 1 and shown != [NO_NAME] else ""
     return f"{name}{text} {analysis.criterion.units}"
 
 

@@ -15,6 +15,7 @@ from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.plots.data import basis, datasets, headline, require
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import OKABE_ITO, head, new_figure
+from ddrsa.analysis.read_run import NO_NAME
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -87,7 +88,9 @@ def _blocks(
 def _name(configurations: Configurations, number: int) -> str:
     values = settings(configurations.values(number))
     return textwrap.fill(
-        " ".join([str(configurations.table.loc[number, "model"]), *values]), _LETTERS, break_on_hyphens=False
+        " ".join([*({str(configurations.table.loc[number, "model"])} - {NO_NAME}), *values]),
+        _LETTERS,
+        break_on_hyphens=False,
     )
 
 

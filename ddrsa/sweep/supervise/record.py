@@ -111,7 +111,7 @@ class SweepRecord(SweepObserver):
         write_json_lists(
             self.directory / MANIFEST,
             {
-                "created_at": now(),
+                "created_at": self._since,  # a search and a race write this file again for each run
                 "command": command_line(),
                 "working_dir": str(Path.cwd()),
                 **this_process(),

@@ -67,3 +67,16 @@ def test_a_run_that_moves_has_one_entry(tmp_path: Path) -> None:
     assert (entry["directory"], entry["state"]) == ("elsewhere/x0", "completed")
     manifest = read_json(tmp_path / "experiment_manifest.json") or {}
     assert [run["directory"] for run in manifest["runs"]] == ["elsewhere/x0"]
+
+
+def test_each_run_that_a_search_plans_leaves_the_beginning_of_the_sweep_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = iter(f"2026-11-21T10:00:0{second}+00:00" for second in range(10))
+    monkeypatch.setattr("ddrsa.sweep.supervise.record.now", lambda: next(times))
+    record = SweepRecord(tmp_path)
+    began = []
+    for number in range(3):
+        record.plan([planned(tmp_path, number)])
+        began.append((read_json(tmp_path / "experiment_manifest.json") or {})["created_at"])
+    assert began == ["2026-11-21T10:00:00+00:00"] * 3
