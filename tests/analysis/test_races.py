@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +120,7 @@ def test_what_a_record_says_is_text(raced: Path) -> None:
     assert "<script>alert(1)</script>" in text
 
 
-def test_too_few_repeats_for_an_interval(raced: Path, make_run: MakeRun) -> None:
+def test_too_few_repeats_for_an_interval(raced: Path) -> None:
     race = Race(2, Rules(3, 12))
     race.record((0, 0), 1.0)
     race.record((1, 0), 2.0)
@@ -132,4 +131,4 @@ def test_too_few_repeats_for_an_interval(raced: Path, make_run: MakeRun) -> None
     behind = found.standings[1]
     assert (behind.low, behind.high) == (None, None)
     assert not np.isnan(behind.behind or np.nan)
-    assert "not decided after 2 runs" in printed(replace(analyzed(raced)))
+    assert "not decided after 2 runs" in printed(analyzed(raced))
