@@ -40,6 +40,7 @@ class Sweep:
     metrics: the numbers of test_metrics.json.
     apart: for the names of data sets that are parts of one whose runs cannot all be compared, the reason.
     time_units: in what the times among the metrics are told, by data set.
+    intervals: by directory and metric, what the run itself says of how well it is known on its test units.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class Sweep:
     metrics: list[str]
     apart: dict[str, str] = field(default_factory=dict)
     time_units: dict[str, TimeUnit] = field(default_factory=dict)
+    intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
 
     @property
     def completed(self) -> pd.DataFrame:
@@ -120,7 +122,8 @@ def collect_all(sources: dict[str, Path], path: Path) -> Sweep:
     swept = [key for key in config_keys if _is_swept(key, runs)]
     if len(sources) > 1 and _overlap(runs):
         swept.insert(0, "sweep")
-    return Sweep(path, dict(sources), frame, swept, metrics, apart, units)
+    intervals = {run.status["directory"]: run.intervals for run in runs if run.intervals}
+    return Sweep(path, dict(sources), frame, swept, metrics, apart, units, intervals)
 
 
 def _shown_path(run: RunDirectory, source: Path, path: Path) -> str:

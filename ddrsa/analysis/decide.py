@@ -19,7 +19,6 @@ from ddrsa.analysis.foreign import NO_STATUS
 from ddrsa.analysis.looks import Looks, looks_at
 from ddrsa.analysis.metrics import BASELINES, SELECT_BY, column
 from ddrsa.analysis.next_steps import next_steps
-from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.policy_sentences import policy_sentences
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import AtTheEnd, Difference, Repeats, pooled_noise
@@ -132,7 +131,7 @@ def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
 
 
 def _test_interval(sweep: Sweep, dataset: str, directory: str, name: str) -> tuple[float, float] | None:
-    found = test_interval(sweep.path / directory, name)
+    found = sweep.intervals.get(directory, {}).get(name)
     if found is None:
         return None
     unit = sweep.time_units.get(dataset, TimeUnit())

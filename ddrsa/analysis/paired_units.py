@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ddrsa.analysis.metrics import OF_SUBSET
-from ddrsa.analysis.results import MISS_RATES, policy_steps
 from ddrsa.rundir.directory import RunDirectory
 
 Floats = NDArray[np.float64]
@@ -58,31 +55,6 @@ def paired_on_units(pairs: Iterable[tuple[Path, Path]], metric: str) -> OnUnits 
         return None
     low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return OnUnits(float(differences[0]), float(low), float(high), len(same), len(found))
-
-
-def test_interval(directory: Path, metric: str) -> tuple[float, float] | None:
-    """The interval of a metric on the test units that the run itself reports; None where it has none."""
-    name, _, subset = metric.partition(OF_SUBSET)
-    path: list[str] = ["by_subset", subset] if subset else []
-    path += ["confidence_intervals"]
-    path += ["oti_at_miss_rate", MISS_RATES[name][0]] if name in MISS_RATES else [name]
-    try:
-        found: Any = _metrics(directory, RunDirectory(directory).test_metrics.stat().st_mtime_ns)
-    except OSError:
-        return None
-    steps = policy_steps(found or {}) if name in MISS_RATES else 1
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return (float(found[0]) / steps, float(found[1]) / steps) if isinstance(found, list) and len(found) == 2 else None
-
-
-@lru_cache(maxsize=1)
-def _metrics(directory: Path, changed: int) -> dict[str, Any] | None:  # noqa: ARG001 - a change makes it another
-    """The metrics of a run; kept while all of its metrics are asked for, one after the other."""
-    try:
-        return RunDirectory(directory).read_test_metrics()
-    except ValueError:
-        return None
 
 
 def _by_unit(directory: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.analysis.foreign import NO_STATUS, foreign_metrics, is_foreign, job_log
-from ddrsa.analysis.results import flat_metrics, is_number
+from ddrsa.analysis.results import flat_metrics, is_number, test_intervals_of
 from ddrsa.analysis.run_config import read_run_config
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State, shown_state
@@ -31,6 +31,7 @@ COLUMNS = (
 class Run:
     """A run directory: `status` has the `COLUMNS`, `config` the hyperparameters, `metrics` the result.
 
+    intervals: of its metrics on the test units, at 95 % by the bootstrap over them.
     comparison: what it has in common with the runs that it can be compared with; empty where it does not say.
     time_step: how long a step of its rows is, `length` in `unit`; empty where rows are cycles.
     """
@@ -38,6 +39,7 @@ class Run:
     status: dict[str, Any]
     config: dict[str, Any]
     metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     comparison: dict[str, Any] = field(default_factory=dict)
     time_step: dict[str, Any] = field(default_factory=dict)
 
@@ -99,6 +101,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
         },
         config=config,
         metrics=metrics,
+        intervals=test_intervals_of(result),
         comparison=comparison if isinstance(comparison := result.get("comparison"), dict) else {},
         time_step=step if isinstance(step := result.get("time_step"), dict) else {},
     )

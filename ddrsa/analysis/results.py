@@ -28,6 +28,26 @@ def flat_metrics(result: dict[str, Any]) -> dict[str, float]:
     return flat
 
 
+def test_intervals_of(result: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    """The intervals of metrics on the test units that `result` reports, by the names of `flat_metrics`."""
+    steps = policy_steps(result)
+    subsets = result.get("by_subset")
+    parts = {"": result} | {OF_SUBSET + name: part for name, part in (subsets or {}).items()}
+    found = {}
+    for of, part in parts.items():
+        given = part.get("confidence_intervals") if isinstance(part, dict) else None
+        if not isinstance(given, dict):
+            continue
+        at_rates = given.get("oti_at_miss_rate")
+        rates = at_rates if isinstance(at_rates, dict) else {}
+        named = {**given, **{name: rates.get(key) for name, (key, _) in MISS_RATES.items()}}
+        for name, ends in named.items():
+            if isinstance(ends, list) and len(ends) == 2 and all(map(is_number, ends)):
+                of_steps = steps if name in MISS_RATES else 1
+                found[name + of] = float(ends[0]) / of_steps, float(ends[1]) / of_steps
+    return found
+
+
 def policy_steps(result: dict[str, Any]) -> float:
     """How many of a run's own steps, those of its policies' times, make one of the steps that it is measured in."""
     measure = result.get("measure")

@@ -12,7 +12,6 @@ from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.configurations import Configurations, is_absent
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.metrics import CRITERIA, NO_QUALITY, OF_SUBSET, VALIDATION, column, metric
-from ddrsa.analysis.paired_units import test_interval
 from ddrsa.analysis.read_run import COLUMNS
 from ddrsa.analysis.statistics import bootstrap_means
 from ddrsa.rundir.files import atomic_write
@@ -45,11 +44,12 @@ def failures_table(sweep: Sweep) -> pd.DataFrame:
 
 def test_intervals(sweep: Sweep) -> pd.DataFrame:
     """For each completed run and metric of its test units: the value, and its 95 % interval over the units."""
+    quality = sweep.quality_metrics
     rows = [
         [*(run[key] for key in _OF_A_RUN), name, run[name], *(_told(sweep, run["dataset"], name, end) for end in found)]
         for run in sweep.completed.to_dict("records")
-        for name in sweep.quality_metrics
-        if (found := test_interval(sweep.path / run["directory"], name)) is not None
+        for name in quality
+        if (found := sweep.intervals.get(run["directory"], {}).get(name)) is not None
     ]
     return pd.DataFrame(rows, columns=[*_OF_A_RUN, "metric", "value", "ci_low", "ci_high"])
 

@@ -18,7 +18,6 @@ import ddrsa
 from ddrsa.analysis.collect import collect
 from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.decide import answers
-from ddrsa.analysis.paired_units import test_interval as interval_of
 from ddrsa.analysis.sentences import sentences
 from ddrsa.compat_hydra import VERSION_BASE
 from ddrsa.config import check_config, comparison
@@ -184,7 +183,8 @@ def test_runs_of_several_steps_are_measured_alike_and_ranked(
             assert told == pytest.approx(own * 6 / m)
             interval = runs[step].metrics["confidence_intervals"]["oti_at_miss_rate"]["10%"]
             if interval is not None:
-                assert interval_of(runs[step].path, "oti_at_10_percent") == pytest.approx([e / m for e in interval])
+                (name,) = sweep.runs.loc[sweep.runs["dataset.step"] == step, "directory"]
+                assert sweep.intervals[name]["oti_at_10_percent"] == pytest.approx([e / m for e in interval])
 
 
 def test_without_a_common_step_they_are_not_ranked_and_the_way_out_is_named(
