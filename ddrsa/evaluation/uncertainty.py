@@ -14,7 +14,7 @@ from ddrsa.data.sequences import Sequences
 from ddrsa.survival import metrics
 from ddrsa.survival.calibration.resampled import resampled_errors
 from ddrsa.survival.landmarks import landmark_intervals
-from ddrsa.survival.pairs import pairs_by_unit, pairs_of_equal_age, resampled_concordance
+from ddrsa.survival.pairs import pairs_by_unit, pairs_of_equal_age, resampled_concordance, weighted_pairs
 from ddrsa.survival.unit_bootstrap import LEVEL, RESAMPLES, UnitSums, draws, interval
 
 Floats = metrics.Floats
@@ -55,11 +55,11 @@ class Judged:
     def pairs(self) -> dict[str, tuple[Floats, Floats]]:
         """The pairs, by unit, that each index of concordance counts, under its name."""
         windows = (self.time, self.event)
+        kinds = [None, self.censoring.weight_of_pair]
+        harrell, uno = weighted_pairs(*windows, self.predicted, self.number, kinds)
         return {
-            "concordance_index": pairs_by_unit(*windows, self.predicted, self.number),
-            "concordance_index_ipcw": pairs_by_unit(
-                *windows, self.predicted, self.number, self.censoring.weight_of_pair
-            ),
+            "concordance_index": harrell,
+            "concordance_index_ipcw": uno,
             "age_concordance_index": pairs_by_unit(*windows, self.by_age.sum(1), self.number),
             "landmark_concordance_index": pairs_of_equal_age(*windows, self.predicted, self.age, self.number),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,19 @@ def pairs_by_unit(
 
     number: (n,) the unit of each window, from 0. weight: of a pair by the shorter time; None: 1.
     """
+    (pairs,) = weighted_pairs(time, event, predicted, number, [weight])
+    return pairs
+
+
+def weighted_pairs(
+    time: Floats, event: Bools, predicted: Floats, number: Integers, weights: Sequence[Callable[[float], float] | None]
+) -> list[tuple[Floats, Floats]]:
+    """The result of `pairs_by_unit` with each of `weights`."""
     num_units = int(number.max()) + 1 if len(number) else 0
-    concordant, comparable = np.zeros((num_units, num_units)), np.zeros((num_units, num_units))
+    sums = [(np.zeros((num_units, num_units)), np.zeros((num_units, num_units))) for _ in weights]
     for t in np.unique(time[event]):
-        of_pair = 1.0 if weight is None else weight(float(t))
-        if of_pair == 0:
+        of_pairs = [1.0 if weight is None else weight(float(t)) for weight in weights]
+        if not any(of_pairs):
             continue
         shorter = np.flatnonzero((time == t) & event)
         shorter = shorter[np.argsort(predicted[shorter], kind="stable")]
@@ -39,9 +47,12 @@ def pairs_by_unit(
         above = right[::-1].cumsum(0)[::-1][1:]
         by_unit = np.argsort(number[shorter], kind="stable")
         units, first, counts = np.unique(number[shorter][by_unit], return_index=True, return_counts=True)
-        concordant[units] += of_pair * np.add.reduceat(above[by_unit], first)
-        comparable[units] += of_pair * counts[:, None] * np.bincount(others, minlength=num_units)
-    return concordant, comparable
+        right_of_unit = np.add.reduceat(above[by_unit], first)
+        of_unit = counts[:, None] * np.bincount(others, minlength=num_units)
+        for of_pair, (concordant, comparable) in zip(of_pairs, sums, strict=True):
+            concordant[units] += of_pair * right_of_unit
+            comparable[units] += of_pair * of_unit
+    return sums
 
 
 def pairs_of_equal_age(
