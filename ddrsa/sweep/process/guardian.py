@@ -40,13 +40,11 @@ def main(launcher: int, control: int, held: int, given: int, command: list[str])
     os.close(given)
     _wait_for_either(launcher, server)
     deadline = time.monotonic() + SECONDS_TO_DIE
-    while (left := _descendants()) and time.monotonic() < deadline:
-        for pid in left:
+    while _has_children() and time.monotonic() < deadline:
+        for pid in _descendants():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        _reap()
         time.sleep(0.005)
-    _reap()  # what the server and its runs took is counted among what the launcher's children took
 
 
 def _wait_for_either(launcher: int, server: int) -> None:
@@ -71,17 +69,27 @@ def _has_ended(child: int) -> bool:
         return True
 
 
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
+def _has_children() -> bool:
+    """Reap those that have ended, and tell whether others are left: as long as anything is below, a child is.
+
+    What those that are reaped took is counted among what the launcher's children took.
+    """
+    try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _descendants() -> list[int]:
-    """The living processes below this one."""
+    """The processes below this one, with those that have ended.
+
+    One whose first thread has ended is called a zombie, as long as others run, and is still a parent.
+    """
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - no pathlib, for the speed of the start
-        if name.isdigit() and (found := _parent_of_living(name)) is not None:
+        if name.isdigit() and (found := _parent_of(name)) is not None:
             children.setdefault(found, []).append(int(name))
     below = list(children.get(os.getpid(), []))
     for pid in below:  # grows
@@ -89,14 +97,13 @@ def _descendants() -> list[int]:
     return below
 
 
-def _parent_of_living(pid: str) -> int | None:
+def _parent_of(pid: str) -> int | None:
     try:
         with open(f"/proc/{pid}/stat", "rb") as stream:  # noqa: PTH123
             # The name of the program, in parentheses, may hold anything.
-            state, parent = stream.read().rpartition(b")")[2].split()[:2]
+            return int(stream.read().rpartition(b")")[2].split()[1])
     except OSError:  # it has ended meanwhile
         return None
-    return None if state in (b"Z", b"X") else int(parent)
 
 
 if __name__ == "__main__":

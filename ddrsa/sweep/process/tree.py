@@ -48,7 +48,8 @@ def descendants(pid: int | None = None) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if process.status() != psutil.STATUS_ZOMBIE:
+                # One whose first thread has ended is called a zombie, as long as others run.
+                if process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1:
                     found.append(process)
     return found
 
