@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ddrsa.analysis.against_baselines import against_baselines, compared_on_units
 from ddrsa.analysis.answer import CLEAR, NOISE, ONLY, UNKNOWN, Answer
 from ddrsa.analysis.candidates import Candidate, candidate, distinct_values
@@ -72,7 +74,7 @@ def _answer(
     margins = [_margin(values[ranked[0]], values[other], criterion, compared) for other in ranked[1:]]
     margin = margins[0] if margins else None
     first = configurations.runs_of(ranked[0]).iloc[0]
-    edges = _edges(sweep, best)
+    edges = _edges(configurations, best, criterion.column)
     again = run_of(best.directories[0], sweep.path)
     partial = Answer(
         **basis,
@@ -123,11 +125,26 @@ def _verdict(margin: Difference | None) -> str:
     return {None: UNKNOWN, True: CLEAR, False: NOISE}[margin.is_clear]
 
 
-def _edges(sweep: Sweep, best: Candidate) -> list[Edge]:
+def _edges(configurations: Configurations, best: Candidate, selected: str) -> list[Edge]:
     # Of every run that was begun: a value that failed (out of memory, say) was tried too.
-    alike = sweep.runs[(sweep.runs["dataset"] == best.dataset) & (sweep.runs["model"] == best.model)]
-    found = (find_edge(key, value, distinct_values(alike[key])) for key, value in best.values.items() if key != "sweep")
+    runs = configurations.sweep.runs
+    alike = runs[(runs["dataset"] == best.dataset) & (runs["model"] == best.model)]
+    keys = [key for key in best.values if key != "sweep" and not _is_indifferent(configurations, best, key, selected)]
+    found = (find_edge(key, best.values[key], distinct_values(alike[key])) for key in keys)
     return [edge for edge in found if edge is not None]
+
+
+def _is_indifferent(configurations: Configurations, best: Candidate, key: str, selected: str) -> bool:
+    """Whether configurations that differ from the best in this key alone are exactly as good: its model has no use
+    for it.
+    """
+    table = configurations.table
+    same = (table["dataset"] == best.dataset) & (table["model"] == best.model)
+    for other, value in best.values.items():
+        if other != key:
+            same &= np.array([bool(each == value) for each in table[other].tolist()])
+    means = configurations.means.loc[same, selected].dropna()
+    return len(means) > 1 and bool((means == means.iloc[0]).all())
 
 
 def _test_interval(sweep: Sweep, dataset: str, directory: str, name: str) -> tuple[float, float] | None:

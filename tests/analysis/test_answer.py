@@ -97,6 +97,18 @@ def test_few_pairs_lean_on_the_noise_of_all(sweep_dir: Path, make_run: MakeRun) 
     assert found.tied >= 1
 
 
+def test_a_key_that_changes_nothing_has_no_edge(sweep_dir: Path, make_run: MakeRun) -> None:
+    # The best model has no use for `lambda_param`; of the other one the highest value is the best.
+    for lambda_param in (0.5, 0.75):
+        for learning_rate, value in ((0.001, 5.0), (0.003, 4.0)):
+            make_run(learning_rate=learning_rate, model="boosting", result=result(value), lambda_param=lambda_param)
+        make_run(learning_rate=0.001, result=result(9.0 - lambda_param), lambda_param=lambda_param)
+    found = answer(sweep_dir)
+    assert found.best is not None
+    assert found.best.model == "boosting"
+    assert [edge.key for edge in found.edges] == ["learning_rate"]
+
+
 def test_edge_and_the_command_beyond_it(sweep_dir: Path, make_run: MakeRun) -> None:
     for learning_rate, value in ((0.001, 8.0), (0.003, 7.0), (0.01, 6.0)):
         run = make_run(learning_rate=learning_rate, result=result(value))
