@@ -13,7 +13,7 @@ from ddrsa.scripts.interface.libraries import BARE, EQUALS, NO_PREFIX, ONE_VALUE
 from ddrsa.scripts.interface.notebook_reader import PAPERMILL
 from ddrsa.scripts.interface.read import NOTEBOOK, UNKNOWN_INTERFACE, ScriptInterface, read_interface
 from ddrsa.scripts.interface.source import COUNT, FLAG, LIST, PYTHON_WORDS, REPEATED, VALUES, Option
-from ddrsa.scripts.interface.values import as_text
+from ddrsa.scripts.interface.values import as_literal, as_text
 from ddrsa.scripts.job import Job
 from ddrsa.scripts.options import ScriptsOptions
 from ddrsa.scripts.spelling import SHARED, find_option, is_long, normalised, output_option
@@ -150,7 +150,7 @@ class _Speller:
         if option.takes in (FLAG, COUNT):
             return self._flag(option, value, name)
         if isinstance(value, list) and self.library is not None and self.library.lists == ONE_VALUE:
-            return [option.spelling, json.dumps(value)]
+            return [option.spelling, self._list(value)]
         values = [self._word(option, each, name) for each in (value if isinstance(value, list) else [value])]
         if option.takes == REPEATED:
             return [word for each in values for word in (option.spelling, each)]
@@ -187,7 +187,7 @@ class _Speller:
 
     def _word(self, option: Option, value: Any, name: str) -> str:
         if not isinstance(value, bool):
-            return as_text(value)
+            return self._text(value)
         word = option.words[0 if value else 1]
         if option.choices and word not in option.choices:
             allowed = ", ".join(option.choices)
@@ -203,7 +203,7 @@ class _Speller:
         if isinstance(value, bool) and not (library and library.assignments):
             return self._unseen_flag(name, spelled, value)
         values = value if isinstance(value, list) else [value]
-        words = [self.words[0 if each else 1] if isinstance(each, bool) else as_text(each) for each in values]
+        words = [self.words[0 if each else 1] if isinstance(each, bool) else self._text(each) for each in values]
         if library is not None and library.assignments:
             words = [
                 override_text(each) if isinstance(each, str) else word for each, word in zip(values, words, strict=True)
@@ -222,13 +222,20 @@ class _Speller:
         if library is None or library.lists == WORDS:
             return [spelled, *words]
         if library.lists == ONE_VALUE:
-            return [f"{spelled}={json.dumps(value)}"]
+            return [f"{spelled}={self._list(value)}"]
         each = ",".join(f'"{spelled}={word}"' for word in words)
         raise ConfigError(
             f"{self._place(name, value)}: {self.job.path} takes its options by {library.name}, and how this one takes "
             f"several values cannot be read from its source. Say it by 'scripts.extra_args=[{each}]', or by one text, "
             f"'{self._place(name, '').rstrip('=')}=\"{','.join(words)}\"'"
         )
+
+    def _text(self, value: Any) -> str:
+        return as_literal(value) if self.library is not None and self.library.literals else as_text(value)
+
+    def _list(self, value: list[Any]) -> str:
+        """As one word."""
+        return repr(value) if self.library is not None and self.library.literals else json.dumps(value)
 
     def _unseen_flag(self, name: str, spelled: str, value: bool) -> list[str]:
         if self.flags == EQUALS:
@@ -254,4 +261,6 @@ class _Speller:
 def _of_a_notebook(name: str, value: Any) -> list[str]:
     if isinstance(value, list):
         return ["-y", json.dumps({name: value})]
+    if isinstance(value, str):
+        return ["-r", name, value]  # behind -p a text that looks like a number is one
     return ["-p", name, PYTHON_WORDS[0 if value else 1] if isinstance(value, bool) else str(value)]

@@ -119,6 +119,11 @@ FOREIGN = {
         ["--no-anneal-lr", "--cuda", "--lr", "0.1"],
     ),
     "fire": ("import fire\n", {"bf16": False, "sizes": [1, 2]}, ["--bf16=False", "--sizes=[1, 2]"]),
+    "fire with texts": (
+        "import fire\n",
+        {"version": "1.10", "lr": 1.1, "name": "a-b", "mixed": [True, "1", None]},
+        ["--version='1.10'", "--lr=1.1", "--name=a-b", "--mixed=[True, '1', None]"],
+    ),
     "HfArgumentParser": ("from transformers import HfArgumentParser\n", {"fp16": False}, ["--fp16=False"]),
     "TrlParser": ("import trl\np = trl.TrlParser(())\n", {"fp16": True}, ["--fp16=True"]),
     "LightningCLI": (
@@ -264,6 +269,7 @@ def test_the_libraries_themselves_get_what_was_meant(name: str, read_help: bool)
 
 # A name for each; argparse and click read them from the source, the others are not read.
 AWKWARD = ["a b", "x=y", "-foo", "--bar", "-1", "it's", 'a "b"', "a,b", "[1]", "$HOME *", "", "ü", "{x}", "\\n", "#"]
+AWKWARD += ["1.10", "1e3", "None", "True", "false", "(1)", "'quoted'"]
 NAMES = [f"v{number}" for number in range(len(AWKWARD))]
 TAKES_TEXTS = {
     "argparse": "import argparse\np = argparse.ArgumentParser()\n"
@@ -273,6 +279,7 @@ TAKES_TEXTS = {
     + f"def main(**given): print([given[name] for name in {NAMES}])\nmain()\n",
     "tyro": f"import tyro\ndef main({', '.join(f'{name}: str' for name in NAMES)}):\n    print([{', '.join(NAMES)}])\n"
     "tyro.cli(main)\n",
+    "fire": f"import fire\ndef main({', '.join(NAMES)}):\n    print([{', '.join(NAMES)}])\nfire.Fire(main)\n",
     "absl": "from absl import app, flags\n"
     + "".join(f"flags.DEFINE_string('{name}', None, 'h')\n" for name in NAMES)
     + f"app.run(lambda _: print([flags.FLAGS[name].value for name in {NAMES}]))\n",

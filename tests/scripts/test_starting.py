@@ -131,12 +131,16 @@ def test_the_environment_of_an_interpreter_is_the_active_one(tmp_path: Path) -> 
 
 
 def test_a_notebook_gets_its_parameters() -> None:
-    cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": ["lr = 0.1\n", "fast: bool = True"]}
+    cell = {
+        "cell_type": "code",
+        "metadata": {"tags": ["parameters"]},
+        "source": ["lr = 0.1\n", "fast: bool = True\n", "version = '1'"],
+    }
     write({"code/train_n.ipynb": json.dumps({"cells": [cell], "nbformat": 4, "nbformat_minor": 5, "metadata": {}})})
-    wanted = options("n", include="*.ipynb", args={"lr": 0.5, "fast": False})
+    wanted = options("n", include="*.ipynb", args={"lr": 0.5, "fast": False, "version": "1.10"})
     line = command_of(wanted, Path("run")).line
     assert line[1:4] == ("-m", "papermill", str(Path("code/train_n.ipynb").absolute()))
-    assert line[4:] == ("run/output/train_n.ipynb", "-p", "lr", "0.5", "-p", "fast", "False")
+    assert line[4:] == ("run/output/train_n.ipynb", "-p", "lr", "0.5", "-p", "fast", "False", "-r", "version", "1.10")
     with pytest.raises(ConfigError, match=r"scripts\.args\.rate: no script has an option --rate"):
         check_job(options("n", include="*.ipynb", args={"rate": 1}))
 

@@ -29,6 +29,7 @@ class Library:
     flags: one of FLAG_STYLES; None where it depends on the script.
     lists: ONE_VALUE or WORDS; None where it depends on the script.
     assignments: whether an option is name=value, without dashes.
+    literals: whether values are read as Python's, whatever the option is for: 1.10 is a number then, '1.10' a text.
     """
 
     name: str
@@ -37,11 +38,12 @@ class Library:
     flags: str | None = None
     lists: str | None = WORDS
     assignments: bool = False
+    literals: bool = False
 
 
 LIBRARIES = (
     Library("tyro", ("tyro",), flags=NO_PREFIX),
-    Library("fire", ("fire",), flags=EQUALS, lists=ONE_VALUE),
+    Library("fire", ("fire",), flags=EQUALS, lists=ONE_VALUE, literals=True),
     Library("LightningCLI", ("lightning", "pytorch_lightning"), ("LightningCLI",), EQUALS, lists=ONE_VALUE),
     Library("jsonargparse", ("jsonargparse",), flags=EQUALS, lists=ONE_VALUE),
     Library("HfArgumentParser", ("transformers",), ("HfArgumentParser",), EQUALS),
