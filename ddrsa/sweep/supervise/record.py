@@ -29,6 +29,7 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.supervise.entries import Entries
 from ddrsa.sweep.supervise.events import RECORDED, Outcome, Settled, SweepObserver
+from ddrsa.sweep.supervise.planned_texts import PlannedTexts
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class SweepRecord(SweepObserver):
         self.packages = packages
         self.search: dict[str, Any] | None = None  # what the manifest says of the search that plans the runs
         self._runs: dict[Path, PlannedRun] = {}
+        self._planned = PlannedTexts(directory)
         self._results = Entries()
         self._before = Entries()  # of earlier commands in this directory, until the runs are found to be done
         self._changed = False
@@ -83,6 +85,8 @@ class SweepRecord(SweepObserver):
     def plan(self, runs: Sequence[PlannedRun]) -> None:
         """Add `runs` to the plan and write it. Raises OSError: what is not recorded shall not start."""
         self._runs.update((run.directory, run) for run in runs)
+        for run in runs:
+            self._planned.forget(run.directory)
         if self._seen is None:
             self._take_over_others()
         for run in runs:
@@ -99,15 +103,18 @@ class SweepRecord(SweepObserver):
         """The run was planned in another directory."""
         for directory in [key for key, planned in self._runs.items() if planned.number == run.number]:
             del self._runs[directory]
+            self._planned.forget(directory)
             self._results.remove(directory)
         self._seen = None
         self.plan([run])
 
     def _write_manifest(self) -> None:
-        others = self._others(read_manifest, "runs", "earlier_runs")
-        self._unknown = any(self.directory / entry["directory"] not in self._results for entry in others)
-        earlier = map(json_text, others)
-        planned = (json_text({**self._described(run), "config": run.config}) for run in self._runs.values())
+        if self._planned.is_as_written():
+            self._planned.drop_planned(self._runs, {run.identity for run in self._runs.values()})
+        else:
+            self._planned.set_others(self._others(read_manifest, "runs", "earlier_runs"))
+        self._unknown = any(directory not in self._results for directory in self._planned.directories_of_others)
+        planned = (self._planned.text(run, self._described(run)) for run in self._runs.values())
         write_json_lists(
             self.directory / MANIFEST,
             {
@@ -119,8 +126,9 @@ class SweepRecord(SweepObserver):
                 **self.presentation.as_entry(),
                 **({} if self.search is None else {"search": self.search}),
             },
-            {"runs": planned, "earlier_runs": earlier},
+            {"runs": planned, "earlier_runs": self._planned.texts_of_others()},
         )
+        self._planned.written()
 
     def result(self, run: PlannedRun, outcome: Outcome) -> None:
         """Take note of how a run ended; `write` puts it on disk."""

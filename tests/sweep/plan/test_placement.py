@@ -36,6 +36,13 @@ def test_the_directory_of_another_run_is_not_taken(tmp_path: Path) -> None:
     assert place_runs(tmp_path, [(SECOND, tmp_path / "0")]) == [tmp_path / f"0_{in_names(SECOND)}"]
 
 
+def test_a_directory_that_changes_its_owner_is_seen(tmp_path: Path) -> None:
+    place = completed(tmp_path / "0", FIRST)
+    assert place_runs(tmp_path, [(FIRST, tmp_path / "1")]) == [place]
+    write_json(RunDirectory(place).status, {"run_id": SECOND, "state": State.COMPLETED})
+    assert place_runs(tmp_path, [(FIRST, tmp_path / "1"), (SECOND, tmp_path / "2")]) == [tmp_path / "1", place]
+
+
 def test_runs_of_an_earlier_version_are_neither_gone_on_with_nor_begun_anew_in_silence(tmp_path: Path) -> None:
     completed(tmp_path / "s1_e9cb3b87", "e9cb3b87")
     with pytest.raises(ConfigError, match=r"s1_e9cb3b87.*32 bits.*choose another hydra.sweep.dir"):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from attempts_in_memory import planned
 
-from ddrsa.rundir.files import read_json
+from ddrsa.rundir.files import json_text, read_json
+from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.states import State
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.record import SweepRecord
@@ -54,6 +55,39 @@ def test_between_reading_and_writing_no_other_launcher_writes(tmp_path: Path, mo
     first.result(runs[0], DONE)
     first.write(now_or_never=True)
     assert entered == [False, False]
+
+
+def test_a_search_reads_the_manifest_and_makes_the_config_of_a_run_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+    made: list[int] = []
+
+    def counted_read(directory: Path) -> dict[str, Any] | None:
+        read.append(directory)
+        return read_manifest(directory)
+
+    def counted_text(content: dict[str, Any]) -> str:
+        if "config" in content and "state" not in content:
+            made.append(content["number"])
+        return json_text(content)
+
+    monkeypatch.setattr("ddrsa.sweep.supervise.record.read_manifest", counted_read)
+    monkeypatch.setattr("ddrsa.sweep.supervise.planned_texts.json_text", counted_text)
+    record = SweepRecord(tmp_path)
+    for number in range(20):
+        record.plan([planned(tmp_path, number)])
+    assert len(read) == 1
+    assert len(made) <= 21  # the first once more, when it is seen that others follow
+
+    # What another launcher has planned meanwhile stays, until it is planned here as well.
+    other = SweepRecord(tmp_path)
+    other.plan([planned(tmp_path, number) for number in (30, 31)])
+    record.plan([planned(tmp_path, 20)])
+    record.plan([planned(tmp_path, 31)])
+    manifest = read_json(tmp_path / "experiment_manifest.json") or {}
+    assert [run["number"] for run in manifest["runs"]] == [*range(21), 31]
+    assert [run["number"] for run in manifest["earlier_runs"]] == [30]
 
 
 def test_a_run_that_moves_has_one_entry(tmp_path: Path) -> None:
