@@ -150,7 +150,7 @@ class CheckedSweeper(Sweeper):
         check = None if self.check is None else find_object("hydra.sweeper.check", self.check)
         if len(jobs) > MANY_JOBS:
             log.info("composing and checking the configs of %d runs", len(jobs))
-        shared = set(jobs[0]).intersection(*jobs) if jobs else set()
+        shared = set(jobs[0]).intersection(*jobs)
 
         def wanted(config: DictConfig | PlainValues, overrides: Sequence[str]) -> bool:
             own = [override for override in overrides if override not in shared]
@@ -168,11 +168,11 @@ class CheckedSweeper(Sweeper):
         composer = Composer(self.config, self.hydra_context.config_loader)
         takes_runs = isinstance(self.launcher, SessionLauncher)
         if takes_runs:
-            adopt_sweep_dir(composer, [override for override in jobs[0] if override in shared] if jobs else [])
+            adopt_sweep_dir(composer, [override for override in jobs[0] if override in shared])
         runs = plan_runs(composer, jobs, wanted=wanted)
         selection.check_keys()
         if not runs:
-            raise ConfigError(f"{selection} leaves none of {len(jobs)} runs" if jobs else "a list of values is empty")
+            raise ConfigError(f"{selection} leaves none of {len(jobs)} runs")
         if selection:
             log.info("%d of %d runs selected by %s", len(runs), len(jobs), selection)
         log.debug("planned %d jobs in %.2f s", len(jobs), time.perf_counter() - started)

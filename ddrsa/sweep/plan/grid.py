@@ -18,8 +18,8 @@ def grid(overrides: Sequence[Override], zipped: Sequence[Any] = ()) -> list[list
     zipped: keys whose first values go together, then their second, and so on: ["lookback", "horizon"]. Or several such
         lists, each paired in itself: [["lookback", "horizon"], ["model", "dropout"]].
 
-    Raises ConfigError where `zipped` names a key that has no list of values, or the lists differ in length;
-    HydraException on a sweep that is no list of values, such as interval(0, 1).
+    Raises ConfigError where a list is empty, and where `zipped` names a key that has none, or the lists differ in
+    length; HydraException on a sweep that is no list of values, such as interval(0, 1).
     """
     # Of one key the last counts, in the place of the first.
     last = {override.get_key_element(): override for override in overrides}
@@ -43,7 +43,10 @@ def _values(override: Override) -> list[str]:
     if not override.is_discrete_sweep():
         kind = "" if override.value_type is None else override.value_type.name.lower().replace("_", " ")
         raise HydraException(f"{override.input_line}: this sweeper knows no {kind}, only lists of values")
-    return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    values = [f"{key}={value}" for value in override.sweep_string_iterator()]
+    if not values:
+        raise ConfigError(f"{override.input_line}: there is no value in this list")
+    return values
 
 
 def _groups(zipped: Sequence[Any], values: dict[str, list[str]], swept: set[str]) -> list[tuple[str, ...]]:

@@ -61,6 +61,11 @@ def test_the_last_of_two_counts() -> None:
         jobs("a=1,2", "b=3,4", "a=5", zipped=["a", "b"])
 
 
+def test_a_list_without_a_value_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"seed=range\(5,0\): there is no value in this list"):
+        jobs("a=1,2", "seed=range(5,0)")
+
+
 def test_an_interval_is_no_list() -> None:
     with pytest.raises(HydraException, match=r"lr=interval\(0,1\): this sweeper knows no interval sweep"):
         jobs("lr=interval(0,1)")
