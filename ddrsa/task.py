@@ -79,7 +79,7 @@ def check_device(config: DictConfig) -> None:
     """Raise ConfigError where torch cannot use the device of a single run, before it has a directory."""
     if config.scripts is None and config.device in ("cuda", "mps") and not _has_result(config):
         share_cores()
-        from ddrsa.run import require_torch_for
+        from ddrsa.torch_device import require_torch_for
 
         require_torch_for(config.device)
 

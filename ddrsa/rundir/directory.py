@@ -91,6 +91,11 @@ class RunDirectory:
         """What a run could do that was asked to end early: no result."""
         return self.path / "early_metrics.json"
 
+    @property
+    def shown(self) -> str:
+        """Its path as messages have it."""
+        return os.path.relpath(self.path)
+
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
 

@@ -63,7 +63,7 @@ def run_script(config: DictConfig, name: str) -> float | None:
     directory = RunDirectory(HydraConfig.get().runtime.output_dir)
     status = directory.status_or_empty(warn=True)
     if status.get("state") == State.COMPLETED and status.get("run_id") == name and directory.has_its_result(status):
-        log.info("%s is complete already", _shown(directory))
+        log.info("%s is complete already", directory.shown)
         return status.get("return_value")
     try:
         directory.begin(name)
@@ -84,7 +84,7 @@ def run_script(config: DictConfig, name: str) -> float | None:
             raise
         directory.write_test_metrics({"run_id": name, **metrics})
         directory.end(State.COMPLETED, return_value=objective)
-        log.info("%s completed in %.1f s", _shown(directory), metrics["training_time_seconds"])
+        log.info("%s completed in %.1f s", directory.shown, metrics["training_time_seconds"])
         return objective
     finally:
         release_current()
@@ -230,7 +230,3 @@ def _record_failure(directory: RunDirectory, error: BaseException) -> None:
         log.error("%s", error)
     interrupted = isinstance(error, KeyboardInterrupt)
     directory.end(State.INTERRUPTED if interrupted else "failed", f"{type(error).__name__}: {error}".removesuffix(": "))
-
-
-def _shown(directory: RunDirectory) -> str:
-    return os.path.relpath(directory.path)
