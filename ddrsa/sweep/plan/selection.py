@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ _ALLOWED = (
 )
 # Longer than any list of seeds; what is nested more deeply than that allows would fill the stack.
 _MOST_CHARACTERS = 10_000
+_SINGLE_EQUALS = re.compile("(?<![=!<>])=(?!=)")
 _ALLOWED_IN_WORDS = "comparisons, and, or, not, in, + - * / // %, constants and the keys of the config"
 
 
@@ -40,6 +42,8 @@ class Expression:
             tree = ast.parse(text.strip(), mode="eval")
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error) or "it is nested too deeply"
+            if isinstance(error, SyntaxError) and _SINGLE_EQUALS.search(text):
+                reason = "values are compared with ==, and this has a single ="
             raise ConfigError(f"{self.shown} cannot be read: {reason}") from error
         for node in ast.walk(tree):
             if not isinstance(node, _ALLOWED):
