@@ -12,7 +12,7 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean, require
 from ddrsa.data.evaluation_step import least_horizon, measured_steps
@@ -226,6 +226,8 @@ def _values(config: DictConfig | PlainValues, leave_out: set[str] | frozenset[st
     kept = OmegaConf.masked_copy(config, [str(key) for key in config if key not in leave_out])
     try:
         return OmegaConf.to_container(kept, resolve=True, throw_on_missing=True)  # type: ignore[return-value]
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key} is not given, and has no default") from error
     except OmegaConfBaseException as error:
         reason = " ".join(str(error).split("full_key")[0].split())
         raise ConfigError(f"{error.full_key or 'the config'} has no usable value: {reason}") from error
