@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import atexit
 import difflib
 import functools
@@ -22,7 +23,8 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from ddrsa.compat_hydra import raise_without_a_word, reports_errors_itself
+from ddrsa.checks import did_you_mean
+from ddrsa.compat_hydra import let_hydras_parser_complain, raise_without_a_word, reports_errors_itself
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.extras import missing_extra
 from ddrsa.overrides import override_key
@@ -48,6 +50,13 @@ _NOISE = (
     "reference_type=",
 )
 
+# What Hydra's parser says in the words of its grammar.
+_GRAMMAR = {
+    r"missing EQUAL at '<EOF>'": "KEY=VALUE is expected",
+    r"extraneous input ('.') expecting \{.*\}": r"\1 stands where a value is expected",
+    r" expecting \{.*\}": "",
+}
+
 
 def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     """Run a function decorated with `hydra.main` and exit.
@@ -64,6 +73,7 @@ def run_cli(hydra_main: Callable[[], None]) -> NoReturn:
     # Hydra would print a message of several lines and exit with 1; with this it lets the exception through.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     raise_without_a_word()
+    let_hydras_parser_complain(complain)
     try:
         hydra_main()
         code = 0
@@ -84,6 +94,22 @@ def tell(error: Exception) -> int:
     shown = _reported(error)
     print(printable(f"error: {_message(shown)}"), file=sys.stderr)
     return _exit_code(shown)
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """The arguments of a command without Hydra. What is wrong with them is one line on stderr, and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        complain(self, message)
+
+
+def complain(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+    """End the program with what argparse finds wrong, in one line: it would print the usage above it."""
+    wrong = message.removeprefix("unrecognized arguments: ")
+    known = re.findall(r"--[a-z][a-z-]*", parser.format_usage())
+    suggestion = did_you_mean(wrong.partition("=")[0].split()[0], known) if wrong != message else ""
+    print(printable(f"error: {message}{suggestion or f'; {parser.prog} --help says what there is'}"), file=sys.stderr)
+    sys.exit(USAGE_EXIT_CODE)
 
 
 def in_one_line(main: Callable[[Sequence[str]], int]) -> Callable[[Sequence[str]], int]:
@@ -204,6 +230,8 @@ def _hydra_message(error: BaseException) -> str:
     if isinstance(error, OverrideParseException) and error.override not in text:
         text = f"Cannot read '{error.override}'\n{text}"
 
+    for grammar, words in _GRAMMAR.items():
+        text = re.sub(grammar, words, text)
     lines = [line.strip() for line in text.splitlines()]
     sentences = [line for line in lines if line and not line.startswith(_NOISE)]
     message = " ".join(line if line.endswith((".", ":", "?", ",")) else f"{line}." for line in sentences)

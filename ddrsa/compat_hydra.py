@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
 import hydra._internal.config_loader_impl as loader
@@ -84,6 +86,19 @@ def raise_without_a_word() -> None:
 
     setter = JobReturn.return_value.fset  # type: ignore[attr-defined]
     JobReturn.return_value = property(value, setter)  # type: ignore[method-assign, assignment]
+
+
+def let_hydras_parser_complain(complain: Callable[[argparse.ArgumentParser, str], NoReturn]) -> None:
+    """Let `complain` tell what is wrong with the flags of a command line, in all of this process."""
+    module: Any = sys.modules[hydra.main.__module__]
+    make_parser = module.get_args_parser
+
+    def parser_that_complains() -> argparse.ArgumentParser:
+        parser: Any = make_parser()
+        parser.error = lambda message: complain(parser, message)
+        return parser
+
+    module.get_args_parser = parser_that_complains
 
 
 def reports_errors_itself() -> bool:

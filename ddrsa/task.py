@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from ddrsa import config as run_config
 from ddrsa import resolvers
+from ddrsa.checks import require
 from ddrsa.cli import ending_the_command
 from ddrsa.compat_hydra import trust_callback
 from ddrsa.errors import ConfigError
@@ -121,6 +122,9 @@ def check_time_limit(config: DictConfig) -> None:
 def check_single_run(config: DictConfig) -> None:
     """Raise ConfigError where a value is not allowed, or is one of a sweep."""
     run_config.check_config(config)
+    for name in ("sweep", "run"):
+        directory = str(config.hydra[name].dir)
+        require(f"hydra.{name}.dir", directory, directory != "", "a directory; . is this one")
     for key in ("only", "exclude", "zip"):
         if config[key]:
             raise ConfigError(f"{key}={config[key]}: it chooses among the runs of a sweep, which needs -m")

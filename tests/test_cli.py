@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ddrsa.cli import ArgumentParser
+
 APPLICATION = """
 import sys, time
 import hydra
@@ -134,6 +136,13 @@ def test_success(application: Path) -> None:
             "error: In 'config': Could not find 'model/lstn'. Available: gru, lstm. Did you mean 'lstm'?",
         ),
         ("batch_size=[1", 2, "error: Cannot read 'batch_size=[1'. no viable alternative at input '[1'."),
+        ("--mutlirun", 2, "error: unrecognized arguments: --mutlirun. Did you mean '--multirun'?"),
+        ("batch_size", 2, "error: Error parsing override 'batch_size'. KEY=VALUE is expected."),
+        (
+            "batch_size=3,,4",
+            2,
+            "error: Error parsing override 'batch_size=3,,4'. ',' stands where a value is expected.",
+        ),
         ("raises=usage", 2, "error: batch_size=-1: a positive integer is expected"),
         ("raises=missing", 2, "error: Missing mandatory value: needed."),
         ("raises=resolver", 2, "error: the resolver refuses"),
@@ -164,6 +173,29 @@ def test_one_line_and_exit_code(application: Path, argument: str, exit_code: int
 def test_an_expression_needs_no_quotes_of_hydra(application: Path, argument: str, value: str | None) -> None:
     printed = "batch_size 64\n" + ("" if value is None else f"{value!r}\n")
     assert run(application, argument) == (0, printed, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--lancher=x"], "error: unrecognized arguments: --lancher=x. Did you mean '--launcher'?"),
+        (["--zzz"], "error: unrecognized arguments: --zzz; look --help says what there is"),
+        (["--port=x"], "error: argument --port: invalid int value: 'x'; look --help says what there is"),
+        (["now"], "error: argument what: invalid choice: 'now' (choose from "),
+    ],
+)
+def test_arguments_of_a_command_without_hydra(
+    arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = ArgumentParser(prog="look")
+    parser.add_argument("--launcher")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("what", nargs="?", choices=["all"])
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(arguments)
+    assert ended.value.code == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith(line)
 
 
 def test_verbose_shows_the_traceback(application: Path) -> None:

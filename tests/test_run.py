@@ -6,6 +6,8 @@ import csv
 import itertools
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -167,6 +169,9 @@ def test_failed_run_does_not_stop_the_others(tmp_path: Path, environment: dict[s
         (["dataset=turbofans"], "turbofan"),
         (["batch_size=many"], "batch_size"),
         (["hydra.run.dir=here", "lambda_param=2"], "lambda_param=2.0"),
+        (["hydra.sweep.dir="], "hydra.sweep.dir='': allowed is a directory"),
+        (["hydra.run.dir="], "hydra.run.dir='': allowed is a directory"),
+        (["-m", "seed=0,1", "hydra.sweep.dir="], "hydra.sweep.dir='': allowed is a directory"),
     ],
 )
 def test_wrong_config_is_one_line_and_leaves_nothing(
@@ -177,6 +182,22 @@ def test_wrong_config_is_one_line_and_leaves_nothing(
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_docs_show_what_a_dry_run_prints(tmp_path: Path, environment: dict[str, str]) -> None:
+    page = (ROOT / "docs" / "sweeps.md").read_text()
+    (command, *shown), *_ = (
+        block.splitlines()
+        for block in re.findall(r"^```\n\$ python train.py (.*?)\n```$", page, re.MULTILINE | re.DOTALL)
+    )
+    done = train(tmp_path, environment, *shlex.split(command), tiny=[])
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout.splitlines()
+    assert shown[0] == printed[0]
+    runs = [line.split() for line in shown if "logs/" in line]
+    assert len(runs) == 6
+    without_states = [[word for word in run if word not in ("completed", "new")] for run in runs]
+    assert without_states == [[word for word in line.split() if word != "new"] for line in printed[1:7]]
 
 
 def test_missing_data_is_one_line_and_leaves_nothing(tmp_path: Path, environment: dict[str, str]) -> None:

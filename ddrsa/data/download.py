@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from ddrsa.cli import ArgumentParser
 from ddrsa.extras import run_module
 from ddrsa.texts import say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.download", "models"))  # before the imports that need the extra
 
-import argparse
 import gzip
 import hashlib
 import io
@@ -38,7 +38,7 @@ def main(
     arguments: Sequence[str] | None = None, public_data: Mapping[str, PublicData] = PUBLIC_DATA, pause: float = 1.0
 ) -> int:
     """Fetch, compare and unpack. Returns 0; 1 where the data could not be had; 2 for what the user can mend."""
-    parser = argparse.ArgumentParser(prog=subcommand("download"), description="fetch a public data set")
+    parser = ArgumentParser(prog=subcommand("download"), description="fetch a public data set")
     parser.add_argument("dataset", choices=sorted(public_data))
     parser.add_argument(
         "--data-dir",

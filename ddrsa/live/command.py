@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import errno
 import ipaddress
@@ -18,7 +17,7 @@ import uvicorn
 
 from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.metrics import SELECT_BY
-from ddrsa.cli import in_one_line
+from ddrsa.cli import ArgumentParser, in_one_line
 from ddrsa.errors import UsageError
 from ddrsa.live.app import Live, make_app
 from ddrsa.live.guard import TOKEN, own_names
@@ -36,7 +35,7 @@ present answer and its plots. It reads only. Ctrl+C ends it; the sweeps go on.""
 @in_one_line
 def main(arguments: Sequence[str]) -> int:
     """Serve until Ctrl+C; returns 0 then. Raises UsageError where there is no such folder, or the port is taken."""
-    parser = argparse.ArgumentParser(prog=subcommand("serve"), description=DESCRIPTION)
+    parser = ArgumentParser(prog=subcommand("serve"), description=DESCRIPTION)
     parser.add_argument("directory", nargs="?", default="multirun", help="of a sweep, or a folder of many (multirun)")
     parser.add_argument("--host", default=HERE, help="address to listen at; other than 127.0.0.1 it needs the token")
     parser.add_argument("--port", type=int, default=PORT, help=f"0 takes a free one ({PORT})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
+from ddrsa.cli import ArgumentParser
 from ddrsa.errors import UsageError
 from ddrsa.menu.listing import print_list, read_menu
 from ddrsa.menu.presets import plan_of
@@ -26,7 +26,7 @@ Without a terminal, or with --list, the sweeps are only listed, each with the co
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: that of the sweep where one was run, 2 for what cannot be used, 130 after Ctrl+C."""
-    parser = argparse.ArgumentParser(prog="ddrsa", description=DESCRIPTION)
+    parser = ArgumentParser(prog="ddrsa", description=DESCRIPTION)
     parser.add_argument("--list", action="store_true", help="list the sweeps and end")
     options = parser.parse_args(arguments)
     # No highlighting and no markup: what is printed is to be copied.

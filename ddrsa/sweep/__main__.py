@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
+from ddrsa.cli import ArgumentParser
 from ddrsa.errors import UsageError
 from ddrsa.started import COMMAND, by_command
 from ddrsa.sweep.resume import resume
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     2 for a wrong directory, 130 after Ctrl+C.
     """
     prog = COMMAND if by_command() else "python -m ddrsa.sweep"
-    parser = argparse.ArgumentParser(prog=prog, description="look at a sweep, or at this machine")
+    parser = ArgumentParser(prog=prog, description="look at a sweep, or at this machine")
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("watch", help="show the progress of a sweep until all its runs have ended")
     command.add_argument("directory", help="the directory of the sweep (hydra.sweep.dir)")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ddrsa.cli import ArgumentParser
 from ddrsa.errors import ConfigError, UsageError
 from ddrsa.follow.look import SeenRun, SweepLook
 from ddrsa.follow.secrets import without_secrets
@@ -22,7 +23,7 @@ from ddrsa.tracking.trackers import OPTIONS, TrackerOptions
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code: 1 where a tracker could not be told all, 2 for what cannot be used, 130 after Ctrl+C."""
     prog = f"{COMMAND} export-tracking" if by_command() else "python -m ddrsa.tracking"
-    parser = argparse.ArgumentParser(prog=prog, description="tell a tracker of a sweep: all that it has not been told")
+    parser = ArgumentParser(prog=prog, description="tell a tracker of a sweep: all that it has not been told")
     parser.add_argument("directory", type=Path, help="the directory of the sweep (hydra.sweep.dir)")
     parser.add_argument("trackers", nargs="+", metavar="tracker", help=f"one or several of {', '.join(OPTIONS)}")
     parser.add_argument("--experiment", help="mlflow: its experiment")

@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from ddrsa.checks import require
 from ddrsa.compat_hydra import resolver_cache, shown_by_hydra_config
 from ddrsa.errors import ConfigError
 from ddrsa.plain_values import PlainValues, does_take_plain_values
@@ -65,7 +66,9 @@ class JobPlan:
         self.not_identity = frozenset(OmegaConf.select(launcher, "not_identity") or ())
         path = OmegaConf.select(launcher, "identity")
         self.identity = find_object("hydra.launcher.identity", path) if path else None
-        self.sweep_dir = Path(str(composer.config.hydra.sweep.dir)).absolute()
+        sweep_dir = str(composer.config.hydra.sweep.dir)
+        require("hydra.sweep.dir", sweep_dir, sweep_dir != "", "a directory; . is this one")
+        self.sweep_dir = Path(sweep_dir).absolute()
         self._by_template = all(does_take_plain_values(each) for each in (wanted, self.identity) if each is not None)
 
     def job(self, overrides: Sequence[str], number: int) -> Job | None:
