@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
+import hydra
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import run_and_report
@@ -138,3 +141,16 @@ def test_whether_hydra_would_report_an_error_itself(monkeypatch: pytest.MonkeyPa
     assert asked() == [True]
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     assert asked() == [False]
+
+
+def test_what_is_wrong_with_flags_is_told_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = sys.modules[hydra.main.__module__]
+    monkeypatch.setattr(module, "get_args_parser", module.get_args_parser)  # and put back
+
+    def complain(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise ValueError(f"{message}; {'--multirun' in parser.format_usage()}")
+
+    compat_hydra.let_hydras_parser_complain(complain)
+    monkeypatch.setattr(sys, "argv", ["app.py", "--mutlirun"])
+    with pytest.raises(ValueError, match=r"^unrecognized arguments: --mutlirun; True$"):
+        hydra.main(config_path=None, **VERSION_BASE)(lambda config: config)()
