@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -39,6 +41,7 @@ def verify(launcher: str = "supervised", checks: Mapping[str, Check] = CHECKS, c
     table.add_column("what was seen", overflow="fold")
     began = time.monotonic()
     with (
+        _children_that_hear_ctrl_c(),
         tempfile.TemporaryDirectory(prefix="ddrsa-verify-") as directory,
         console.status(f"hydra/launcher={launcher}: starting") as shown,
     ):
@@ -60,6 +63,23 @@ def verify(launcher: str = "supervised", checks: Mapping[str, Check] = CHECKS, c
     if is_portable():
         console.print(PORTABLE_LIMITS)
     return 1 if failed else 0
+
+
+@contextmanager
+def _children_that_hear_ctrl_c() -> Iterator[None]:
+    """In this block programs that are started can be interrupted, also where SIGINT is ignored here.
+
+    A shell has it ignored in what it starts in the background, and a launcher that inherits that heeds no Ctrl+C.
+    """
+    handler = signal.getsignal(signal.SIGINT)
+    if handler != signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda *_: None)  # a function is not inherited
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _try(check: Check, directory: Path, launcher: str) -> tuple[bool, float, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,17 @@ def test_the_portable_way_passes_and_its_limits_are_told(temporary: Path, monkey
     assert exit_code == 0, output
     assert "all 2 checks passed" in output
     assert "not promised" in output
+    assert list(temporary.iterdir()) == []
+
+
+def test_it_passes_in_the_background_where_a_shell_has_ctrl_c_ignored(temporary: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        exit_code, output = verified("supervised", "Ctrl+C once")
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert exit_code == 0, output
     assert list(temporary.iterdir()) == []
 
 
