@@ -53,6 +53,7 @@ _NOISE = (
 # What Hydra's parser says in the words of its grammar.
 _GRAMMAR = {
     r"missing EQUAL at '<EOF>'": "KEY=VALUE is expected",
+    r"LexerNoViableAltException: .*\n *\^": "KEY=VALUE is expected, in quotes where it has spaces",
     r"extraneous input ('.') expecting \{.*\}": r"\1 stands where a value is expected",
     r" expecting \{.*\}": "",
 }
@@ -227,7 +228,7 @@ def _hydra_message(error: BaseException) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         options = list(error.options)
         text = text.partition("Available options")[0]
-    if isinstance(error, OverrideParseException) and error.override not in text:
+    if isinstance(error, OverrideParseException) and f"'{error.override}'" not in text:
         text = f"Cannot read '{error.override}'\n{text}"
 
     for grammar, words in _GRAMMAR.items():

@@ -137,6 +137,7 @@ def test_success(application: Path) -> None:
         ),
         ("batch_size=[1", 2, "error: Cannot read 'batch_size=[1'. no viable alternative at input '[1'."),
         ("--mutlirun", 2, "error: unrecognized arguments: --mutlirun. Did you mean '--multirun'?"),
+        (">", 2, "error: Cannot read '>'. KEY=VALUE is expected, in quotes where it has spaces."),
         ("batch_size", 2, "error: Error parsing override 'batch_size'. KEY=VALUE is expected."),
         (
             "batch_size=3,,4",
