@@ -8,6 +8,7 @@ from ddrsa.analysis.answer import Answer, NextStep
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.commands import has_keys, is_script, resume, run_of, sweep_further
+from ddrsa.analysis.planned import not_begun
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State
 
@@ -22,6 +23,9 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
     unfinished = sum(
         count for state, count in answer.states.items() if not State(state).is_done and state != State.UNREADABLE
     )
+    # Of which data set a run is that has not begun, its directory will say.
+    if len(sweep.sources) == 1 and sweep.runs["dataset"].nunique(dropna=False) == 1:
+        unfinished += not_begun(sweep, next(iter(sweep.sources)))
     if unfinished and len(sweep.sources) == 1:
         runs = "1 run that has" if unfinished == 1 else f"{unfinished} runs that have"
         steps.append(NextStep(f"finish the {runs} not completed", [resume(sweep.path)]))

@@ -15,6 +15,7 @@ from ddrsa.analysis.answer import Answer
 from ddrsa.analysis.collect import Sweep
 from ddrsa.analysis.commands import settings
 from ddrsa.analysis.metrics import UNITS, column
+from ddrsa.analysis.planned import not_begun
 from ddrsa.analysis.plots.drawn import Plots
 from ddrsa.analysis.races import Race, apart
 from ddrsa.analysis.sentences import number, sentences
@@ -34,7 +35,7 @@ def print_states(console: Console, sweep: Sweep) -> None:
     for name, path in sweep.sources.items():
         states = sweep.runs.loc[sweep.runs["sweep"] == name, "state"]
         counts = ", ".join(f"{count} {state}" for state, count in states.value_counts().items())
-        _line(console, f"{path}: {len(states)} run{'s' * (len(states) > 1)}: {counts}")
+        _line(console, f"{path}: {len(states)} run{'s' * (len(states) > 1)}: {counts}{_not_begun(sweep, name)}")
     failures = sweep.runs[[State(each).needs_a_look for each in sweep.runs["state"]]]
     if not failures.empty:
         console.print()
@@ -44,6 +45,11 @@ def print_states(console: Console, sweep: Sweep) -> None:
         _line(console, f"  log: {run['log'] or 'there is no run.log'}")
     if len(failures) > _MOST_FAILURES:
         _line(console, f"and {len(failures) - _MOST_FAILURES} more: failures.csv has them all")
+
+
+def _not_begun(sweep: Sweep, name: str) -> str:
+    count = not_begun(sweep, name)
+    return f"; {count} more {'is' if count == 1 else 'are'} planned and not begun" if count else ""
 
 
 def print_answers(console: Console, analysis: Analysis) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ddrsa.analysis.planned import planned_runs
 from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.started import typed
@@ -33,8 +34,7 @@ def origin_of(name: str, path: Path) -> SweepOrigin:
         manifest = read_manifest(path)
         if manifest is None:
             return SweepOrigin(name, str(path), problem=f"there is no {MANIFEST}: another launcher may have run it")
-        runs = [*manifest.get("runs", []), *manifest.get("earlier_runs", [])]
-        return SweepOrigin(name, str(path), _facts(manifest), len({run["directory"] for run in runs}))
+        return SweepOrigin(name, str(path), _facts(manifest), planned_runs(manifest))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         return SweepOrigin(name, str(path), problem=f"{MANIFEST} cannot be read: {' '.join(str(error).split())}")
 
