@@ -154,6 +154,8 @@ def test_what_a_sweep_of_scripts_does_not_know_is_refused(script: list[str], ove
         ("num_folds=1", "num_folds=1: allowed is 2 or more"),
         ("learning_rate=0", "learning_rate=0.0: allowed is above 0"),
         ("learning_rate=nan", "learning_rate=nan: allowed is above 0"),
+        ("weight_decay=inf", "weight_decay=inf: allowed is 0 or more, and finite"),
+        ("learning_rate=inf", "learning_rate=inf: allowed is above 0, and finite"),
         ("nasa_weight=-1", "nasa_weight=-1.0: allowed is 0 or more"),
         ("dropout=1", "dropout=1.0: allowed is 0 to below 1"),
         ("lookback=0", "lookback=0: allowed is 1 or more"),

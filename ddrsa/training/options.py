@@ -53,11 +53,12 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name in ("batch_size", "num_epochs"):
             self._require(name, getattr(self, name) >= 1, "1 or more")
-        for name in ("nasa_weight", "ranking_weight", "patience", "weight_decay", "grad_clip", "warmup_epochs"):
-            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more")
+        self._require("patience", self.patience >= 0, "0 or more")
+        for name in ("nasa_weight", "ranking_weight", "weight_decay", "grad_clip", "warmup_epochs"):
+            self._require(name, 0 <= getattr(self, name) < math.inf, "0 or more, and finite")
         holds = self.evaluation_horizon is None or self.evaluation_horizon >= 1
         self._require("evaluation_horizon", holds, "1 or more, or null")
-        self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0")
+        self._require("learning_rate", 0 < self.learning_rate < math.inf, "above 0, and finite")
         self._require("lambda_param", 0 <= self.lambda_param <= 1, "0 to 1")
         self._require("seed", 0 <= self.seed < 2**32, "0 to 4294967295")
         self._require("schedule", self.schedule in SCHEDULES, ", ".join(SCHEDULES))
