@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import socket
@@ -11,12 +12,15 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from browser import chromium
+from serving import Served, served
 from tracked import TrackedSweep, tell
 
 from ddrsa.rundir.states import State
@@ -213,18 +217,20 @@ def test_a_sweep_with_every_tracker_and_a_killed_launcher_ends_as_one_without(
     plain, told = tmp_path / "plain", tmp_path / "told"
     subprocess.run([*common, f"hydra.sweep.dir={plain}"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     extra = ["tracking=[mlflow,tensorboard,wandb]", "notify=[env]", "report=true", f"hydra.sweep.dir={told}"]
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([*common, *extra], cwd=tmp_path, stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 400
-        while not list(told.glob("logs/*/*/*/checkpoint_last.pt")):
-            assert process.poll() is None, (tmp_path / "log").read_text()
-            assert time.monotonic() < deadline, (tmp_path / "log").read_text()
-            time.sleep(0.05)
-    finally:
-        process.kill()
-        process.wait()
-    subprocess.run([*common, *extra], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    with served(tmp_path) as page, looked_at(page) as states:
+        with (tmp_path / "log").open("w") as log:
+            process = subprocess.Popen([*common, *extra], cwd=tmp_path, stdout=log, stderr=log)
+        try:
+            deadline = time.monotonic() + 400
+            while not list(told.glob("logs/*/*/*/checkpoint_last.pt")):
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.05)
+        finally:
+            process.kill()
+            process.wait()
+        subprocess.run([*common, *extra], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    assert {"running", "ended"} <= set(states)
     assert outcome(told) == outcome(plain)
     assert (told / "report.html").is_file()
     (experiment,) = {
@@ -233,13 +239,41 @@ def test_a_sweep_with_every_tracker_and_a_killed_launcher_ends_as_one_without(
     assert experiment is None
 
 
+@contextmanager
+def looked_at(page: Served) -> Iterator[list[str]]:
+    """The live page of the folder is open within the block: its states of the sweep `told`, one after another."""
+    states: list[str] = []
+    over = threading.Event()
+
+    def look() -> None:
+        last = False
+        while not last:
+            last = over.wait(0.5)
+            for each in page.api("sweeps")["sweeps"]:
+                page.api("sweep", sweep=each["id"])
+                page.api("curves", sweep=each["id"], runs="0,1,2")
+                if each["name"] == "told":
+                    states.append(each["state"])
+
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        try:
+            yield states
+        finally:
+            over.set()
+            looking.result()
+
+
 def outcome(directory: Path) -> dict[str, Any]:
     """The bytes of the curves and the weights of each run, and its metrics but for times."""
     import torch
 
     found = {}
     for run in sorted(directory.glob("logs/*/*/*")):
-        rows = [line.rsplit(",", 1)[0] for line in (run / "training_log.csv").read_text().splitlines()]
+        with (run / "training_log.csv").open(newline="") as stream:
+            rows = [
+                {k: v for k, v in row.items() if k not in ("seconds", "checksum")} for row in csv.DictReader(stream)
+            ]
         metrics = json.loads((run / "test_metrics.json").read_text())
         kept = {key: value for key, value in metrics.items() if key not in ("training_time_seconds", "checksum")}
         weights = torch.load(run / "checkpoint_best.pt", weights_only=True)["model"]
