@@ -5,29 +5,72 @@ from __future__ import annotations
 import heapq
 import math
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-# So many runs without any effect of a value stand against those that have it: one run says little of it.
-_PRIOR_RUNS = 0.5
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # The last of them: a search of thousands of trials never tries a value twice.
 _MOST_RUNS = 500
 
+# Before anything is seen, by what share the values of a key make runs longer or shorter, and equal runs differ; and how
+# many values, and runs, that counts for.
+_EFFECT, _OF_VALUES = 0.5, 0.03
+_NOISE, _OF_RUNS = 0.1, 1.0
+# Nothing is known before of how long runs are: by this factor, as a power of e, they may be longer than in the mean.
+_ANY = 10.0
+
+# Steps of the fit at the most, which goes on from where it was when another run has ended; it ends when no step changes
+# a variance by more than this share.
+_STEPS, _SETTLED = 50, 0.02
+
+# The kind of a run among the keys; no key has such a name.
+_KIND = "\0kind"
+
+Feature = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The predicted duration of a run. spread: its standard deviation, as a share of it."""
+
+    seconds: float
+    spread: float
+
 
 @dataclass
-class PredictedDurations:
-    """A linear model of the logarithm of the seconds, by the kind of a run and its swept values (ridge regression).
+class _Fit:
+    """mean: of the logs of the seconds. places: of the values that were seen, by their column; 0 is what all have.
 
-    Values that no run had so far change nothing. spread: the root mean square of what it leaves unexplained, as a
-    share of the duration.
+    effects, covariance: of the columns, beyond the mean.
     """
 
-    _seen: list[tuple[frozenset[str], float]] = field(default_factory=list)
-    _columns: dict[str, int] = field(default_factory=dict)
-    _weights: list[float] | None = None
-    _mean: float = 0.0
-    spread: float = 0.0
+    mean: float
+    places: dict[Feature, int]
+    effects: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+
+class PredictedDurations:
+    """A linear model of the logarithm of the seconds: each value of a key has an effect, for all kinds of runs and for
+    each, and so has the kind itself.
+
+    How much the values of a key differ is told by those that were seen (variance components, by the EM algorithm;
+    N. M. Laird, J. H. Ware, Random-effects models for longitudinal data, Biometrics 38, 1982): the seed makes no
+    difference and is soon known to make none, the model a large one. So a run with a value that none had before has a
+    prediction too, and one that says how little is known.
+    """
+
+    def __init__(self) -> None:
+        self._seen: list[tuple[dict[str, str], float]] = []
+        self._effect: dict[str, float] = {}  # of each key, the variance of its values' effects
+        self._noise = _NOISE**2
+        self._fitted: _Fit | None = None
+        self._known: dict[frozenset[Feature], Prediction] = {}
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -36,40 +79,75 @@ class PredictedDurations:
         """A run took so long."""
         self._seen.append((_features(kind, values), math.log(max(seconds, 1e-3))))
         del self._seen[:-_MOST_RUNS]
-        self._weights = None
+        self._fitted = None
 
-    def expected(self, kind: str, values: Mapping[str, str]) -> float | None:
-        """Seconds of a run of this kind with these values; None before any was seen."""
+    @property
+    def spread(self) -> float:
+        """By what share equal runs differ."""
+        return math.sqrt(self._noise)
+
+    def predicted(self, kind: str, values: Mapping[str, str]) -> Prediction | None:
+        """That of a run of this kind with these values; None before any was seen."""
         if not self._seen:
             return None
-        weights = self._fit() if self._weights is None else self._weights
-        known = [self._columns[name] for name in _features(kind, values) if name in self._columns]
-        return math.exp(self._mean + sum(weights[place] for place in known))
+        fit = self._fitted or self._fit()
+        # A key of which each run had another value says nothing: what it does is noise.
+        features = frozenset((key, value) for key, value in _features(kind, values).items() if key in self._effect)
+        if features not in self._known:
+            self._known[features] = self._predicted(fit, features)
+        return self._known[features]
 
-    def _fit(self) -> list[float]:
+    def _predicted(self, fit: _Fit, features: frozenset[Feature]) -> Prediction:
+        seen = [0, *(fit.places[each] for each in features if each in fit.places)]
+        unseen = sum(self._effect[key] for key, value in features if (key, value) not in fit.places)
+        variance = self._noise + unseen + float(fit.covariance[seen][:, seen].sum())
+        return Prediction(math.exp(fit.mean + float(fit.effects[seen].sum())), math.sqrt(variance))
+
+    def _fit(self) -> _Fit:
         import numpy as np  # a sweep without a time limit does without it
 
-        names = sorted({name for features, _ in self._seen for name in features})
-        self._columns = {name: place for place, name in enumerate(names)}
+        counts = Counter(feature for values, _ in self._seen for feature in values.items())
+        keys = {key for (key, _), count in counts.items() if count > 1 or len(self._seen) == 1}
+        if sum(key == _KIND for key, _ in counts) == 1:  # what a value does to all runs and to this kind is one thing
+            keys = {key for key in keys if not key.startswith(f"{_KIND} ")}
+        self._effect = {key: self._effect.get(key, _EFFECT**2) for key in keys}
+        places = {feature: place for place, feature in enumerate((f for f in counts if f[0] in keys), start=1)}
+        of_key = {key: np.array([place for (k, _), place in places.items() if k == key]) for key in keys}
         logs = np.array([seconds for _, seconds in self._seen])
-        self._mean = float(logs.mean())
-        design = np.zeros((len(logs), len(names)))
-        for row, (features, _) in enumerate(self._seen):
-            design[row, [self._columns[name] for name in features]] = 1.0
-        # By the smaller of the two systems: of thousands of values (a search) there are thousands of columns.
-        rest = logs - self._mean
-        if len(names) <= len(logs):
-            weights = np.linalg.solve(design.T @ design + _PRIOR_RUNS * np.eye(len(names)), design.T @ rest)
-        else:
-            weights = design.T @ np.linalg.solve(design @ design.T + _PRIOR_RUNS * np.eye(len(logs)), rest)
-        left = rest - design @ weights
-        self.spread = float(np.sqrt((left**2).sum() / max(len(logs) - 1, 1)))
-        self._weights = weights.tolist()
-        return self._weights
+        design = np.zeros((len(logs), 1 + len(places)))
+        design[:, 0] = 1.0
+        for row, (values, _) in enumerate(self._seen):
+            design[row, [places[feature] for feature in values.items() if feature in places]] = 1.0
+        mean = float(logs.mean())
+        prior = np.full(design.shape[1], _ANY**2)
+        for _ in range(_STEPS):
+            before = {**self._effect, "": self._noise}
+            for key, columns in of_key.items():
+                prior[columns] = self._effect[key]
+            # By the system of the runs, not of the values: a search has thousands of those.
+            weighted = design * prior
+            inverse = np.linalg.inv(weighted @ design.T + self._noise * np.eye(len(logs)))
+            rest = inverse @ (logs - mean)
+            effects = weighted.T @ rest
+            gain = inverse @ weighted
+            spared = np.einsum("np,np->p", weighted, gain)  # of the prior variance of each effect
+            for key, columns in of_key.items():
+                found = float((effects[columns] ** 2 + prior[columns] - spared[columns]).sum())
+                self._effect[key] = (_OF_VALUES * _EFFECT**2 + found) / (_OF_VALUES + len(columns))
+            # What is left of each run, and how uncertain that is.
+            left = self._noise * rest
+            unsure = self._noise - self._noise**2 * np.diag(inverse)
+            self._noise = (_OF_RUNS * _NOISE**2 + float((left**2 + unsure).sum())) / (_OF_RUNS + len(logs))
+            if all(abs(now / before[key] - 1) < _SETTLED for key, now in {**self._effect, "": self._noise}.items()):
+                break
+        self._known = {}
+        self._fitted = _Fit(mean, places, effects, np.diag(prior) - weighted.T @ gain)
+        return self._fitted
 
 
-def _features(kind: str, values: Mapping[str, str]) -> frozenset[str]:
-    return frozenset([f"kind {kind}", *(f"{key}={value}" for key, value in values.items())])
+def _features(kind: str, values: Mapping[str, str]) -> dict[str, str]:
+    """What a duration is put together of: the kind, each value, and what a value does to runs of this kind alone."""
+    return {_KIND: kind, **values, **{f"{_KIND} {key}": f"{kind} {value}" for key, value in values.items()}}
 
 
 def packed(rests: Sequence[float], waiting: Sequence[float], n_jobs: int, left: float) -> tuple[float, list[int]]:

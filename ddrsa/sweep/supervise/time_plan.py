@@ -6,13 +6,20 @@ It knows runs by their numbers, and no clock and no process: `ddrsa.sweep.superv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ddrsa.sweep.supervise.durations import PredictedDurations, packed
+from ddrsa.sweep.supervise.durations import PredictedDurations, Prediction, packed
 
-# No run is taken for more uncertain than that: one that failed late shall not keep others from starting.
+# Of a run that may take longer than predicted by more than this share, too little is known to leave it out.
 _MOST_SPREAD = 0.25
+
+# By so many of the last runs is it told how long an evaluation takes; by how many at least, how much that varies.
+_LAST, _FEWEST = 20, 4
+
+# One of these starts where so many times what any run has taken for an epoch and its evaluation is left.
+_SURE = 2
 
 # What a run that was asked to end gets beyond its epoch and its evaluation, before it is ended.
 _PATIENCE_SECONDS = 30.0
@@ -65,7 +72,8 @@ class TimePlan:
         self.left = left
         self.durations = PredictedDurations()
         self._under_way: dict[int, UnderWay] = {}
-        self._tails: list[float] = []
+        self._tails: dict[str, list[float]] = {}  # by kind, seconds after the last epoch
+        self._shortest = 0.0  # in less than that, no run has done its first epoch and been evaluated
 
     def known(self, described: Described, seconds: float) -> None:
         """A run took so long, in this sweep or before."""
@@ -89,9 +97,12 @@ class TimePlan:
         """
         run = self._under_way.pop(number)
         if run.marks and (whole or (run.asked is not None and not run.killed)):
-            self._tails.append(instant - run.marks[-1][1])
+            self._tails.setdefault(run.described.kind, []).append(instant - run.marks[-1][1])
         if whole and not run.described.done:
             self.known(run.described, instant - run.began)
+            saved = run.marks[-1][1] - run.marks[0][1] if run.marks else 0.0
+            shortest = instant - run.began - saved
+            self._shortest = min(self._shortest or shortest, shortest)
         return run.asked is not None
 
     def ask_again(self, number: int) -> None:
@@ -105,19 +116,30 @@ class TimePlan:
 
     def seconds(self, described: Described) -> float | None:
         """The predicted duration of what is left of a run; None while nothing is known."""
-        expected = self.durations.expected(described.kind, described.values)
-        if expected is None:  # those under way may tell
+        return None if (predicted := self._predicted(described)) is None else predicted.seconds
+
+    def _predicted(self, described: Described) -> Prediction | None:
+        predicted = self.durations.predicted(described.kind, described.values)
+        if predicted is None:  # those under way may tell
             found = [
                 run.per_epoch * run.num_epochs + self._tail(run)
                 for run in self._under_way.values()
                 if run.per_epoch and run.num_epochs
             ]
-            expected = sum(found) / len(found) if found else None
-        return None if expected is None else expected * (1 - described.done)
+            predicted = Prediction(sum(found) / len(found), _MOST_SPREAD) if found else None
+        return None if predicted is None else replace(predicted, seconds=predicted.seconds * (1 - described.done))
 
     def _tail(self, run: UnderWay) -> float:
-        """Seconds that a run takes after its last epoch: as others did, before there are any as much as an epoch."""
-        return sum(self._tails[-20:]) / len(self._tails[-20:]) if self._tails else run.per_epoch or 0.0
+        """Seconds that a run takes after its last epoch, at most, as a rule.
+
+        A standard deviation more than others of its kind in the mean; where there are few of these, no less than of
+        all; before there are any as much as an epoch.
+        """
+        of_kind = self._tails.get(run.described.kind, [])[-_LAST:]
+        found = [_at_most(of_kind)] if of_kind else []
+        if len(of_kind) < _FEWEST and self._tails:
+            found.append(_at_most([each for tails in self._tails.values() for each in tails[-_LAST:]]))
+        return max(found, default=run.per_epoch or 0.0)
 
     def rest(self, number: int, instant: float) -> float | None:
         """Seconds that a run under way still takes, by its own epochs where it tells them."""
@@ -131,24 +153,30 @@ class TimePlan:
     def next(self, waiting: Sequence[Described]) -> int | None:
         """The place of the run that starts now: of those that will have ended in time the longest; None for none.
 
-        One of which nothing is known starts as long as there is time. What is under way, and how sure the predictions
-        are, is allowed for: a run that ends just in time by the prediction may not.
+        How sure the predictions are is allowed for: a run that ends just in time by the prediction may not. One of
+        which nothing is known starts as long as there is time. So does one of which little is known, where no other
+        would be done in time, and if it may well take no longer than that: the likeliest of these, as long as there is
+        ample time for an epoch and its evaluation.
         """
         left = self.left()
         if left <= 0:
             return None
         best, longest = None, -1.0
+        likeliest, least = None, 1.0
         for place, described in enumerate(waiting):
-            seconds = self.seconds(described)
-            if seconds is None:
+            predicted = self._predicted(described)
+            if predicted is None:
                 return place
-            if longest < seconds <= left / (1 + self.margin):
+            seconds, spread = predicted.seconds, predicted.spread
+            if longest < seconds <= left / (1 + spread):
                 best, longest = place, seconds
-        return best
+            elif spread > _MOST_SPREAD and (beyond := math.log(max(seconds, 1e-3) / left) / spread) < least:
+                likeliest, least = place, beyond
+        return likeliest if best is None and left >= _SURE * self._shortest else best
 
     @property
     def margin(self) -> float:
-        """By what share a run may take longer than predicted, and still be in time."""
+        """By what share a run of a known kind may take longer than predicted, and still be in time."""
         return min(self.durations.spread, _MOST_SPREAD)
 
     def to_ask(self, instant: float) -> list[int]:
@@ -199,3 +227,11 @@ class TimePlan:
             [min(rest, max(left, 0.0)) for rest in known[0]], known[1], n_jobs, left / (1 + self.margin)
         )
         return finish, len(waiting) - len(chosen)
+
+
+def _at_most(seconds: Sequence[float]) -> float:
+    """A standard deviation above the mean; where that says little, as much more as a run of which little is known."""
+    mean = sum(seconds) / len(seconds)
+    if len(seconds) < _FEWEST:
+        return (1 + _MOST_SPREAD) * mean
+    return mean + math.sqrt(sum((each - mean) ** 2 for each in seconds) / (len(seconds) - 1))
