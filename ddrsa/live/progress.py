@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import shlex
+import socket
 import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ddrsa.live.sweep import LiveSweep
-from ddrsa.rundir.process_identity import is_alive
 from ddrsa.rundir.race_record import is_race
-from ddrsa.rundir.states import State
+from ddrsa.rundir.states import State, launcher_lives
 from ddrsa.started import COMMAND
 from ddrsa.sweep.show.display import SweepView
 from ddrsa.sweep.show.estimate import shown_duration
@@ -35,22 +36,22 @@ def progress_of(sweep: LiveSweep) -> dict[str, Any]:
     view = SweepView([*views, *to_come], 1, sweep.durations)
     view.n_jobs = max(len(view.active), 1)
     counted = Counter(run.view.state for run in sweep.runs if run.read)
-    alive = None if manifest is None else is_alive({"started_at": manifest.get("created_at"), **manifest})
+    alive = None if manifest is None else launcher_lives(sweep.directory, manifest)
     open_runs = len(views) - view.ended
     grows = manifest is not None and (manifest.get("search") is not None or is_race(sweep.directory))
     goes_on = bool(view.active) or (alive is True and (open_runs > 0 or grows))
-    if not goes_on and alive is None and manifest is not None:
-        goes_on = open_runs > 0 and not counted[State.INTERRUPTED]
+    unknown = not goes_on and alive is None and manifest is not None and open_runs > 0
+    unknown = unknown and not counted[State.INTERRUPTED]
     rest = view.rest() if goes_on and not sweep.unread and not is_race(sweep.directory) else None
     return {
-        "state": _state(sweep, goes_on, bool(open_runs or to_come)),
+        "state": "unknown" if unknown and not sweep.unread else _state(sweep, goes_on, bool(open_runs or to_come)),
         "ended": view.ended,
         "planned": len(views) + len(to_come),
         "counts": [[str(state), counted[state]] for state in _ORDER if counted[state]],
         "unread": sweep.unread,
         "rest": rest,
         "spent": _spent(sweep, goes_on),
-        "notes": [printable(note) for note in _notes(sweep, goes_on, open_runs, alive)],
+        "notes": [printable(note) for note in _notes(sweep, goes_on, open_runs, alive, unknown=unknown)],
         "command": None if manifest is None else _command(manifest),
     }
 
@@ -80,12 +81,17 @@ def _spent(sweep: LiveSweep, goes_on: bool) -> str | None:
     if began is None:
         return None
     ends = (timestamp(run.view.status.get("ended_at")) for run in sweep.runs)
-    until = time.time() if goes_on else max((end for end in ends if end is not None), default=began)
+    if goes_on and _is_here(sweep.plan.manifest or {}):
+        return shown_duration(max(time.time() - began, 0.0))
+    # The clock of another machine may be ahead, or behind: its own last word is by the same as the beginning.
+    words = (timestamp(run.view.status.get("updated_at")) for run in sweep.runs if goes_on)
+    until = max((each for each in (*ends, *words) if each is not None), default=began)
     return shown_duration(max(until - began, 0.0))
 
 
-def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None) -> list[str]:
+def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None, *, unknown: bool) -> list[str]:
     plan, notes = sweep.plan, []
+    host = (plan.manifest or {}).get("hostname")
     if plan.problem is not None:
         notes.append(f"{plan.problem}. The runs are those that have a directory.")
     if plan.left_out:
@@ -99,11 +105,23 @@ def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None) 
         )
     if plan.manifest is not None and not goes_on and open_runs and alive is False and not sweep.unread:
         go_on = shlex.join([COMMAND, "resume", str(sweep.directory)])
-        notes.append(f"The launcher has gone, and {open_runs} runs have not ended. To go on with them: {go_on}")
+        silent = f"Nothing has been heard of the launcher on {host} for more than a minute"
+        gone = "The launcher has gone" if _is_here(plan.manifest) else silent
+        notes.append(f"{gone}, and {open_runs} runs have not ended. To go on with them: {go_on}")
+    if unknown and not sweep.unread:
+        notes.append(
+            f"No run is under way. The launcher was started on {host}, whose processes are not seen from here: nothing "
+            "tells whether it still runs."
+        )
     unread = [run for run in sweep.runs if run.notes]
     if unread:
         notes.append(f"Results that cannot be read: {unread[0].notes[0]} ({len(unread)} such runs in all).")
     return notes
+
+
+def _is_here(manifest: Mapping[str, Any]) -> bool:
+    """Whether the launcher is one of this machine, by whose clock it goes."""
+    return manifest.get("hostname") == socket.gethostname()
 
 
 def _command(manifest: dict[str, Any]) -> dict[str, Any]:

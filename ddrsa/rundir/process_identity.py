@@ -6,6 +6,7 @@ started, tells the one from the other, and the boot id one start of the machine 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import time
@@ -18,6 +19,9 @@ from typing import Any
 
 import psutil
 
+# The kernel's own number for the processes of a machine that are in no container (PROC_PID_INIT_INO).
+_FIRST_NAMESPACE = "4026531836"
+
 
 @cache
 def boot_id() -> str | None:
@@ -26,6 +30,25 @@ def boot_id() -> str | None:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
+
+
+@cache
+def pid_namespace() -> str | None:
+    """The same for all processes that see each other's numbers: those of a container are others than its host's."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+@cache
+def installation() -> str | None:
+    """The same for all starts of this machine's system; None where it has no such number. It is not to be published."""
+    try:
+        number = Path("/etc/machine-id").read_text().strip()
+    except OSError:
+        return None
+    return hashlib.sha256(f"ddrsa {number}".encode()).hexdigest()[:16] if number else None
 
 
 def seconds_since_boot() -> float:
@@ -37,7 +60,11 @@ def this_process() -> dict[str, Any]:
     """For a file that is to tell others whether this process lives."""
     found = {"pid": os.getpid(), "hostname": socket.gethostname()}
     boot, start = boot_id(), _start_of(os.getpid())
-    return found if boot is None or start is None else {**found, "boot_id": boot, "process_start": start}
+    if boot is None or start is None:
+        return found
+    more = {"pid_namespace": pid_namespace(), "installation": installation()}
+    found |= {key: value for key, value in more.items() if value is not None}
+    return {**found, "boot_id": boot, "process_start": start}
 
 
 def token() -> str:
@@ -54,12 +81,15 @@ def token_is_alive(text: str) -> bool | None:
 
 
 def is_alive(status: Mapping[str, Any]) -> bool | None:
-    """Whether the process of a status.json still runs; None where it is another host's, or cannot be known."""
+    """Whether the process of a status.json still runs; None where it is another host's or container's, or unknown."""
     if status.get("hostname") != socket.gethostname():
         return None
     try:
         if status.get("boot_id") not in (None, boot_id()):
-            return False
+            # Started anew, unless it is another machine of the same name.
+            return None if status.get("installation", installation()) != installation() else False
+        if status.get("pid_namespace", pid_namespace()) != pid_namespace():
+            return None  # a container and its host have one name, now and then, and other numbers
         process = psutil.Process(int(status["pid"]))
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
@@ -74,7 +104,9 @@ def is_alive(status: Mapping[str, Any]) -> bool | None:
 
 
 def _machine() -> str:
-    return (boot_id() or f"{uuid.getnode():x}").replace("-", "")[:12]
+    machine = (boot_id() or f"{uuid.getnode():x}").replace("-", "")[:12]
+    namespace = "".join(character for character in pid_namespace() or "" if character.isdigit())
+    return machine if namespace in ("", _FIRST_NAMESPACE) else f"{machine}n{namespace}"
 
 
 def _start_of(pid: int) -> int | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.rundir.process_identity import is_alive
+from ddrsa.rundir.sweep_files import HEARTBEAT, RECORD_LOCK
 
 # The owner of a run touches its file more often than that.
 SILENT_SECONDS = 60.0
@@ -96,14 +97,31 @@ def is_lost(directory: Path, status: Mapping[str, Any]) -> bool:
     alive = is_alive(status)
     if alive is not None:
         return not alive
-    number, lock = last_owner(directory), directory / ".lock"
+    number = last_owner(directory)
+    return number > 0 and bool(_is_silent(owner_file(directory, number), directory / ".lock"))
+
+
+def launcher_lives(sweep_dir: Path, manifest: Mapping[str, Any]) -> bool | None:
+    """Whether the launcher that wrote the manifest of `sweep_dir` still runs; None where that cannot be known.
+
+    One on another host counts as gone when nothing has been heard of it for more than a minute, as in `is_lost`.
+    """
+    alive = is_alive({"started_at": manifest.get("created_at"), **manifest})
+    if alive is not None:
+        return alive
+    silent = _is_silent(sweep_dir / HEARTBEAT, sweep_dir / RECORD_LOCK)
+    return None if silent is None else not silent
+
+
+def _is_silent(heartbeat: Path, lock: Path) -> bool | None:
+    """Whether a file has not been touched for more than a minute, by the clock of the file server; None if unknown."""
     try:
         # Touched, the lock has the server's time; nobody reads it from there, as the lock itself is the kernel's.
         os.utime(lock, follow_symlinks=False)
-        silent = lock.lstat().st_mtime - owner_file(directory, number).stat().st_mtime
+        silent = lock.lstat().st_mtime - heartbeat.lstat().st_mtime
     except (OSError, NotImplementedError):
-        return False
-    return number > 0 and silent > 1.5 * SILENT_SECONDS
+        return None
+    return silent > 1.5 * SILENT_SECONDS
 
 
 def shown_state(status: Mapping[str, Any], directory: Path | None = None) -> tuple[State, str | None]:

@@ -9,3 +9,7 @@ RESULTS = "all_results.json"
 LOG = "sweep.log"
 # A folder of a search, with a file for each process that is at it.
 OWNERS = ".searches"
+# Touched by a launcher every few seconds, for machines that do not see its process.
+HEARTBEAT = ".launcher"
+# Held by the launcher that writes the files, of several.
+RECORD_LOCK = ".record.lock"

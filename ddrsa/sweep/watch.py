@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -13,9 +14,8 @@ from rich.console import Console
 from ddrsa.errors import UsageError
 from ddrsa.rundir.directory import find_runs
 from ddrsa.rundir.manifest import read_manifest
-from ddrsa.rundir.process_identity import is_alive
 from ddrsa.rundir.race_record import is_race
-from ddrsa.rundir.states import State
+from ddrsa.rundir.states import State, launcher_lives
 from ddrsa.rundir.sweep_files import MANIFEST, OWNERS
 from ddrsa.sweep.presentation import KEY, Presentation
 from ddrsa.sweep.race.record import print_answer
@@ -57,7 +57,11 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
         display.close()
     print_summary(display.console, runs, print_best=_own_summary(sweep_dir), shown=shown)
     if view.ended < len(runs):
-        print(f"the launcher has gone, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
+        host = (_manifest(sweep_dir) or {}).get("hostname")
+        gone = "the launcher has gone"
+        if host != socket.gethostname():
+            gone = printable(f"nothing has been heard of the launcher on {host} for more than a minute")
+        print(f"{gone}, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
     if all(run.state.is_done or (run.optional and run.state.has_failed) for run in runs):
         return 0
     return 130 if any(run.state is State.INTERRUPTED for run in runs) else 1
@@ -110,7 +114,7 @@ def _with_those_planned_since(sweep_dir: Path, runs: Sequence[RunView]) -> list[
 def _launcher_lives(sweep_dir: Path) -> bool | None:
     """Whether the process which wrote the manifest still runs; None where that cannot be known."""
     manifest = _manifest(sweep_dir)
-    return None if manifest is None else is_alive({"started_at": manifest.get("created_at"), **manifest})
+    return None if manifest is None else launcher_lives(sweep_dir, manifest)
 
 
 def _manifest(sweep_dir: Path) -> dict[str, Any] | None:

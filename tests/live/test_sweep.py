@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from ddrsa.live.machine import Machine
 from ddrsa.live.progress import progress_of
 from ddrsa.live.sweep import LiveSweep
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import write_json
+from ddrsa.rundir.files import read_json, write_json
+from ddrsa.rundir.process_identity import this_process
 
 
 @pytest.fixture
@@ -129,3 +131,53 @@ def test_the_machine_and_its_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [gpu["index"] for gpu in gpus] == [0, 2]
     assert gpus[0]["memory"] == {"total": 2**33, "used": 2**30}
     assert (gpus[0]["name"], gpus[0]["load"], gpus[0]["temperature"]) == ("Fake GPU", 50, 60)
+
+
+def of_launcher(sweep: LiveSweep, **content: Any) -> dict[str, Any]:
+    """The progress of the sweep when none of its runs is under way, with a manifest that says so of its launcher."""
+    manifest = read_json(sweep.directory / "experiment_manifest.json") or {}
+    rest = [run for run in manifest["runs"] if run["overrides"] != ["seed=0"]]
+    write_json(
+        sweep.directory / "experiment_manifest.json",
+        {"runs": rest, "created_at": "2026-11-21T10:00:00+00:00", "pid": 1, **content},
+    )
+    look(sweep)
+    return progress_of(sweep)
+
+
+ELSEWHERE = {"hostname": "node7", "boot_id": "another"}
+
+
+def test_of_a_launcher_on_another_machine_nothing_is_said_that_is_not_known(sweep: LiveSweep) -> None:
+    progress = of_launcher(sweep, **ELSEWHERE)
+    assert progress["state"] == "unknown"
+    assert any("nothing tells whether it still runs" in note and "node7" in note for note in progress["notes"])
+    assert not any("gone" in note for note in progress["notes"])
+
+
+@pytest.mark.parametrize("skew", [-86400.0, 0.0, 86400.0])
+def test_a_launcher_on_another_machine_is_known_by_its_heartbeat_whatever_the_clocks(
+    sweep: LiveSweep, monkeypatch: pytest.MonkeyPatch, skew: float
+) -> None:
+    real, server = os.utime, time.time() + skew  # that of the file server
+
+    def by_the_server(path: Path, times: tuple[float, float] | None = None, **options: Any) -> None:
+        real(path, times or (server, server), **options)
+
+    monkeypatch.setattr("ddrsa.rundir.states.os.utime", by_the_server)
+    for name in (".record.lock", ".launcher"):
+        (sweep.directory / name).touch()
+    real(sweep.directory / ".launcher", (server - 20, server - 20))
+    assert of_launcher(sweep, **ELSEWHERE)["state"] == "running"
+    real(sweep.directory / ".launcher", (server - 200, server - 200))
+    progress = of_launcher(sweep, **ELSEWHERE)
+    assert progress["state"] == "stopped"
+    assert any("Nothing has been heard of the launcher on node7" in note for note in progress["notes"])
+
+
+def test_a_launcher_in_a_container_of_this_name_is_not_taken_for_dead(sweep: LiveSweep) -> None:
+    here = {**this_process(), "pid": 2**22 + 5}  # a number that no process here has
+    assert of_launcher(sweep, **here)["state"] == "stopped"
+    assert of_launcher(sweep, **{**here, "pid_namespace": "pid:[5]"})["state"] == "unknown"
+    assert of_launcher(sweep, **{**here, "boot_id": "another"})["state"] == "stopped"
+    assert of_launcher(sweep, **{**here, "boot_id": "another", "installation": "another"})["state"] == "unknown"

@@ -4,7 +4,8 @@ import { find, keep, make, plural, show, text } from "./dom.js";
 const SAID_EVERY = 30000;
 let saidAt = 0, said = "";
 
-const WORDS = { reading: "being read", running: "running", ended: "all runs have ended", stopped: "stopped" };
+const WORDS = { reading: "being read", running: "running", ended: "all runs have ended", stopped: "stopped",
+  unknown: "no run is under way" };
 
 export function progressWords({ state, ended, planned, rest, spent, unread }) {
   const left = state === "running" ? `, left: ${rest ?? "not known"}` : "";

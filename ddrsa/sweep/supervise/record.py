@@ -23,7 +23,7 @@ from ddrsa.rundir.files import fingerprint, json_text, now, open_no_links, write
 from ddrsa.rundir.manifest import read_manifest, read_results
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.states import State
-from ddrsa.rundir.sweep_files import LOG, MANIFEST, RESULTS
+from ddrsa.rundir.sweep_files import HEARTBEAT, LOG, MANIFEST, RECORD_LOCK, RESULTS
 from ddrsa.started import command_line
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
@@ -40,8 +40,7 @@ LOGGERS = ("ddrsa.sweep", "ddrsa.follow", "ddrsa.tracking", "ddrsa.notify")
 PACKAGES = ("ddrsa", "hydra-core", "omegaconf", "joblib", "optuna")
 
 
-# Beside the two files: several launchers may write them in turn.
-LOCK = ".record.lock"
+HEARTBEAT_SECONDS = 10.0
 # One that has been stopped (SIGSTOP) while it wrote shall not stop the others.
 LOCK_SECONDS = 10.0
 
@@ -64,11 +63,12 @@ class SweepRecord(SweepObserver):
         self._before = Entries()  # of earlier commands in this directory, until the runs are found to be done
         self._changed = False
         self._next_write = 0.0
+        self._next_beat = 0.0
         self._last_error = ""
         self._since = now()
         self._seen: tuple[int, int, int] | None = None  # the results file as it was when its entries were taken over
         self._unknown = False  # whether the manifest has runs that have no entry among the results
-        self._lock = FileLock(directory / LOCK, mode=0o666)
+        self._lock = FileLock(directory / RECORD_LOCK, mode=0o666)
 
     @cached_property
     def _code(self) -> dict[str, Any]:
@@ -94,6 +94,7 @@ class SweepRecord(SweepObserver):
                 self._results[run.directory] = {**self._described(run), "state": State.PENDING}
         with self._alone():
             self._write_manifest()
+        self._beat()
         self._changed = True
         if self._seen is not None and not self._next_write:
             self._next_write = time.monotonic() + 1  # most runs may be done already, which is known by then
@@ -178,8 +179,19 @@ class SweepRecord(SweepObserver):
         return not self._changed and not self._unknown and self._results.all_done
 
     def tick(self) -> None:
-        """What came too soon after the last writing is written now."""
+        """What came too soon after the last writing is written now; others see that the launcher lives."""
         self.write()
+        self._beat()
+
+    def _beat(self) -> None:
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + HEARTBEAT_SECONDS
+        try:
+            with open_no_links(self.directory / HEARTBEAT, "a") as stream:
+                os.utime(stream.fileno())
+        except OSError as error:
+            log.debug("%s cannot be touched: %s", self.directory / HEARTBEAT, error)
 
     def write(self, *, now_or_never: bool = False) -> None:
         """Renew all_results.json, at most once a second, unless `now_or_never`.
