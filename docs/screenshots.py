@@ -45,7 +45,7 @@ def main() -> None:
             try:
                 assert server.stdout is not None
                 address = next(found[0] for line in server.stdout if (found := re.search(r"http://\S+/", line)))
-                live(browser, address)
+                live(browser, address, training)
                 if training.wait():
                     raise SystemExit(f"the sweep ended with exit code {training.returncode}")
                 analyze = [sys.executable, "-m", "ddrsa", "analyze", f"hydra.sweep.dir={sweep}"]
@@ -57,7 +57,7 @@ def main() -> None:
         browser.close()
 
 
-def live(browser: Browser, address: str) -> None:
+def live(browser: Browser, address: str, training: subprocess.Popen[bytes]) -> None:
     """The page while runs are under way and an answer is there."""
     page = browser.new_page(viewport={"width": 1100, "height": 1250}, color_scheme="light")
     while True:
@@ -67,7 +67,10 @@ def live(browser: Browser, address: str) -> None:
             break
         except AssertionError:
             continue  # it has not begun yet
-    expect(page.locator("#answers")).to_contain_text("interval that holds at every look", timeout=PATIENCE)
+    while "interval that holds at every look" not in page.locator("#answers").inner_text():
+        if training.poll() is not None:
+            raise SystemExit("the sweep has ended before its answer had an interval: give it more seeds")
+        page.wait_for_timeout(500)
     expect(page.locator("#running-list")).to_contain_text("epoch", timeout=PATIENCE)
     expect(page.locator("#chart path.curve").first).to_be_visible(timeout=PATIENCE)
     page.screenshot(path=IMAGES / "live.png")
