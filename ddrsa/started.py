@@ -37,6 +37,18 @@ TRAIN_JOB = "train"
 _CONFIG_OPTIONS = {"--config-path": "-cp", "--config-name": "-cn", "--config-dir": "-cd"}
 
 
+_PLUGINS = "hydra_plugins.ddrsa_sweep."
+_CHOOSING = ("OptunaSweeper", "RaceSweeper")
+
+# Hydra's keys that belong to one start of a sweep: where it goes, when it ends, which of its runs it does.
+_OF_ONE_START = {
+    *("hydra.mode", "hydra.sweep.dir", "hydra.run.dir", "hydra.verbose"),
+    *(f"hydra.launcher.{key}" for key in ("deadline", "budget")),
+    *(f"hydra.sweeper.{key}" for key in ("only", "exclude", "zip", "dry_run")),
+    *(f"hydra.sweeper.{key}" for key in ("storage", "study_name", "enqueue", "migrate")),
+}
+
+
 def by_command() -> bool:
     """Whether this process was started by the installed command."""
     return sys.argv[0].partition(" ")[0] == COMMAND
@@ -172,6 +184,28 @@ def sweep_starter(sweep_dir: Path) -> list[str]:
     """`sweep_program` with `sweep_options`: what stands before the overrides of a run like those of the sweep."""
     options = sweep_options(sweep_dir)
     return [*sweep_program(sweep_dir), *(word for option in options.items() for word in option)]
+
+
+def as_grid_beside(sweep_dir: Path) -> tuple[list[str], bool]:
+    """Hydra's own overrides of a grid by the launcher of the sweep in `sweep_dir`, and whether it may go there.
+
+    Another launcher would do the jobs 0, 1, ... once more, over those that are there; Hydra's own always does. Where
+    the sweep was a search or a race, by its config or by its command, its sweeper is told to do a grid.
+    """
+    try:
+        hydra = read_yaml(sweep_dir / CONFIG)["hydra"]
+        given = [str(text) for text in hydra["overrides"]["hydra"] or ()]
+        launcher, sweeper = str(hydra["launcher"]["_target_"]), hydra["sweeper"]
+        target = str(sweeper["_target_"])
+        # The name may be that of hydra-optuna-sweeper, which has no repeats, and for which ours stands.
+        ours = target.startswith(_PLUGINS) or "repeats" in sweeper
+        chooses = ours and target.rpartition(".")[2] in _CHOOSING
+    except (OSError, ValueError, KeyError, TypeError):
+        return [], True  # as the program's own config has it
+    kept = [text for text in given if text.lstrip("+~").partition("=")[0] not in _OF_ONE_START]
+    if chooses and "hydra.sweeper.grid=true" not in kept:
+        kept.append("hydra.sweeper.grid=true")
+    return kept, launcher.startswith(_PLUGINS)
 
 
 def as_one_run(sweep_dir: Path) -> list[str]:

@@ -14,9 +14,9 @@ from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, ListOf, MapTo, check_structure
-from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 from ddrsa.schema import OF_THE_SWEEP
-from ddrsa.started import TRAIN_JOB, as_one_run, subcommand, sweep_program, sweep_starter, train_program
+from ddrsa.started import TRAIN_JOB, as_grid_beside, as_one_run, subcommand, sweep_program, sweep_starter, train_program
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,14 @@ def sweep_further(run: RunDirectory, hyperparameters: Mapping[str, Any], tried: 
     overrides = [item for key, item in given if key not in _LEFT_OUT and key not in tried]
     kept = [item for key, item in given if key == "num_epochs" and key not in tried]
     lists = [f"{key}={','.join(hydra_value(value) for value in values)}" for key, values in tried.items()]
-    return command(run, ["-m", *overrides, *kept, *lists])
+    noted = next((path for path in run.path.absolute().parents if (path / CONFIG).is_file()), None)
+    hydras = [] if noted is None else as_grid_beside(noted)[0]
+    return command(run, ["-m", *hydras, *overrides, *kept, *lists])
+
+
+def takes_more_runs(sweep_dir: Path) -> bool:
+    """Whether more runs may be done in the directory of a sweep without harm to those that are there."""
+    return as_grid_beside(sweep_dir)[1]
 
 
 def is_script(run: RunDirectory) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from ddrsa.analysis.answer import Answer, NextStep
 from ddrsa.analysis.candidates import Candidate
 from ddrsa.analysis.collect import Sweep
-from ddrsa.analysis.commands import has_keys, is_script, resume, run_of, sweep_further
+from ddrsa.analysis.commands import has_keys, is_script, resume, run_of, sweep_further, takes_more_runs
 from ddrsa.analysis.planned import not_begun
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State
@@ -60,7 +60,7 @@ def _more_seeds(candidate: Candidate) -> dict[str, list[Any]]:
 def _sweep(sweep: Sweep, candidate: Candidate, tried: dict[str, list[Any]]) -> str:
     # Into the same sweep, so that the next analysis sees old and new runs together.
     source = next(iter(sweep.sources.values())) if len(sweep.sources) == 1 else None
-    if source is not None:
+    if source is not None and takes_more_runs(source):
         tried = {**tried, "hydra.sweep.dir": [str(source)]}
     run = run_of(candidate.directories[0], sweep.path)
     if "seed" not in tried and _has_seed(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ddrsa.errors import ConfigError
 from ddrsa.plain_values import PlainValues, does_take_plain_values, takes_plain_values
 from ddrsa.rundir.files import atomic_write, make_directory, require_writable
 from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.sweep.config import CheckedSweeperConf
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.plan.composer import Composer
 from ddrsa.sweep.plan.grid import grid
@@ -186,6 +188,16 @@ class CheckedSweeper(Sweeper):
                 f"{' '.join(overrides)} brings values to sweep over (hydra.sweeper.params: {', '.join(own)}): "
                 "it cannot be one of the values of a sweep itself, give one at a time"
             )
+
+
+def as_grid(options: Mapping[str, Any]) -> CheckedSweeper:
+    """The sweeper of grids in the place of one that chooses, by what the `options` of that one say to both.
+
+    A file of an app's config may say that it is a search: this is how the same file is swept over a few values.
+    """
+    known = {each.name for each in fields(CheckedSweeperConf)} - {"_target_"}
+    log.info("hydra.sweeper.grid=true: the values are done as a grid, nothing is chosen among them")
+    return CheckedSweeper(**{"max_batch_size": None, **{key: options[key] for key in options if key in known}})
 
 
 def without_doubles(runs: Sequence[PlannedRun]) -> list[PlannedRun]:

@@ -70,6 +70,10 @@ class _StandingSweeper(Sweeper):
         from ddrsa.cli import telling_errors
 
         with telling_errors():
+            if options.pop("grid", False):
+                from ddrsa.sweep.sweeper import as_grid
+
+                return as_grid(options)
             return get_class(cls.stands_for)(**options)
 
     setup = sweep = None  # type: ignore[assignment]  # as above

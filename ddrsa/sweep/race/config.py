@@ -32,6 +32,7 @@ class RaceSweeperConf(CheckedSweeperConf):
     objective: str | None = None  # a metric of test_metrics.json; null: the value that the task returns
     max_runs: int | None = None  # of the race; null: configurations times repeats
     n_jobs: int | None = None  # runs at once; null: as many as the launcher runs at once
+    grid: bool = False  # no race: do the values that are given as a grid
     candidates: str | None = None  # directory of a search: the race is between its best trials
     top: int = 8  # so many of them
 

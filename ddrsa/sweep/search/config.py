@@ -45,6 +45,7 @@ class OptunaSweeperConf:
     search_space: dict[str, Any] | None = None  # the older form of params: {x: {type: float, low: 0, high: 1}}
     custom_search_space: str | None = None  # dotted path of a function(config, trial)
     enqueue: list[Any] = field(default_factory=list)  # values of parameters, {learning_rate: 0.001}, tried first
+    grid: bool = False  # search nothing: do the values that are given as a grid, with the other options as they are
     check: str | None = None  # dotted path of a function(config) that raises ddrsa.errors.ConfigError
     dry_run: bool = False  # print what would be searched, and write nothing
     # Options of a grid. A project's config sets them for whichever sweeper is chosen (conf/config.yaml: only: ${only}),

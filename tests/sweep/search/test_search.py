@@ -347,3 +347,13 @@ def test_two_processes_share_a_search(searches: Searches) -> None:
     pids = {trial.user_attrs["search"]["pid"] for trial in searches.trials()}
     assert pids == {process.pid for process in processes}
     assert len(searches.starts()) == len({start["directory"] for start in searches.starts()})
+
+
+def test_a_search_of_the_config_does_a_grid_when_told(searches: Searches) -> None:
+    exit_code, output = searches.run("x=interval(-3,3)", "hydra.sweeper.n_trials=2")
+    assert exit_code == 0, output
+    exit_code, output = searches.run("x=5,6", "hydra.sweeper.grid=true")
+    assert exit_code == 0, output
+    assert "hydra.sweeper.grid=true: the values are done as a grid" in output
+    assert {"x5", "x6"} < set(searches.states())
+    assert len(searches.trials()) == 2
