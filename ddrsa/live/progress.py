@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ddrsa.live.sweep import LiveSweep
+from ddrsa.live.sweep import NOTHING_SAYS, LiveSweep
 from ddrsa.rundir.race_record import is_race
 from ddrsa.rundir.states import State, launcher_lives
 from ddrsa.started import COMMAND
@@ -42,6 +42,7 @@ def progress_of(sweep: LiveSweep) -> dict[str, Any]:
     goes_on = bool(view.active) or (alive is True and (open_runs > 0 or grows))
     unknown = not goes_on and alive is None and manifest is not None and open_runs > 0
     unknown = unknown and not counted[State.INTERRUPTED]
+    unknown = unknown or (not goes_on and any(run.view.reason == NOTHING_SAYS for run in sweep.runs))
     rest = view.rest() if goes_on and not sweep.unread and not is_race(sweep.directory) else None
     return {
         "state": "unknown" if unknown and not sweep.unread else _state(sweep, goes_on, bool(open_runs or to_come)),
@@ -105,14 +106,17 @@ def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None, 
         )
     if plan.manifest is not None and not goes_on and open_runs and alive is False and not sweep.unread:
         go_on = shlex.join([COMMAND, "resume", str(sweep.directory)])
-        silent = f"Nothing has been heard of the launcher on {host} for more than a minute"
-        gone = "The launcher has gone" if _is_here(plan.manifest) else silent
+        unheard = f"Nothing has been heard of the launcher on {host} for more than a minute"
+        gone = "The launcher has gone" if _is_here(plan.manifest) else unheard
         notes.append(f"{gone}, and {open_runs} runs have not ended. To go on with them: {go_on}")
-    if unknown and not sweep.unread:
+    if unknown and plan.manifest is not None and not sweep.unread:
         notes.append(
             f"No run is under way. The launcher was started on {host}, whose processes are not seen from here: nothing "
             "tells whether it still runs."
         )
+    silent = sum(run.view.reason == NOTHING_SAYS for run in sweep.runs)
+    if silent:
+        notes.append(f"Of {silent} runs nothing tells whether they run, or how they ended: no status is written.")
     unread = [run for run in sweep.runs if run.notes]
     if unread:
         notes.append(f"Results that cannot be read: {unread[0].notes[0]} ({len(unread)} such runs in all).")

@@ -181,3 +181,15 @@ def test_a_launcher_in_a_container_of_this_name_is_not_taken_for_dead(sweep: Liv
     assert of_launcher(sweep, **{**here, "pid_namespace": "pid:[5]"})["state"] == "unknown"
     assert of_launcher(sweep, **{**here, "boot_id": "another"})["state"] == "stopped"
     assert of_launcher(sweep, **{**here, "boot_id": "another", "installation": "another"})["state"] == "unknown"
+
+
+def test_of_a_launcher_that_writes_no_status_nothing_is_called_stopped(tmp_path: Path) -> None:
+    for number in range(2):
+        run = RunDirectory(tmp_path / f"x{number}")
+        run.config.parent.mkdir(parents=True)
+        run.config.write_text(f"x: {number}\n")
+    found = LiveSweep(tmp_path)
+    look(found)
+    progress = progress_of(found)
+    assert progress["state"] == "unknown"
+    assert any(note.startswith("Of 2 runs nothing tells") for note in progress["notes"])

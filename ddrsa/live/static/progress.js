@@ -5,7 +5,7 @@ const SAID_EVERY = 30000;
 let saidAt = 0, said = "";
 
 const WORDS = { reading: "being read", running: "running", ended: "all runs have ended", stopped: "stopped",
-  unknown: "no run is under way" };
+  unknown: "nothing tells whether it goes on" };
 
 export function progressWords({ state, ended, planned, rest, spent, unread }) {
   const left = state === "running" ? `, left: ${rest ?? "not known"}` : "";
