@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SWEEP = [
     *("seed=0,1,2,3,4,5,6,7", "model=gru,tcn", "learning_rate=0.003,0.01", "experiment=quick"),
-    *("dataset.num_units=24", "num_epochs=8", "device=cpu", "hydra.launcher.n_jobs=2"),
+    *("dataset.num_units=40", "num_epochs=24", "device=cpu", "hydra.launcher.n_jobs=2"),
 ]
 # Of so many runs; the picture is taken while they go on, when the answer has an interval.
 RUNS = 32
