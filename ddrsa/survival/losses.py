@@ -132,7 +132,7 @@ def training_loss(
     lambda_param: float,
     nasa_weight: float,
     num_windows: int,
-    num_events: Tensor,
+    num_events: Tensor | None,
     *,
     loss_name: str = "ddrsa",
 ) -> Tensor:
@@ -143,7 +143,8 @@ def training_loss(
     Args as in `ddrsa_losses`, and:
         nasa_weight: 0 for no penalty.
         num_windows: of the whole batch.
-        num_events: the windows of the whole batch whose event is inside the horizon, a number, ().
+        num_events: the windows of the whole batch whose event is inside the horizon, a number, (); without a penalty
+            it may be None.
         loss_name: ddrsa, or likelihood for `negative_log_likelihood` in the place of `ddrsa_losses`.
     """
     if loss_name == "likelihood":
@@ -152,6 +153,8 @@ def training_loss(
         losses = ddrsa_losses(logits, time_to_event, event_observed, lambda_param)
     loss = losses.sum() / num_windows
     if nasa_weight > 0:
+        if num_events is None:
+            raise ValueError("nasa_weight > 0 needs num_events")
         penalties = nasa_penalties(logits, time_to_event, event_observed)
         loss = loss + nasa_weight * penalties.sum() / num_events.clamp(min=1)
     return loss

@@ -176,7 +176,9 @@ def _add_gradient(
     model: DDRSAModel, training: Windows, index: Tensor, segment: Tensor | None, options: TrainingOptions
 ) -> Tensor:
     """The loss of the batch `index`, (); its gradient is added to that of the parameters. A CPU works in parts."""
-    num_events = event_inside(training.time_to_event[index], training.event_observed[index], model.horizon).sum()
+    num_events = None
+    if options.nasa_weight > 0:
+        num_events = event_inside(training.time_to_event[index], training.event_observed[index], model.horizon).sum()
     loss = torch.zeros((), device=index.device)
     # The ranking loss is one of pairs: the whole batch must be there at once.
     whole = index.device.type != "cpu" or options.ranking_weight > 0
