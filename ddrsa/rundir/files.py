@@ -61,8 +61,13 @@ def atomic_write(path: Path, mode: str = "w", *, durable: bool = True) -> Iterat
         sync_directory(path.parent)
 
 
-# Those whose place in their parent, and so on, this process has put on disk.
+# Those whose place in their parent, and so on, is on disk.
 _placed: set[Path] = set()
+
+
+def note_placed(directory: Path) -> None:
+    """Note that the name of a directory, and of its parents, is on disk: another process has put it there."""
+    _placed.update((directory, *directory.parents))
 
 
 def require_writable(path: Path, key: str) -> None:
@@ -79,11 +84,13 @@ def require_writable(path: Path, key: str) -> None:
 def sync_directory(directory: Path) -> None:
     """Put the names of the files in a directory on disk: without that, a power cut may undo a rename, or lose a file.
 
-    The first time also its own name in its parent, and so on: it may be new.
+    The first time also its own name in its parent, and so on up to one that is known to be there: it may be new.
     """
     directory = directory.absolute()
-    others = [] if directory in _placed else directory.parents
-    for each in (directory, *others):
+    chain = [directory]
+    while chain[-1] not in _placed and chain[-1] != chain[-1].parent:
+        chain.append(chain[-1].parent)
+    for each in chain:
         # Some file systems have nothing to sync there, and some parents may not be read.
         with contextlib.suppress(OSError):
             descriptor = os.open(each, os.O_RDONLY)
@@ -91,7 +98,7 @@ def sync_directory(directory: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-    _placed.add(directory)
+    _placed.update(chain)
 
 
 def sync_file(path: Path) -> None:

@@ -171,8 +171,8 @@ class JobPlan:
 
     def _compose(self, run: Any) -> bytes:
         whole = self.composer.compose(run.overrides)
-        with _as_job(whole, run.number):
-            return cloudpickle.dumps(whole)
+        _number(whole, run.number)
+        return cloudpickle.dumps(whole)
 
 
 def _whole(compose: Callable[[Any], DictConfig], overrides: Sequence[str]) -> DictConfig:
@@ -189,14 +189,18 @@ def _whole(compose: Callable[[Any], DictConfig], overrides: Sequence[str]) -> Di
 @contextmanager
 def _as_job(whole: DictConfig, number: int) -> Iterator[DictConfig]:
     """Yield the config as the task will see it, without `hydra`; HydraConfig holds the job's `hydra` in the block."""
-    with read_write(whole), open_dict(whole):
-        whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
-        whole.hydra.job.num = number
+    _number(whole, number)
     with shown_by_hydra_config(whole), without_leases():
         job: DictConfig = cloudpickle.loads(cloudpickle.dumps(whole))  # several times as fast as `copy`
         with read_write(job), open_dict(job):
             del job["hydra"]
         yield job
+
+
+def _number(whole: DictConfig, number: int) -> None:
+    with read_write(whole), open_dict(whole):
+        whole.hydra.job.id = f"{whole.hydra.job.name}_{number}"
+        whole.hydra.job.num = number
 
 
 def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:

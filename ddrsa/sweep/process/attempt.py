@@ -24,7 +24,7 @@ from ddrsa.compat_hydra import returned
 from ddrsa.errors import RunEnded
 from ddrsa.rundir.claims import Claim, end_process
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import follow_modes, now, open_no_links
+from ddrsa.rundir.files import follow_modes, note_placed, now, open_no_links
 from ddrsa.rundir.reasons import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY, reason_of_exception
 from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.room import says_full
@@ -143,9 +143,11 @@ def _trial_of(config: DictConfig) -> dict[str, int]:
 
 def _run_job(spec: AttemptSpec, config: DictConfig, context: Context) -> tuple[Any, BaseException | None]:
     """What the task returned, or what it raised."""
+    sweep_dir = Path(str(config.hydra.sweep.dir)).absolute()
+    note_placed(sweep_dir)  # by the launcher, with its manifest
     with read_write(config.hydra.sweep):
         # The plan may have found the run elsewhere than the config says.
-        config.hydra.sweep.subdir = os.path.relpath(spec.directory, str(config.hydra.sweep.dir))
+        config.hydra.sweep.subdir = os.path.relpath(spec.directory, sweep_dir)
     try:
         result = run_job(
             hydra_context=context.hydra_context,
