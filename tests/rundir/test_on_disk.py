@@ -21,6 +21,7 @@ def synced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         paths.append(os.path.relpath(Path(f"/proc/self/fd/{descriptor}").readlink(), tmp_path))
 
     monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr("ddrsa.rundir.files._placed", set())  # what tests before have left
     return paths
 
 
