@@ -51,3 +51,9 @@ def as_cell(value: Any) -> Any:
         return value
     text = printable(value) if any(unicodedata.category(each) == "Cc" for each in value if each != "\n") else value
     return f"'{text}" if _FORMULA.match(value) else text
+
+
+def count_of(number: Any, one: str, several: str | None = None) -> str:
+    """A number and what it counts: `1 run`, `2 runs`. several: `runs have` for `run has`; None: `one` with an s."""
+    shown = f"{number:g}" if isinstance(number, float) else str(number)
+    return f"{shown} {one if number == 1 else several or f'{one}s'}"

@@ -31,7 +31,7 @@ from ddrsa.models.forecast import forecast_windows
 from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.training import TrainingDirectory
 from ddrsa.started import subcommand
-from ddrsa.texts import say
+from ddrsa.texts import count_of, say
 from ddrsa.time_scale import time_scale
 from ddrsa.time_units import CYCLES
 from ddrsa.trained import TrainedRun, load_trained
@@ -145,5 +145,5 @@ def main(arguments: Sequence[str]) -> int:
     cache_dir = os.environ.get("DDRSA_CACHE_DIR") or platformdirs.user_cache_dir("ddrsa")
     for path in arguments:
         written = visualize_run(TrainingDirectory(path), data_dir=data_dir, cache_dir=cache_dir)
-        say(f"{Path(path) / PLOTS}: {len(written)} files")
+        say(f"{Path(path) / PLOTS}: {count_of(len(written), 'file')}")
     return 0

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ddrsa.analysis.tables import write_tables
 from ddrsa.screen import PlainConsole
-from ddrsa.texts import as_cell, printable
+from ddrsa.texts import as_cell, count_of, printable
 
 ESCAPES = ["\x1b]0;owned\x07", "\x1b[31mred", "a\rb", "\x9b2J", "\u202eevil", "\u2066x", "\x08\x08"]
 
@@ -67,3 +67,14 @@ def test_tables_are_written_so_names_of_columns_too(tmp_path: Path) -> None:
     with path.open(newline="") as stream:
         assert list(csv.reader(stream)) == [["'=a", "number", "text"], ["'=1+1", "-1.5", "'@x"], ["b", "2.0", ""]]
     assert list(table) == ["=a", "number", "text"]
+
+
+def test_one_is_not_many() -> None:
+    assert [count_of(number, "run") for number in (0, 1, 2, 1.0, 0.5)] == [
+        "0 runs",
+        "1 run",
+        "2 runs",
+        "1 run",
+        "0.5 runs",
+    ]
+    assert [count_of(number, "run has", "runs have") for number in (1, 3)] == ["1 run has", "3 runs have"]

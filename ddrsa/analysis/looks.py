@@ -19,6 +19,7 @@ from ddrsa.analysis.collect import REPEAT_KEYS, Sweep
 from ddrsa.analysis.statistics import CONFIDENCE, Difference, Repeats
 from ddrsa.repeats import Shared, gap_of, shared_noise
 from ddrsa.rundir.manifest import read_manifest
+from ddrsa.texts import count_of
 
 # Below that many configurations with repeats, the noise of a run is not taken from all of them.
 _FEWEST_CONFIGURATIONS = 3
@@ -50,7 +51,7 @@ class Looks:
         if not math.isfinite(gap.low):
             return Difference(gap.mean, None, None, None, gap.count)
         method = "paired confidence sequence" + (
-            f" with the noise of {self.behind} configurations" if self.shared is not None else ""
+            f" with the noise of {count_of(self.behind, 'configuration')}" if self.shared is not None else ""
         )
         return Difference(gap.mean, gap.low, gap.high, method, gap.count)
 

@@ -11,6 +11,7 @@ from ddrsa.analysis.commands import has_keys, is_script, resume, run_of, sweep_f
 from ddrsa.analysis.planned import not_begun
 from ddrsa.rundir.directory import RunDirectory
 from ddrsa.rundir.states import State
+from ddrsa.texts import count_of
 
 # Repeats that an interval over seeds needs before it says much.
 _FEWEST_REPEATS = 5
@@ -27,7 +28,7 @@ def next_steps(sweep: Sweep, answer: Answer) -> list[NextStep]:
     if len(sweep.sources) == 1 and sweep.runs["dataset"].nunique(dropna=False) == 1:
         unfinished += not_begun(sweep, next(iter(sweep.sources)))
     if unfinished and len(sweep.sources) == 1:
-        runs = "1 run that has" if unfinished == 1 else f"{unfinished} runs that have"
+        runs = count_of(unfinished, "run that has", "runs that have")
         steps.append(NextStep(f"finish the {runs} not completed", [resume(sweep.path)]))
     if answer.edges:
         tried = {edge.key: [edge.value, *edge.suggested] for edge in answer.edges}

@@ -11,6 +11,7 @@ from ddrsa.analysis.answer import plain
 from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.metrics import metric
 from ddrsa.rundir.race_record import RACE, RaceResult, read_race
+from ddrsa.texts import count_of
 
 _BETTER = {"minimize": ", lower is better", "maximize": ", higher is better"}
 
@@ -36,7 +37,8 @@ class Race:
         if self.result is None:
             return ""
         better = _BETTER.get(self.result.direction or "", "")
-        return f"The race's own answer after {self.result.runs} runs, by {self.result.objective}{better} ({RACE})"
+        runs = count_of(self.result.runs, "run")
+        return f"The race's own answer after {runs}, by {self.result.objective}{better} ({RACE})"
 
     @property
     def caption(self) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ddrsa.texts import count_of
+
 CONFIDENCE = 0.95
 
 Floats = NDArray[np.float64]
@@ -98,7 +100,7 @@ def difference(first: Repeats, second: Repeats, noise: Noise | None = None) -> D
         pairs = np.array([second[repeat] - first[repeat] for repeat in shared])
         mean, n = float(pairs.mean()), len(pairs)
         if noise is not None and n < _ENOUGH_PAIRS:
-            method = f"paired t with the noise of {noise.configurations} configurations"
+            method = f"paired t with the noise of {count_of(noise.configurations, 'configuration')}"
             return _interval(mean, math.sqrt(2 * noise.variance / n), noise.freedom, method, n)
         if n >= 2:
             return _interval(mean, float(pairs.std(ddof=1)) / math.sqrt(n), n - 1, "paired t", n)

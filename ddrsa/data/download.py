@@ -6,7 +6,7 @@ import sys
 
 from ddrsa.cli import ArgumentParser
 from ddrsa.extras import run_module
-from ddrsa.texts import say, say_error
+from ddrsa.texts import count_of, say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.download", "models"))  # before the imports that need the extra
@@ -98,7 +98,7 @@ def _fetch(dataset: str, folder: Path, wanted: PublicData, pause: float) -> int:
             (place / name).replace(folder / name)
             (folder / f"{name}.gz").unlink(missing_ok=True)  # it would be another version of the same file
         shutil.rmtree(downloads)
-        say(f"{folder}: {len(wanted.files)} files, all with the published checksum")
+        say(f"{folder}: {count_of(len(wanted.files), 'file')}, all with the published checksum")
         return 0
     say(
         f"error: {dataset} could not be fetched. The same command goes on where a download broke off.\n"

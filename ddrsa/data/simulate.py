@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ddrsa.extras import run_module
-from ddrsa.texts import say, say_error
+from ddrsa.texts import count_of, say, say_error
 
 if __name__ == "__main__":
     sys.exit(run_module("ddrsa.data.simulate", "models"))  # before the imports that need the extra
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     except (UsageError, OSError) as error:
         say_error(error)
         return 2
-    say(f"{directory / TABLE_FILE}: {options.num_units} units, {len(fleet.table)} cycles")
+    say(f"{directory / TABLE_FILE}: {count_of(options.num_units, 'unit')}, {count_of(len(fleet.table), 'cycle')}")
     return 0
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ddrsa.errors import ConfigError
+from ddrsa.texts import count_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +68,7 @@ def split_units(
     """
     ids = np.asarray(unit_ids, dtype=np.int64)
     group_of_unit = ids if groups is None else np.asarray(groups, dtype=np.int64)
-    noun = "units" if groups is None else "groups of units"
+    one, several = ("unit", "units") if groups is None else ("group of units", "groups of units")
     if groups is None:
         order = _shuffled(ids, event_observed, seed)
     else:
@@ -80,7 +81,7 @@ def split_units(
         test, rest = order[:size], order[size:]
     else:
         if not 2 <= num_folds <= number:
-            raise ConfigError(f"num_folds={num_folds}: allowed is null or 2 to {number}, the number of {noun}")
+            raise ConfigError(f"num_folds={num_folds}: allowed is null or 2 to {number}, the number of {several}")
         if not 0 <= fold < num_folds:
             raise ConfigError(f"fold is {fold}, allowed with num_folds={num_folds}: 0 to {num_folds - 1}")
         folds = np.array_split(order, num_folds)
@@ -99,7 +100,7 @@ def split_units(
         wanted = wanted_parts.get(part, True)
         if wanted and not len(getattr(split, part)):
             raise ConfigError(
-                f"{number} {noun} are too few: the {part} part is empty with "
+                f"{count_of(number, f'{one} is', f'{several} are')} too few: the {part} part is empty with "
                 f"test_fraction={test_fraction}, validation_fraction={validation_fraction}, num_folds={num_folds}"
                 + (f", policy_fraction={policy_fraction}" if policy_fraction else "")
             )

@@ -19,6 +19,7 @@ from ddrsa.errors import ConfigError
 from ddrsa.survival.calibration.correction import log_one_minus_exp
 from ddrsa.survival.losses import negative_log_likelihood
 from ddrsa.survival.precision import to_float64
+from ddrsa.texts import count_of
 
 
 class EvaluationSteps:
@@ -51,7 +52,8 @@ class EvaluationSteps:
         self.rows: NDArray[np.int64] = np.flatnonzero(kept)
         if not len(self.rows):
             raise ConfigError(
-                f"dataset.evaluation_step: of {units.num_units} units none is seen for two such steps, {2 * steps} rows"
+                f"dataset.evaluation_step: of {count_of(units.num_units, 'unit')} none is seen for two such "
+                f"steps, {2 * steps} rows"
             )
         self.units = Sequences(
             np.zeros((len(self.rows), 0), np.float32),

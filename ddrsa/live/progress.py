@@ -19,7 +19,7 @@ from ddrsa.started import COMMAND
 from ddrsa.sweep.show.display import SweepView
 from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.run_view import RunView, timestamp
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 # In the order in which they are counted on the page.
 _ORDER = (
@@ -108,7 +108,7 @@ def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None, 
         go_on = shlex.join([COMMAND, "resume", str(sweep.directory)])
         unheard = f"Nothing has been heard of the launcher on {host} for more than a minute"
         gone = "The launcher has gone" if _is_here(plan.manifest) else unheard
-        notes.append(f"{gone}, and {open_runs} runs have not ended. To go on with them: {go_on}")
+        notes.append(f"{gone}, and {count_of(open_runs, 'run has', 'runs have')} not ended. To go on: {go_on}")
     if unknown and plan.manifest is not None and not sweep.unread:
         notes.append(
             f"No run is under way. The launcher was started on {host}, whose processes are not seen from here: nothing "
@@ -116,10 +116,10 @@ def _notes(sweep: LiveSweep, goes_on: bool, open_runs: int, alive: bool | None, 
         )
     silent = sum(run.view.reason == NOTHING_SAYS for run in sweep.runs)
     if silent:
-        notes.append(f"Of {silent} runs nothing tells whether they run, or how they ended: no status is written.")
+        notes.append(f"Of {count_of(silent, 'run')} nothing tells what it does, or how it ended: no status is written.")
     unread = [run for run in sweep.runs if run.notes]
     if unread:
-        notes.append(f"Results that cannot be read: {unread[0].notes[0]} ({len(unread)} such runs in all).")
+        notes.append(f"Results that cannot be read: {unread[0].notes[0]} ({count_of(len(unread), 'such run')} in all).")
     return notes
 
 

@@ -12,6 +12,7 @@ from ddrsa.menu.project import program
 from ddrsa.menu.speed import Speed
 from ddrsa.started import subcommand
 from ddrsa.sweep.show.estimate import shown_duration
+from ddrsa.texts import count_of
 
 
 @dataclass(frozen=True)
@@ -61,5 +62,5 @@ def speed_line(speed: Speed) -> str:
     """The runs by which the times are judged."""
     if speed.count == 0:
         return "times are not known: no run has completed on this machine, in multirun/ here or when it was measured"
-    runs = "1 run that has" if speed.count == 1 else f"{speed.count} runs that have"
+    runs = count_of(speed.count, "run that has", "runs that have")
     return f"times are judged by {runs} completed on this machine, as if no training stopped early"

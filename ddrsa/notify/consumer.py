@@ -16,7 +16,7 @@ from ddrsa.rundir.states import State
 from ddrsa.started import COMMAND
 from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.run_view import timestamp
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 BEST = "best.yaml"
 NO_NAME = "-"
@@ -62,7 +62,9 @@ class NotifyConsumer:
             self._tell(f"{sweep_name(look.directory)}: a run has failed", _line(first))
             self._failure_told = True
         if not self._half_told and total is not None and 2 * done >= total:
-            self._tell(f"{sweep_name(look.directory)}: half done", f"{done} of {total} runs: {_counts(runs)}")
+            self._tell(
+                f"{sweep_name(look.directory)}: half done", f"{done} of {count_of(total, 'run')}: {_counts(runs)}"
+            )
             self._half_told = True
 
     def _is_old(self, run: SeenRun) -> bool:
@@ -98,12 +100,12 @@ def end_message(
     elif left or stopped:
         how = "interrupted"
     else:
-        how = f"{len(failed)} of {len(runs)} runs failed" if failed else "done"
+        how = f"{len(failed)} of {count_of(len(runs), 'run')} failed" if failed else "done"
     lines = [f"{_counts(runs)}{f', {left} not done' if left else ''}, after {shown_duration(seconds)}"]
     lines += _best(look.directory / BEST, began)
     lines += [_line(run) for run in failed[:MOST_FAILURES]]
     if len(failed) > MOST_FAILURES:
-        lines.append(f"and {len(failed) - MOST_FAILURES} more failures")
+        lines.append(f"and {count_of(len(failed) - MOST_FAILURES, 'more failure')}")
     lines.append(f"in {look.directory}")
     if left or stopped or look.abandoned:
         lines.append(f"to go on: {COMMAND} resume {look.directory}")

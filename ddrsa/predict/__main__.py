@@ -26,7 +26,7 @@ from ddrsa.predict.table import prediction_table, write_table
 from ddrsa.predict.unit_plots import draw_units
 from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
-from ddrsa.texts import say
+from ddrsa.texts import count_of, say
 from ddrsa.time_scale import TimeScale, time_scale, windows
 from ddrsa.time_units import CYCLES
 
@@ -62,12 +62,12 @@ def main(arguments: Sequence[str]) -> int:
         write_table(table, Path(options.output))
     _report(table, decision, scale, options, run.config.horizon)
     if drawn:
-        say(f"{options.plots}: {len(drawn)} pictures")
+        say(f"{options.plots}: {count_of(len(drawn), 'picture')}")
     failed = last_rows(units)[units.event_observed[last_rows(units)] & (units.time_to_event[last_rows(units)] == 0)]
     if options.rows == "last" and before and len(failed):
         say(
-            f"{len(failed)} of {units.num_units} units are forecast {scale.text(before)} before the failure that the "
-            "data have (before=0: at its row)"
+            f"{len(failed)} of {count_of(units.num_units, 'unit')}: forecast {scale.text(before)} before the failure "
+            "that the data have (before=0: at its row)"
         )
     _warn(table)
     return 0
@@ -85,9 +85,9 @@ def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: 
     if options.output is None:
         say(_printable(shown.head(SHOWN_ROWS)))
         if len(shown) > SHOWN_ROWS:
-            say(f"... {len(shown) - SHOWN_ROWS} more rows; output=FILE.csv writes them all")
+            say(f"... {count_of(len(shown) - SHOWN_ROWS, 'more row')}; output=FILE.csv writes them all")
     else:
-        say(f"{options.output}: {len(table)} rows, {len(table.columns)} columns")
+        say(f"{options.output}: {count_of(len(table), 'row')}, {count_of(len(table.columns), 'column')}")
     if options.interval != "model":
         say(f"interval: conformal, {options.level:.0%} of the rows of a new unit, the mean over units")
     say(f"times are in {scale.unit}" + ("" if scale.unit == CYCLES else f", a step is {scale.text(1)}"))
@@ -101,7 +101,8 @@ def _report(table: pd.DataFrame, decision: Decision, scale: TimeScale, options: 
         )
     due = table.loc[table["intervene"].fillna(False)]
     when = "now" if options.rows == "last" else "at some row"
-    say(f"intervene {when}: {due['unit'].nunique()} of {table['unit'].nunique()} units ({decision.told(scale)})")
+    units = count_of(table["unit"].nunique(), "unit")
+    say(f"intervene {when}: {due['unit'].nunique()} of {units} ({decision.told(scale)})")
     if "reason" in table:
         urgent = table.sort_values("act_within", kind="stable", na_position="last")
         urgent = urgent[urgent["intervene"].fillna(False)].head(SHOWN_REASONS)
@@ -130,10 +131,11 @@ def _warn(table: pd.DataFrame) -> None:
     for unit, text in of_unit.head(WARNED_UNITS).items():
         say(f"warning: unit {unit}: {text}", to=sys.stderr)
     if len(of_unit) > WARNED_UNITS:
-        say(f"warning: and {len(of_unit) - WARNED_UNITS} more units, see the column warnings", to=sys.stderr)
+        say(
+            f"warning: and {count_of(len(of_unit) - WARNED_UNITS, 'more unit')}, see the column warnings", to=sys.stderr
+        )
     undecided = table.loc[table["intervene"].isna(), "unit"].nunique()
     if undecided:
-        message = (
-            f"{undecided} of {table['unit'].nunique()} units are left undecided (intervene is empty): look at them"
-        )
+        units = count_of(table["unit"].nunique(), "unit")
+        message = f"{undecided} of {units} left undecided (intervene is empty): look at them"
         say(f"warning: {message}", to=sys.stderr)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ddrsa.data.inputs import unchanged_rows
 from ddrsa.data.sequences import Sequences
+from ddrsa.texts import count_of
 from ddrsa.trained import TrainedRun
 
 # How far beyond the range of the training units a value is far outside, in widths of that range. New units are often a
@@ -89,5 +90,5 @@ def _far_outside(run: TrainedRun, column: int, value: float, read: bool) -> str:
 
 
 def _in_short(found: list[str]) -> str:
-    more = [f"{len(found) - _NAMED} more features"] if len(found) > _NAMED + 1 else found[_NAMED:]
+    more = [count_of(len(found) - _NAMED, "more feature")] if len(found) > _NAMED + 1 else found[_NAMED:]
     return "; ".join([*found[:_NAMED], *more])

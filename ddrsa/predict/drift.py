@@ -24,7 +24,7 @@ from ddrsa.predict.options import parse_arguments
 from ddrsa.predict.table import write_table
 from ddrsa.predict.units import load_run, read_units
 from ddrsa.started import subcommand
-from ddrsa.texts import say
+from ddrsa.texts import count_of, say
 from ddrsa.trained import TrainedRun
 
 DRIFTED_EXIT_CODE = 3
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str]) -> int:
         write_table(table, Path(options.output))
     say(table.to_string(index=False, float_format=lambda value: f"{value:.4g}"))
     drifted = table.loc[(table["verdict"] == "drifted") & table["read"], "sensor"]
-    say(f"{units.num_rows} rows of {units.num_units} units; drifted: {', '.join(drifted) or 'none'}")
+    rows = f"{count_of(units.num_rows, 'row')} of {count_of(units.num_units, 'unit')}"
+    say(f"{rows}; drifted: {', '.join(drifted) or 'none'}")
     return DRIFTED_EXIT_CODE if len(drifted) else 0
 
 

@@ -7,6 +7,7 @@ import math
 
 from ddrsa.errors import ConfigError, DataError
 from ddrsa.survival.conformal import Conformal
+from ddrsa.texts import count_of
 from ddrsa.trained import TrainedRun
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ def interval_level(run: TrainedRun, level: float, interval: str) -> float:
     if widened >= 1:
         needed = math.ceil(level / (1 - level) - 1e-9)
         raise ConfigError(
-            f"interval=conformal: the {conformal.num_units} {conformal.units} units of the run are too few for "
+            f"interval=conformal: {count_of(conformal.num_units, f'{conformal.units} unit')} of the run: too few for "
             f"level={level:g}, or the forecasts of them too far off: {needed} or more are needed; a lower level needs "
             "fewer, interval=model none"
         )

@@ -20,6 +20,7 @@ from ddrsa.scripts.options import ScriptsOptions, scripts_options
 from ddrsa.scripts.spelling import SHARED, find_option, normalised
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.plan.selection import Selection
+from ddrsa.texts import count_of
 
 # Of those that an option does not reach.
 SHOWN_JOBS = 10
@@ -36,14 +37,14 @@ def print_jobs(options: ScriptsOptions, selection: Selection) -> None:
     jobs = [job for job, config in zip(every, configs, strict=True) if selection.wants(config, [job.id])]
     selection.check_keys()
     if not jobs:
-        raise ConfigError(f"{selection} leaves none of {len(every)} jobs")
+        raise ConfigError(f"{selection} leaves none of {count_of(len(every), 'job')}")
     width = max(len(job.id) for job in jobs)
     for job in jobs:
         interface = interface_of_job(job, options)
         print(f"{job.id:<{width}}  {job.path}  {_in_brackets(job, interface)}")
         for line in _lines(job, options, interface):
             print(f"{'':<{width}}    {line}")
-    print(f"{len(jobs)} jobs" if len(jobs) > 1 else "1 job")
+    print(count_of(len(jobs), "job"))
 
 
 def not_reached(runs: Iterable[ScriptsOptions]) -> list[str]:
@@ -65,10 +66,11 @@ def not_reached(runs: Iterable[ScriptsOptions]) -> list[str]:
         without = [job for job, has in jobs.items() if not has]
         if without:
             lines.append(
-                f"{key} does not reach {len(without)} of {len(jobs)} jobs, which have no such option: {_some(without)}"
+                f"{key} does not reach {len(without)} of {count_of(len(jobs), 'job')}, for want of such an option: "
+                f"{_some(without)}"
             )
         if own[key]:
-            count = f"{len(own[key])} of {len(jobs)} jobs"
+            count = f"{len(own[key])} of {count_of(len(jobs), 'job')}"
             lines.append(f"{key} does not change {count}, whose own arguments have it: {_some(list(own[key]))}")
     return lines
 

@@ -27,6 +27,7 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.run_view import run_seconds
 from ddrsa.sweep.supervise.events import Outcome, SweepObserver, SweepOutcome
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +65,14 @@ class TrainingSummary(SweepObserver):
         for file in sorted({file for job in jobs for file in job["shared_files_changed"]}):
             users = [job["id"] for job in jobs if file in job["shared_files_changed"]]
             console.print(
-                f"{file} was changed while {len(users)} runs were under way, and is none's own", soft_wrap=True
+                f"{file} was changed while {count_of(len(users), 'run was', 'runs were')} under way, and is none's own",
+                soft_wrap=True,
             )
         for pattern in sorted({pattern for job in jobs for pattern in job["log_metrics_missing"]}):
             without = sum(pattern in job["log_metrics_missing"] for job in jobs)
             console.print(
-                f"scripts.log_metrics: {without} of {len(jobs)} runs printed no number called {pattern}", soft_wrap=True
+                f"scripts.log_metrics: {without} of {count_of(len(jobs), 'run')} printed no number called {pattern}",
+                soft_wrap=True,
             )
         console.print(f"summary: {os.path.relpath(path)}", soft_wrap=True)
 

@@ -19,6 +19,7 @@ from scipy.special import bdtr, betaincinv
 
 from ddrsa.survival.policy_options import Guarantee
 from ddrsa.survival.trade_off import TradeOff
+from ddrsa.texts import count_of
 
 
 def allowed_misses(num_units: int, guarantee: Guarantee) -> int | None:
@@ -130,12 +131,12 @@ def promise_sentence(
 
     found: of `Promise.to_dict`. told: a time in steps, in words.
     """
-    tuned = f"by {found['num_units']} units that trained nothing, of which it missed {found['misses']}"
+    tuned = f"by {count_of(found['num_units'], 'unit')} that trained nothing, of which it missed {found['misses']}"
     if found["threshold"] is None:
         return (
             f"{policy}: nothing can be promised: "
-            f"{'no threshold is in time for any of' if found['num_units'] else 'there are no'} "
-            f"{found['num_units'] or ''} units of the policy part that were seen to fail"
+            f"{'no threshold is in time for any of ' if found['num_units'] else 'there are '}"
+            f"{count_of(found['num_units'] or 'no', 'unit')} of the policy part that did fail"
         )
     if found["kept"]:
         return (
@@ -144,7 +145,8 @@ def promise_sentence(
             f"{told(found['mean_time_to_event'])}"
         )
     return (
-        f"{policy}: {found['num_units']} units are too few for a miss rate of {asked.miss_rate:.3g} with confidence "
+        f"{policy}: {count_of(found['num_units'], 'unit is', 'units are')} too few for a miss rate of "
+        f"{asked.miss_rate:.3g} with confidence "
         f"{asked.confidence:.3g}: {found['units_needed']} are needed. With these it can be promised, with that "
         f"confidence, that no more than {found['miss_rate']:.3g} are missed (threshold {found['threshold']:.4g}); "
         f"that no more than {asked.miss_rate:.3g} are, with confidence {found['confidence_reached']:.3g}"

@@ -47,6 +47,7 @@ from ddrsa.sweep.supervise.session import SearchNotes, SweepSession
 from ddrsa.sweep.supervise.supervisor import Supervisor
 from ddrsa.sweep.supervise.timed import Timed
 from ddrsa.sweep.time_limit import time_limit
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +227,7 @@ class SupervisedLauncher(Launcher):
         with sweep_log(sweep_dir):
             if self.runs_here:
                 _warn_of_too_many(n_jobs)
-            log.info("%d runs, at most %d at once, in %s", most_runs, n_jobs, sweep_dir)
+            log.info("%s, at most %d at once, in %s", count_of(most_runs, "run"), n_jobs, sweep_dir)
             observers = Observers([*self.observers, self.record])
             if self.limit is not None:
                 log.info("%s: in %s", self.limit.text, shown_duration(max(self.limit.left(), 0.0)))
@@ -289,7 +290,9 @@ def _observer(path: str) -> SweepObserver:
 def _warn_of_too_many(n_jobs: int) -> None:
     cores, memory = joblib.cpu_count(), psutil.virtual_memory().available
     if n_jobs > cores:
-        log.warning("n_jobs=%d is more than the %d cores: n_jobs=%d is as fast or faster", n_jobs, cores, cores)
+        log.warning(
+            "n_jobs=%d, but this machine has %s: n_jobs=%d is as fast or faster", n_jobs, count_of(cores, "core"), cores
+        )
     if n_jobs * MEMORY_OF_A_RUN > memory:
         fit = max(int(memory // MEMORY_OF_A_RUN), 1)
         log.warning("%d runs at once may need more than the %.1f GiB free: try n_jobs=%d", n_jobs, memory / 2**30, fit)

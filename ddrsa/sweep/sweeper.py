@@ -35,6 +35,7 @@ from ddrsa.sweep.process.cores import concurrent_runs
 from ddrsa.sweep.show.dry_run import print_sweep
 from ddrsa.sweep.supervise.failures import FailedRun, SweepFailed, failed_runs
 from ddrsa.sweep.supervise.session import SessionLauncher
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -151,7 +152,7 @@ class CheckedSweeper(Sweeper):
         selection = Selection(self.only, self.exclude, self.name_key)
         check = None if self.check is None else find_object("hydra.sweeper.check", self.check)
         if len(jobs) > MANY_JOBS:
-            log.info("composing and checking the configs of %d runs", len(jobs))
+            log.info("composing and checking the configs of %s", count_of(len(jobs), "run"))
         shared = set(jobs[0]).intersection(*jobs)
 
         def wanted(config: DictConfig | PlainValues, overrides: Sequence[str]) -> bool:
@@ -174,9 +175,9 @@ class CheckedSweeper(Sweeper):
         runs = plan_runs(composer, jobs, wanted=wanted)
         selection.check_keys()
         if not runs:
-            raise ConfigError(f"{selection} leaves none of {len(jobs)} runs")
+            raise ConfigError(f"{selection} leaves none of {count_of(len(jobs), 'run')}")
         if selection:
-            log.info("%d of %d runs selected by %s", len(runs), len(jobs), selection)
+            log.info("%d of %s selected by %s", len(runs), count_of(len(jobs), "run"), selection)
         log.debug("planned %d jobs in %.2f s", len(jobs), time.perf_counter() - started)
         return runs
 
@@ -205,5 +206,5 @@ def without_doubles(runs: Sequence[PlannedRun]) -> list[PlannedRun]:
     unique = {run.identity: run for run in reversed(runs)}
     kept = [run for run in runs if unique[run.identity] is run]
     if len(kept) < len(runs):
-        log.info("%d of %d jobs are the same as another, and left out", len(runs) - len(kept), len(runs))
+        log.info("%s the same as another, and left out", count_of(len(runs) - len(kept), "job is", "jobs are"))
     return kept

@@ -23,7 +23,7 @@ from ddrsa.sweep.show.display import Display, SweepView, open_display
 from ddrsa.sweep.show.estimate import durations_of
 from ddrsa.sweep.show.run_view import RunView, run_seconds
 from ddrsa.sweep.show.summary import print_summary
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 POLL_SECONDS = 1.0
 # A run that failed may be tried again at once: the sweep has ended only when nothing has changed for so long.
@@ -61,7 +61,8 @@ def watch(sweep_dir: Path | str, display: Display | None = None) -> int:
         gone = "the launcher has gone"
         if host != socket.gethostname():
             gone = printable(f"nothing has been heard of the launcher on {host} for more than a minute")
-        print(f"{gone}, and {len(runs) - view.ended} runs have not ended: its command goes on with them")
+        left = count_of(len(runs) - view.ended, "run has", "runs have")
+        print(f"{gone}, and {left} not ended: its command goes on with what is left")
     if all(run.state.is_done or (run.optional and run.state.has_failed) for run in runs):
         return 0
     return 130 if any(run.state is State.INTERRUPTED for run in runs) else 1

@@ -13,7 +13,7 @@ from ddrsa.errors import ConfigError, UsageError
 from ddrsa.follow.look import SeenRun, SweepLook
 from ddrsa.follow.secrets import without_secrets
 from ddrsa.started import COMMAND, by_command
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 from ddrsa.tracking.base import Tracker
 from ddrsa.tracking.ledger import opened, read_ledger
 from ddrsa.tracking.mirror import Mirror
@@ -88,7 +88,9 @@ def _export(directory: Path, options: TrackerOptions) -> int:
         text = " ".join(without_secrets(error).split()) or type(error).__name__
         print(printable(f"error: {options.name} has not been told all: {text[:500]}"), file=sys.stderr)
         return 1
-    print(printable(f"{options.name} has been told of {len(runs)} runs, at {without_secrets(tracker.place)}"))
+    print(
+        printable(f"{options.name} has been told of {count_of(len(runs), 'run')}, at {without_secrets(tracker.place)}")
+    )
     return 0
 
 

@@ -73,7 +73,7 @@ def test_the_seed_shuffles() -> None:
     ("num_units", "arguments", "message"),
     [
         (2, {}, "2 units are too few: the validation part is empty"),
-        (1, {}, "1 units are too few: the test part is empty|the validation part is empty"),
+        (1, {}, "1 unit is too few: the test part is empty|the validation part is empty"),
         (10, {"validation_fraction": 0.99}, "the training part is empty"),
         (10, {"num_folds": 1}, "num_folds=1: allowed is null or 2 to 10"),
         (10, {"num_folds": 11}, "num_folds=11"),

@@ -98,7 +98,7 @@ def test_the_example_works(blocks: list[tuple[str, str]], tmp_path: Path) -> Non
     assert metrics["validation"]["concordance_index"] > 0.9
     assert shortcomings(metrics) == []
     assert re.search(r"intervene now: \d of 6 units", training)
-    assert "units are forecast 12 hours before the failure" in training
+    assert "units: forecast 12 hours before the failure" in training
 
 
 def test_every_key_is_on_the_page() -> None:

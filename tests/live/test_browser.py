@@ -163,7 +163,7 @@ def test_a_launcher_that_is_killed_is_said_and_gone_on_with(browser: Any, tmp_pa
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         has(visit, "#rest", "^0 of 3 runs, stopped")
-        has(visit, "#notes", "The launcher has gone, and 3 runs have not ended. To go on with them: ddrsa resume")
+        has(visit, "#notes", "The launcher has gone, and 3 runs have not ended. To go on: ddrsa resume")
         (tmp_path / "allowed").write_text("3")
         begin(tmp_path, "x=1,2,3").communicate(timeout=100)
         has(visit, "#rest", "^3 of 3 runs, all runs have ended")

@@ -111,7 +111,7 @@ def test_command_warns_and_leaves_the_decision_empty(
     errors = capsys.readouterr().err.splitlines()
     assert errors[0].startswith("warning: unit 2: sensor_3 is -9999, far outside of the training (")
     assert errors[1].startswith("warning: unit 4: ")
-    assert "2 of 5 units are left undecided" in errors[2]
+    assert "2 of 5 units left undecided" in errors[2]
     written = pd.read_csv(tmp_path / "out.csv", dtype={"intervene": str})
     assert written["intervene"].isna().tolist() == [False, True, False, True, False]
     assert written["warnings"].notna().tolist() == [False, True, False, True, False]

@@ -103,8 +103,8 @@ def test_a_sweep_over_arguments_returns_the_objective(sweeps: ScriptSweeps) -> N
     swept = ("scripts.args.learning_rate=0.1,0.01", "scripts.objective=accuracy")
     exit_code, output = sweeps.run(*swept)
     assert exit_code == 1, output
-    assert "1 of 4 jobs are the same as another, and left out" in output
-    assert "scripts.args.learning_rate does not reach 1 of 2 jobs, which have no such option: none" in output
+    assert "1 job is the same as another, and left out" in output
+    assert "scripts.args.learning_rate does not reach 1 of 2 jobs, for want of such an option: none" in output
     assert "the script left no metric accuracy" in sweeps.status("none")["error"]
     values = [(run.read_status() or {})["return_value"] for run in sweeps.runs().values() if "argparse" in str(run)]
     assert values == [0.6] or values == [0.51]

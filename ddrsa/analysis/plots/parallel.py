@@ -20,6 +20,7 @@ from ddrsa.analysis.plots.data import basis, datasets, distinct, headline, requi
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.panels import MOST_TICKS
 from ddrsa.analysis.plots.style import SCALE, grid_of_axes, head, jitter, new_figure
+from ddrsa.texts import count_of
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -51,7 +52,7 @@ def parallel_coordinates(analysis: Analysis) -> Drawing:
         _draw(ax, table, keys, values, criterion.metric, criterion.higher_is_better)
         row_title(ax, analysis, dataset)
         if total > len(table):
-            notes.append(f"{len(table)} of {total:,} configurations of {dataset}")
+            notes.append(f"{len(table)} of {count_of(total, 'configuration')} of {dataset}")
     title = headline(analysis, "configurations and their results")
     note = f"; {', '.join(notes)}" if notes else ""
     head(

@@ -19,6 +19,7 @@ from ddrsa.analysis.plots.style import OKABE_ITO, grid_of_axes, head, legend_bel
 from ddrsa.rundir.epoch_rows import read_rows
 from ddrsa.rundir.states import State
 from ddrsa.rundir.training import TrainingDirectory
+from ddrsa.texts import count_of
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -75,11 +76,11 @@ def training_curves(analysis: Analysis) -> Drawing:
     head(
         figure,
         title,
-        text + (f"; the first {_MOST_PANELS} of {len(panels)} models" if len(panels) > len(shown) else ""),
+        text + (f"; the first {_MOST_PANELS} of {count_of(len(panels), 'model')}" if len(panels) > len(shown) else ""),
     )
     legend_below(figure, [handle for state, handle in _handles().items() if state in states])
     pruned = sum(len(curves.get("pruned", [])) for curves in panels.values())
-    return Drawing(figure, title, f"Validation loss against the epoch, by model. {pruned} runs were pruned.")
+    return Drawing(figure, title, f"Validation loss against the epoch, by model. Pruned: {count_of(pruned, 'run')}.")
 
 
 def read_curve(path: Path) -> Curve | None:

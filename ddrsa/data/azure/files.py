@@ -20,6 +20,7 @@ from ddrsa.data.azure.rows import make_sequences
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
 from ddrsa.started import subcommand
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,8 @@ def _read(path: Path, kind: _Kind) -> pd.DataFrame:
             )
     distinct = table.drop_duplicates(ignore_index=True)
     if len(distinct) < len(table):
-        log.warning("%s: %d rows that stand there twice are left out", path.name, len(table) - len(distinct))
+        repeated = count_of(len(table) - len(distinct), "row is", "rows are")
+        log.warning("%s: %s there twice, and left out", path.name, repeated)
     return distinct
 
 

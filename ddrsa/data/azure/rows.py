@@ -18,6 +18,7 @@ from ddrsa.data.azure.hours import Grid, Records, fill_gaps, make_grid, sequence
 from ddrsa.data.labels import Labels
 from ddrsa.data.sequences import Sequences
 from ddrsa.errors import DataError
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def make_sequences(
     enough = np.isfinite(telemetry[cell]).all(axis=1)
     enough &= np.isfinite(telemetry[np.maximum(cell - 1, starts[span])]).all(axis=1)
     if not enough.all():
-        log.warning("%d rows before the first telemetry of their sequence are left out", (~enough).sum())
+        log.warning("%s before the first telemetry of a sequence: left out", count_of((~enough).sum(), "row"))
         span, step, cell = span[enough], step[enough], cell[enough]
     if not len(cell):
         raise DataError("the telemetry holds no failure and no machine that runs for a whole step: there are no rows")

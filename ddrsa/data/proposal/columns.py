@@ -16,6 +16,7 @@ from ddrsa.data.table.times import read_times
 from ddrsa.data.table.values import numbers, texts
 from ddrsa.data.table_options import EPOCHS, EXCEL_DAYS, TableOptions
 from ddrsa.errors import DataError, UsageError
+from ddrsa.texts import count_of
 
 UNIT = (
     r"unit|machine|maschine|engine|pump|asset|device|equipment|anlage|ger[aä]t|serial|compressor|kompressor|truck"
@@ -203,7 +204,7 @@ def guess_unit(table: Table, times: Times, options: TableOptions, taken: set[str
     others = [each[2] for each in found if each[2] != column and each[0] == named]
     doubt = f"it may be {' or '.join(others[:3])} as well" if others else ""
     if empty_rows:
-        doubt = f"{empty_rows} rows have no value in it"
+        doubt = f"{count_of(empty_rows, 'row has', 'rows have')} no value in it"
     if twice:
         doubt = "some of its times stand twice: where clocks were set back, time_zone tells the two apart"
     return Guess(column, f"it has {count} values, no time stands twice with one of them{said}", doubt)

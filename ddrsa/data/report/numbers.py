@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ddrsa.data.sequences import Sequences
+from ddrsa.texts import count_of
 
 
 def describe_part(sequences: Sequences) -> dict[str, Any]:
@@ -54,11 +55,11 @@ def as_text(report: dict[str, Any]) -> str:
     """The report of `describe.py` for a terminal."""
     lines = [f"{report['dataset']}: times are in {report['time_unit']}"]
     for name, part in report["parts"].items():
-        groups = "" if part["groups"] is None else f" in {part['groups']} groups"
+        groups = "" if part["groups"] is None else f" in {count_of(part['groups'], 'group')}"
         lines += [
             "",
-            f"{name.replace('_', ' ')}: {part['units']} units{groups}, {part['rows']} rows, "
-            f"{len(part['features'])} features",
+            f"{name.replace('_', ' ')}: {count_of(part['units'], 'unit')}{groups}, {count_of(part['rows'], 'row')}, "
+            f"{count_of(len(part['features']), 'feature')}",
             f"  failed       {part['failed_units']:7d}   lifetime      {_range(part['lifetimes'])}",
             f"  censored     {part['censored_units']:7d}   known to live {_range(part['censored'])}",
             f"  rows of a unit         {'':10}{_range(part['rows_per_unit'])}",

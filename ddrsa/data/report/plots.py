@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ddrsa.data.sequences import Sequences
+from ddrsa.texts import count_of
 
 # Two colours of M. Okabe and K. Ito (2008), "Color Universal Design", that differ in greyscale too.
 BLUE, ORANGE = "#0072B2", "#E69F00"
@@ -44,7 +45,7 @@ def lifetimes_figure(sequences: Sequences, title: str, time_unit: str) -> Figure
     ax.set_ylabel("Units")
     ax.set_xlim(left=0)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_title(f"{title}: {sequences.num_units} units")
+    ax.set_title(f"{title}: {count_of(sequences.num_units, 'unit')}")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
@@ -82,7 +83,7 @@ def trends_figure(sequences: Sequences, title: str, time_unit: str, value: str) 
     failed = int(sequences.unit_event_observed.sum())
     figure.suptitle(
         f"{title}: {value} before the event{few}\n"
-        f"line: median, band: quartiles, dashed: mean, over {failed} failed units",
+        f"line: median, band: quartiles, dashed: mean, over {count_of(failed, 'failed unit')}",
         fontsize="medium",
     )
     figure.supxlabel(f"Time to event ({time_unit})", fontsize="medium")

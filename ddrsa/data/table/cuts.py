@@ -14,6 +14,7 @@ from ddrsa.data.table.events import Events, listed
 from ddrsa.data.table.ticks import Times
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def cut_at_events(
                 f"the events are of units that have no rows: {listed(unknown)}; the rows are of {listed(list(units))}"
             )
         log.warning(
-            "%d events are of units that have no rows, and are not used: %s", (of_event < 0).sum(), listed(unknown)
+            "%s of units that have no rows, not used: %s", count_of((of_event < 0).sum(), "event"), listed(unknown)
         )
     events = _without_repeated(events)
     of_event = units.get_indexer(pd.Index(events.unit))
@@ -115,7 +116,7 @@ def _without_repeated(events: Events) -> Events:
     repeated = keys.duplicated().to_numpy()
     if not repeated.any():
         return events
-    log.warning("%d events that stand there twice are left out", repeated.sum())
+    log.warning("%s there twice, and left out", count_of(repeated.sum(), "event is", "events are"))
     rows = np.flatnonzero(~repeated)
     return Events(events.unit[rows], events.times.select(rows), events.failure[rows])
 
@@ -169,9 +170,11 @@ class _Cutting:
         """Log the counts; raise DataError where there are rows behind an event that may not be there."""
         behind = self.behind
         if self.unused:
-            log.warning("%d failures have no row of their unit before them, and are not used", self.unused)
+            log.warning(
+                "%s no row of their unit before them: not used", count_of(self.unused, "failure has", "failures have")
+            )
         if self.down:
-            log.warning("%d rows between a failure and the reset behind it are left out", self.down)
+            log.warning("%s between a failure and the reset behind it: left out", count_of(self.down, "row"))
         if not behind.any():
             return
         names = units[np.unique(code[behind])]
@@ -180,9 +183,12 @@ class _Cutting:
             drop = "" if running else "drop leaves such rows out, "
             raise DataError(
                 f"unit {units[code[row]]} comes back after its event, at {options.time_column} {times.shown(row)} "
-                f"({behind.sum()} rows of {len(names)} units); dataset.after_event={drop}new_unit makes units of them"
+                f"({count_of(behind.sum(), 'row')} of {count_of(len(names), 'unit')}); "
+                f"dataset.after_event={drop}new_unit makes units of them"
             )
         if options.after_event == "drop":
-            log.warning("%d rows of %d units lie after their event and are left out", behind.sum(), len(names))
+            rows = count_of(behind.sum(), "row")
+            log.warning("%s of %s after their event: left out", rows, count_of(len(names), "unit"))
         else:
-            log.info("%d units come back after an event; each of their lives is a unit, split together", len(names))
+            back = count_of(len(names), "unit comes", "units come")
+            log.info("%s back after an event; each of the lives is a unit, split together", back)

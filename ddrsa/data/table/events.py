@@ -18,6 +18,7 @@ from ddrsa.data.table.times import read_times
 from ddrsa.data.table.values import categories, category, flags, texts
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import ConfigError, DataError, UsageError
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -146,7 +147,7 @@ def _kinds(
     }
     without = int(kind.isna().sum())
     if without and column == options.events_kind_column:
-        log.warning("column %s: %d events have no kind, and are not used", column, without)
+        log.warning("column %s: %s no kind: not used", column, count_of(without, "event has", "events have"))
     if other:
         shown = ", ".join(f"{name} ({count})" for name, count in sorted(other.items())[:SHOWN])
         log.warning("column %s: neither failure nor reset, and not used: %s", column, shown)

@@ -12,6 +12,7 @@ from ddrsa.data.table.lives import Lives
 from ddrsa.data.table.steps import Steps
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,14 @@ def without_missing(
         if not of_life.all():
             raise DataError(
                 f"column {column} has no value in any row of unit {lives.names[of_life.index[~of_life][0]]} "
-                f"({(~of_life).sum()} units in all); name it in dataset.exclude_columns, or leave such units out"
+                f"({count_of((~of_life).sum(), 'unit')} in all); name it in dataset.exclude_columns, or leave such "
+                "units out"
             )
         log.warning("%s: %d of %d values are missing, the last before each is taken", column, counts[column], len(rows))
     filled = rows.groupby(steps.life, observed=True).ffill()
     kept = filled.notna().all(axis=1).to_numpy()
     if not kept.all():
-        log.warning("%d rows before the first value of a feature in their unit are left out", (~kept).sum())
+        log.warning("%s before the first value of a feature in the unit: left out", count_of((~kept).sum(), "row"))
     gone = np.setdiff1d(steps.life, steps.life[kept])
     if len(gone):
         raise DataError(f"unit {lives.names[gone[0]]} has no row from which on every feature has a value")

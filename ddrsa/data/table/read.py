@@ -33,6 +33,7 @@ from ddrsa.data.table.times import read_times
 from ddrsa.data.table.values import categories, numbers, texts
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +174,7 @@ def _without_repeated(
         raise DataError(
             f"{table.place(row)}: unit {unit.loc[row]} has two different rows at {options.time_column} {when}{hint}"
         )
-    log.warning("%d rows that stand there twice are left out", repeated.sum())
+    log.warning("%s there twice, and left out", count_of(repeated.sum(), "row is", "rows are"))
     return rows[~repeated]
 
 

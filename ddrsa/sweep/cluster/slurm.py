@@ -24,6 +24,7 @@ from ddrsa.sweep.cluster.node import Shared, given_resources, perform
 from ddrsa.sweep.cluster.remote import RemoteLauncher, RemoteServer, Submitted
 from ddrsa.sweep.process.attempt import AttemptSpec, Report
 from ddrsa.sweep.process.attempt_server import Ended
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class SlurmServer(RemoteServer):
         except Exception as error:
             raise ConfigError(f"sbatch did not take the jobs: {_last_line(error)}") from error
         self._jobs.update((one.number, _InSlurm(one, job)) for one, job in zip(submitted, jobs, strict=True))
-        log.info("%d jobs submitted to Slurm: %s", len(jobs), jobs[0].job_id.partition("_")[0])
+        log.info("%s submitted to Slurm: %s", count_of(len(jobs), "job"), jobs[0].job_id.partition("_")[0])
 
     def _report(self, one: _InSlurm) -> Report | None:
         """None while the job has not ended."""

@@ -23,7 +23,7 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.race.race import Entry, Race
 from ddrsa.sweep.race.sentences import answer
 from ddrsa.sweep.race.standings import Place, Standings
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 
 def print_answer(sweep_dir: Path, console: Console) -> None:
@@ -120,7 +120,7 @@ class RaceRecord:
         table = Table(
             box=None,
             padding=(0, 2, 0, 0),
-            title=Text(f"the race after {race.ended} runs", style="bold"),
+            title=Text(f"the race after {count_of(race.ended, 'run')}", style="bold"),
             title_justify="left",
             header_style="dim",
         )

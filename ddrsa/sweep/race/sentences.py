@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ddrsa.sweep.race.race import Race
 from ddrsa.sweep.race.standings import Place, Word
+from ddrsa.texts import count_of
 
 _MOST_NAMES = 4
 
@@ -41,12 +42,12 @@ def answer(race: Race, labels: Sequence[str], title: str) -> str:
     enough = ""
     if seen.word is Word.UNDECIDED:
         enough = (
-            f" It ends here: by the noise so far, {rules.most} repeats of each would not tell; a larger delta, or more "
-            "repeats, may."
+            f" It ends here: by the noise so far, {count_of(rules.most, 'repeat')} of each would not tell; a larger "
+            "delta, or more repeats, may."
         )
     return (
-        f"not decided after {race.ended} runs: {best} leads, and of these it is not known whether they are better or "
-        f"worse: {_names(labels, open_ones)} {margin}.{enough}{left_out}"
+        f"not decided after {count_of(race.ended, 'run')}: {best} leads, and of these it is not known whether they are "
+        f"better or worse: {_names(labels, open_ones)} {margin}.{enough}{left_out}"
     )
 
 

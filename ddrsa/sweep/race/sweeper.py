@@ -27,6 +27,7 @@ from ddrsa.sweep.race.record import RaceRecord
 from ddrsa.sweep.supervise.failures import SweepFailed
 from ddrsa.sweep.supervise.session import SessionLauncher
 from ddrsa.sweep.sweeper import CheckedSweeper, without_doubles
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -126,11 +127,12 @@ class RaceSweeper(CheckedSweeper):
     def _print(self, labels: Sequence[str], sweep_dir: Path) -> None:
         rules = self.rules
         print(f"dry run: nothing is started, nothing is written; the sweep is {sweep_dir}")
-        print(f"a race of {len(labels)} configurations, {rules.least} to {rules.most} runs of each")
+        configurations = count_of(len(labels), "configuration")
+        print(f"a race of {configurations}, {rules.least} to {count_of(rules.most, 'run')} of each")
         for label in labels:
             print(f"    {label}")
         most = len(labels) * rules.most if self.options.max_runs is None else self.options.max_runs
-        print(f"{len(labels) * rules.least} to {most} runs")
+        print(f"{len(labels) * rules.least} to {count_of(most, 'run')}")
 
 
 def _listed(options: RaceSweeperConf) -> list[list[str]] | None:

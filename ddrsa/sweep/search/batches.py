@@ -36,7 +36,7 @@ def search_in_batches(runs: TrialRuns, launcher: Launcher, summary: SearchSummar
     size = runs.options.n_jobs or concurrent_runs(hydra)
     with sweep_log(runs.trials.sweep_dir):
         log.info(
-            "hydra/launcher=%s takes whole batches of jobs: %d trials at a time, and the next when all of them have "
+            "hydra/launcher=%s takes whole batches of jobs: %d at a time, and the next when all of them have "
             "ended; hydra/launcher=supervised does not wait",
             name,
             size,

@@ -12,7 +12,7 @@ from ddrsa.rundir.sweep_files import OWNERS
 from ddrsa.sweep.search.compat_optuna import Replay
 from ddrsa.sweep.search.journal_lock import JournalLock
 from ddrsa.sweep.search.study import JOURNAL
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 _SHOWN = 80
 
@@ -39,7 +39,7 @@ def mend(path: Path | str) -> int:
             shown = lines[number - 1].decode(errors="replace").strip()[:_SHOWN]
             print(printable(f"line {number} is left out ({reason}): {shown}"))
         if not left_out:
-            print(f"{file}: all {len(lines)} lines can be read, nothing is changed")
+            print(f"{file}: {count_of(len(lines), 'line')}, nothing is left out")
             return 0
         backup = _free(file)
         with atomic_write(backup, "wb") as stream:
@@ -48,7 +48,7 @@ def mend(path: Path | str) -> int:
             stream.writelines(kept)
     finally:
         lock.release()
-    print(f"{file}: {len(kept)} of {len(lines)} lines are kept; as it was, it is {backup.name}")
+    print(f"{file}: kept: {len(kept)} of {count_of(len(lines), 'line')}; as it was, it is {backup.name}")
     return 0
 
 

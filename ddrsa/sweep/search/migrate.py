@@ -118,7 +118,7 @@ def _remake(space: SearchSpace, study: optuna.Study, kept: str) -> optuna.Study:
     made.add_trials(moved)
     old.set_user_attr(_UNFINISHED, None)
     log.info(
-        "%d of %d trials fit what is searched now; the study as it was is kept as %r", len(moved), len(trials), kept
+        "of the %d trials %d fit what is searched now; the study as it was is kept as %r", len(moved), len(trials), kept
     )
     return made
 

@@ -38,6 +38,7 @@ from ddrsa.sweep.search.trial_runs import TrialRuns
 from ddrsa.sweep.search.trials import Trials, job_of
 from ddrsa.sweep.supervise.failures import SweepFailed
 from ddrsa.sweep.supervise.session import SessionLauncher
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -189,9 +190,8 @@ def _note_other_repeats(study: optuna.Study, repeats: Repeats) -> None:
     ]
     if others:
         log.warning(
-            "%d trials of the study have other repeats than hydra.sweeper.repeats=%d: their values compare badly with "
-            "those to come",
-            len(others),
+            "%s other repeats than hydra.sweeper.repeats=%d: the values compare badly with those to come",
+            count_of(len(others), "trial of the study has", "trials of the study have"),
             repeats.count,
         )
 
@@ -206,4 +206,4 @@ def _log_settings(address: StudyAddress, trials: Trials) -> None:
     log.info("sampler %s, pruner %s", type(study.sampler).__name__, pruning)
     left = trials.left
     if left < trials.n_trials:
-        log.info("%d of %d trials are left", left, trials.n_trials)
+        log.info("left: %d of %s", left, count_of(trials.n_trials, "trial"))

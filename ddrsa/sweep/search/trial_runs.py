@@ -26,6 +26,7 @@ from ddrsa.sweep.search.space import SearchSpace, choice_text
 from ddrsa.sweep.search.trials import Trials, job_of
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.failures import FailedRun
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ class TrialRuns:
         rate, count = self.options.max_failure_rate, len(self.failures)
         if count <= rate * self.trials.n_trials:
             return None
-        return f"{count} of {self.trials.n_trials} trials have failed (max_failure_rate={rate:g})"
+        return f"{count} of {count_of(self.trials.n_trials, 'trial')} have failed (max_failure_rate={rate:g})"
 
 
 def _texts(params: dict[str, Any]) -> dict[str, str]:

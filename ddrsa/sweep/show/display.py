@@ -22,6 +22,7 @@ from ddrsa.rundir.states import State
 from ddrsa.screen import PlainConsole
 from ddrsa.sweep.show.estimate import Durations, remaining_seconds, shown_duration
 from ddrsa.sweep.show.run_view import RunView, shown_counts
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,8 @@ class PlainDisplay:
         if time.monotonic() - self._last < self.interval:
             return
         self._last = time.monotonic()
-        self._print(f"{view.ended} of {len(view.runs)} runs ended: {shown_counts(view.runs)}; time left: {view.rest()}")
+        runs = count_of(len(view.runs), "run")
+        self._print(f"{view.ended} of {runs} ended: {shown_counts(view.runs)}; time left: {view.rest()}")
         if view.outlook is not None:
             self._print(view.outlook)
         for run in view.active:

@@ -16,7 +16,7 @@ from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.estimate import Durations, durations_of, remaining_seconds, shown_duration
 from ddrsa.sweep.show.run_view import RunView, view_of
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 
 def print_sweep(
@@ -43,11 +43,11 @@ def print_sweep(
         print(printable(f"{run.number:>5}  {_shown_state(view):<{widths[0]}}  {view.name:<{widths[1]}}  {place}"))
         if describe is not None:
             print(printable(f"{'':>7}{describe(run)}"))
-    parts = [f"{len(to_start)} of {len(views)} runs would start", f"{done} are done"]
+    parts = [f"{len(to_start)} of {count_of(len(views), 'run')} would start", f"{count_of(done, 'is', 'are')} done"]
     if others:
-        parts.append(f"{others} are under way in another process")
+        parts.append(f"{count_of(others, 'is', 'are')} under way in another process")
     if len(unique) < len(views):
-        parts.append(f"{len(views) - len(unique)} are the same as another")
+        parts.append(f"{count_of(len(views) - len(unique), 'is', 'are')} the same as another")
     print(", ".join(parts))
     if to_start:
         durations = durations_of(_done_runs(sweep_dir, list(unique.values()), shown))
@@ -111,6 +111,6 @@ def _estimate(to_start: Sequence[RunView], durations: Durations, n_jobs: int) ->
         return "how long that takes is not known: no run has completed there"
     waiting = [RunView(view.name, view.directory, view.kind) for view in to_start]
     seconds = remaining_seconds(waiting, durations, n_jobs)
-    ended = "1 run that has" if durations.count == 1 else f"{durations.count} runs that have"
+    ended = count_of(durations.count, "run that has", "runs that have")
     at_once = min(n_jobs, len(waiting))
     return f"about {shown_duration(seconds)} with {at_once} at once, by the {ended} completed there"

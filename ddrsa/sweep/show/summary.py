@@ -19,6 +19,7 @@ from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.states import State
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.run_view import RunView, shown_counts
+from ddrsa.texts import count_of
 
 BEST_RUNS = 5
 SHOWN_FAILURES = 20
@@ -42,7 +43,7 @@ def print_summary(
     print_best: prints the best in another way: those of a search. shown: by what runs are ranked, and compared.
     metrics_of: the metrics of a run, by its directory; None to read them.
     """
-    console.print(f"{len(runs)} runs: {shown_counts(runs)}", highlight=False)
+    console.print(f"{count_of(len(runs), 'run')}{': ' if runs else ''}{shown_counts(runs)}", highlight=False)
     if print_best is None:
         _print_best(console, runs, values or {}, shown or Presentation(), metrics_of or _read_metrics)
     else:
@@ -50,7 +51,7 @@ def print_summary(
     _print_left_out(console, runs)
     failures = [run for run in runs if run.state.has_failed]
     if failures:
-        console.print(_heading(f"{len(failures)} of {len(runs)} runs failed"))
+        console.print(_heading(f"{len(failures)} of {count_of(len(runs), 'run')} failed"))
         for run in failures[:SHOWN_FAILURES]:
             console.print(Text(f"  {run.state.words}: {run.name}: {run.reason}"))
             console.print(Text(f"    {os.path.relpath(RunDirectory(run.directory).log)}"), soft_wrap=True)
@@ -65,7 +66,7 @@ def _print_left_out(console: Console, runs: Sequence[RunView]) -> None:
         # Each once: runs of different kinds may leave out different things.
         distinct = list(dict.fromkeys(str(each) for of_run in left_out for each in of_run))
         shown = ", ".join([*distinct[:SHOWN_FAILURES], *(["..."] if len(distinct) > SHOWN_FAILURES else [])])
-        text = f"of what {len(left_out)} of {len(runs)} runs returned this cannot be kept: {shown}"
+        text = f"of what {len(left_out)} of {count_of(len(runs), 'run')} returned this cannot be kept: {shown}"
         console.print(Text(text), soft_wrap=True)
 
 
@@ -86,7 +87,7 @@ def _print_best(
         criterion, best = best_runs(group, values, shown, known)
         if best:
             shown_runs = f"{min(BEST_RUNS, len(best))} of" if len(best) > 1 else "of"
-            title = f"best {shown_runs} {len(group)} runs"
+            title = f"best {shown_runs} {count_of(len(group), 'run')}"
             console.print(_heading(f"{title}: {what}" if what else title))
             console.print(_best_table(criterion, best))
             # A path that is broken in two cannot be copied.

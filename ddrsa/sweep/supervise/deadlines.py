@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ddrsa.sweep.plan.planned_run import PlannedRun
+from ddrsa.texts import count_of
 
 # How often to look which attempts wait for what they need: for a GPU, files of a directory are read.
 LOOK_SECONDS = 1.0
@@ -57,7 +58,7 @@ class Deadlines:
         if self._clocks and instant >= self._next_look:
             self._look(instant)
         return [
-            (number, f"it took longer than timeout={clock.limit / 60:g} minutes")
+            (number, f"it took longer than timeout={count_of(clock.limit / 60, 'minute')}")
             for number, clock in self._clocks.items()
             if clock.used + instant - clock.since >= clock.limit
         ]

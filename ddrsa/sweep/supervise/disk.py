@@ -8,6 +8,7 @@ from pathlib import Path
 from ddrsa.rundir.room import LOOK_SECONDS, SECONDS_TO_WAIT, has_room
 from ddrsa.sweep.supervise.events import SweepObserver
 from ddrsa.sweep.supervise.run_state import SupervisedRun
+from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class DiskWait:
         """Why nothing starts now, in words; None where the disk has room as far as is known."""
         if self._directory is None:
             return None
-        limit = f"{self._seconds / 60:g} minutes"
+        limit = count_of(self._seconds / 60, "minute")
         return f"the disk of {self._directory} is full: nothing starts until there is room, for {limit} at most"
 
     def show(self, *, stopped: bool = False) -> None:

@@ -9,6 +9,7 @@ from hydra.core.utils import JobReturn, JobStatus
 
 from ddrsa.compat_hydra import returned
 from ddrsa.rundir.reasons import reason_of_exception
+from ddrsa.texts import count_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class SweepFailed(Exception):  # noqa: N818 - it says what happened, and nothing
         self.stopped = stopped
 
     def __str__(self) -> str:
-        lines = [f"{len(self.failures)} of {self.total} runs failed:", *(f"  {failure}" for failure in self.failures)]
+        lines = [
+            f"{len(self.failures)} of {count_of(self.total, 'run')} failed:",
+            *(f"  {failure}" for failure in self.failures),
+        ]
         if self.stopped is not None:
             lines.append(f"the others were not started: {self.stopped}")
         return "\n".join(lines)
@@ -63,7 +67,7 @@ class SweepInterrupted(Exception):  # noqa: N818 - as above
         self.completed = completed
 
     def __str__(self) -> str:
-        return f"interrupted with {self.completed} of {self.total} runs completed; the same command goes on from here"
+        return f"interrupted with {self.completed} of {count_of(self.total, 'run')} completed; the same command goes on"
 
 
 class SweepUnfinished(Exception):  # noqa: N818 - as above
@@ -80,8 +84,9 @@ class SweepUnfinished(Exception):  # noqa: N818 - as above
 
     def __str__(self) -> str:
         return (
-            f"{self.limit}: {self.completed} of {self.total} runs completed, the others have not started or were ended "
-            "before they were done (all_results.json says which, and why); the same command goes on from here"
+            f"{self.limit}: {self.completed} of {count_of(self.total, 'run')} completed, the others have not started "
+            "or were ended before they were done (all_results.json says which, and why); the same command goes on from "
+            "here"
         )
 
 

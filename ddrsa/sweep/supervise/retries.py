@@ -9,6 +9,7 @@ from ddrsa.sweep.gpu.lease import AVOID_VARIABLE, WHOLE_VARIABLE
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.supervise.events import Outcome
 from ddrsa.sweep.supervise.run_state import SupervisedRun
+from ddrsa.texts import count_of
 
 
 class RetryPolicy:
@@ -51,4 +52,4 @@ class RetryPolicy:
         """Why no new run shall start; None where it may."""
         if self._max_failures is None or self._failures < self._max_failures:
             return None
-        return f"{self._failures} runs have failed (max_failures={self._max_failures})"
+        return f"{count_of(self._failures, 'run has', 'runs have')} failed (max_failures={self._max_failures})"

@@ -253,7 +253,7 @@ def test_repeated_rows_and_failures_outside_the_telemetry_are_left_out_and_that_
     tables["telemetry"] = pd.concat([tables["telemetry"], tables["telemetry"].head(3)])
     with caplog.at_level(logging.INFO):
         assert _read(tmp_path, tables).lifetimes.tolist() == [3, 3, 1, 6]
-    assert "PdM_telemetry.csv: 3 rows that stand there twice are left out" in caplog.text
+    assert "PdM_telemetry.csv: 3 rows are there twice, and left out" in caplog.text
     assert "1 of 3 failures lie outside the telemetry" in caplog.text
 
 

@@ -47,7 +47,7 @@ def test_a_log_of_failures_and_repairs(read: Read, tmp_path: Path, caplog: pytes
     }
     assert sequences.unit_groups[0] == sequences.unit_groups[1] != sequences.unit_groups[2]
     assert "neither failure nor reset, and not used: service (1)" in caplog.text
-    assert "2 rows between a failure and the reset behind it are left out" in caplog.text
+    assert "2 rows between a failure and the reset behind it: left out" in caplog.text
 
 
 def test_maintenance_that_makes_a_unit_as_new(read: Read, tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_failure_behind_the_last_row(read: Read, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("log", "message"),
     [
-        ("unit,time\nC-2,2024-01-01 03:00\nC-2,2024-01-01 03:00\n", "1 events that stand there twice are left out"),
+        ("unit,time\nC-2,2024-01-01 03:00\nC-2,2024-01-01 03:00\n", "1 event is there twice, and left out"),
         ("unit,time\nC-2,2024-01-01\n", "the events have dates alone, and are taken to have been at 0:00"),
         ("unit,time\nC-2,2034-01-01 03:00\n", "of C-2 by 3652 days 18:00:00: a record that broke off, or a wrong time"),
     ],
@@ -85,14 +85,14 @@ def test_a_log_that_is_used_with_a_word(
 def test_events_without_a_kind_are_counted(read: Read, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "log.txt").write_text("unit,time,kind\nC-2,2024-01-01 09:00,failure\nC-10,2024-01-01 03:00,\n")
     read(ROWS, events_path=str(tmp_path / "log.txt"), events_kind_column="kind", failure_kinds=["failure"])
-    assert "column kind: 1 events have no kind, and are not used" in caplog.text
+    assert "column kind: 1 event has no kind: not used" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("log", "options", "message"),
     [
         ("unit,time\nC-2,2024-01-01T03:00Z\n", {}, "the times of the events name their zone and those of the rows do"),
-        ("unit,time\nC-2,2024-01-01 03:00\n", {}, r"unit C-2 comes back after its event.*\(6 rows of 1 units\)"),
+        ("unit,time\nC-2,2024-01-01 03:00\n", {}, r"unit C-2 comes back after its event.*\(6 rows of 1 unit\)"),
         (
             "unit,time\nQ,2024-01-01 03:00\n",
             {},

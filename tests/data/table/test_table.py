@@ -111,7 +111,7 @@ def test_rows_after_an_event(tmp_path: Path, table: pd.DataFrame, caplog: pytest
         _read(tmp_path, table, feature_columns=["heat"])
     with caplog.at_level(logging.WARNING):
         dropped = _read(tmp_path, table, feature_columns=["heat"], after_event="drop")
-    assert "2 rows of 2 units lie after their event and are left out" in caplog.text
+    assert "2 rows of 2 units after their event: left out" in caplog.text
     assert _column(dropped, "heat") == [4, 6, 1, 2]
     assert dropped.time_to_event.tolist() == [0, 0, 1, 0]
     parts = _read(tmp_path, table, feature_columns=["heat"], after_event="new_unit")
@@ -195,7 +195,7 @@ def test_missing_values_take_the_last_before_them(
     assert sequences.time_to_event.tolist() == [1, 0, 0, 1, 0]
     assert "heat: 3 of 6 values are missing" in caplog.text
     assert "left out because they have no value in any row: dead" in caplog.text
-    assert "1 rows before the first value" in caplog.text
+    assert "1 row before the first value" in caplog.text
     with pytest.raises(DataError, match="column heat has no value in 3 of 6 rows, first in unit 1"):
         _read(tmp_path, table.drop(columns=["dead", "site"]), missing="error")
 
@@ -253,7 +253,7 @@ def test_rows_that_stand_there_twice(tmp_path: Path, table: pd.DataFrame, caplog
     with caplog.at_level(logging.WARNING):
         sequences = _read(tmp_path, pd.concat([table, table.head(2)]), feature_columns=["heat"])
     assert sequences.num_rows == 6
-    assert "2 rows that stand there twice are left out" in caplog.text
+    assert "2 rows are there twice, and left out" in caplog.text
     other = table.head(2).assign(heat=99)
     with pytest.raises(DataError, match="unit 3 has two different rows at time 1"):
         _read(tmp_path, pd.concat([table, other]), feature_columns=["heat"])
@@ -290,7 +290,7 @@ def test_rows_that_stand_there_twice(tmp_path: Path, table: pd.DataFrame, caplog
         (
             {"heat": [1, 2, 3, None, None, 6]},
             {"feature_columns": ["heat"]},
-            r"column heat has no value in any row of unit 1 \(1 units in all\); name it in dataset.exclude_columns",
+            r"column heat has no value in any row of unit 1 \(1 unit in all\); name it in dataset.exclude_columns",
         ),
         (
             {"oil": ["x"] * 3 + ["y", "z", "z"]},

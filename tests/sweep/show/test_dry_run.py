@@ -98,11 +98,11 @@ def test_states_count_and_time_of_a_sweep_that_grows(tmp_path: Path) -> None:
     running = {**status, "state": "running", "started_at": now(), **this_process()}
     write_json(first.status, running)
     busy = train(tmp_path, "-m", "seed=0,1", "dry_run=true").stdout
-    assert "0 of 2 runs would start, 1 are done, 1 are under way in another process" in busy
+    assert "0 of 2 runs would start, 1 is done, 1 is under way in another process" in busy
     write_json(first.status, {**running, "process_start": 1})
     lost = train(tmp_path, "-m", "seed=0,1", "dry_run=true").stdout
     assert re.search(r"0  lost  +seed=0", lost)
-    assert "1 of 2 runs would start, 1 are done\n" in lost
+    assert "1 of 2 runs would start, 1 is done\n" in lost
     before = content(tmp_path)
 
     single = train(tmp_path, "seed=1", "dry_run=true")

@@ -53,7 +53,7 @@ def test_what_a_scheduler_has_queued_is_withdrawn_when_no_new_run_shall_start(tm
     assert observer.told == [(0, "starts", 1)]
     server.reports = {1: Report(State.FAILED, "it is broken")}
     outcomes = {run.number: outcome for run, outcome in iter(supervisor.wait, None)}
-    why = "1 runs have failed (max_failures=1)"
+    why = "1 run has failed (max_failures=1)"
     assert server.killed == [2]
     assert (outcomes[1].state, outcomes[1].reason) == (State.INTERRUPTED, why)
     assert 2 not in outcomes
