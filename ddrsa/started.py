@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,12 @@ _OF_ONE_START = {
     *(f"hydra.sweeper.{key}" for key in ("only", "exclude", "zip", "dry_run")),
     *(f"hydra.sweeper.{key}" for key in ("storage", "study_name", "enqueue", "migrate")),
 }
+
+# Hydra's keys and groups that say how a sweep is done, and nothing of what one of its runs does; of the environment,
+# what a search tells each of its jobs.
+_OF_SWEEPS = re.compile(
+    r"[+~]*hydra[./](mode|verbose|launcher|sweeper|sweep|run|job\.num|job\.id|job\.env_set\.DDRSA_)(\W|(?<=_)|$)"
+)
 
 
 def by_command() -> bool:
@@ -208,20 +215,29 @@ def as_grid_beside(sweep_dir: Path) -> tuple[list[str], bool]:
     return kept, launcher.startswith(_PLUGINS)
 
 
-def as_one_run(sweep_dir: Path) -> list[str]:
-    """The override that makes a single run of the overrides of one, where the app's config would make it a sweep.
+def as_one_run(record: Path, *, is_script: bool) -> list[str]:
+    """Hydra's own overrides of a single run like those of a sweep. record: of Hydra's config, in the sweep or a run.
 
-    Templates have `hydra.mode: MULTIRUN` in the config of a search: without this, the best trial trained again is the
-    whole search. Scripts are always sweeps, of one where one is named.
+    They are those that were given, but for what belongs to sweeps: `hydra.job.chdir`, `hydra.searchpath` and callbacks
+    change what a run does. Templates have `hydra.mode: MULTIRUN` in the config of a search: without `hydra.mode=RUN`
+    the best trial done again is the whole search. Scripts are always sweeps, of one where one is named.
     """
     try:
-        content = read_yaml(sweep_dir / CONFIG)
-        by_config = content["hydra"]["mode"] == "MULTIRUN" and "hydra.mode=MULTIRUN" not in (
-            content["hydra"]["overrides"]["hydra"] or ()
-        )
+        hydra = read_yaml(record)["hydra"]
+        given = [str(text) for text in hydra["overrides"]["hydra"] or ()]
+        by_config = hydra["mode"] == "MULTIRUN" and "hydra.mode=MULTIRUN" not in given
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return ["hydra.mode=RUN"] if by_config and content.get("scripts") is None else []
+    kept = [text for text in given if not _OF_SWEEPS.match(text)]
+    return [*kept, "hydra.mode=RUN"] if by_config and not is_script else kept
+
+
+def is_of_scripts(sweep_dir: Path) -> bool:
+    """Whether the runs of a sweep are training scripts (docs/scripts.md)."""
+    try:
+        return read_yaml(sweep_dir / CONFIG).get("scripts") is not None
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _manifest(sweep_dir: Path) -> dict[str, Any]:

@@ -90,7 +90,9 @@ def write_analysis(analysis: Analysis) -> list[Path]:
         best.unlink(missing_ok=True)
         return paths
     with atomic_write(best) as stream:
-        stream.write("# The best configuration of each data set, and the command that trains it again.\n")
+        stream.write(
+            "# The best configuration of each data set, and a command that does it again, as command_does says.\n"
+        )
         yaml.safe_dump(content, stream, sort_keys=False, allow_unicode=True, width=10_000)
     return [*paths, best]
 
@@ -101,6 +103,7 @@ def _best(answer: Answer) -> dict[str, Any]:
     return {
         "dataset": answer.dataset,
         "command": answer.command,
+        "command_does": answer.command_does,
         "model": best["model"],
         "values": best["values"],
         "metric": answer.metric,

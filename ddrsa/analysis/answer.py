@@ -38,7 +38,7 @@ class Answer:
     verdict: `clear` (the interval leaves out zero), `noise` (it does not), `unknown` (too few repeats for an interval),
     `only` (there is nothing to compare with). tied: how many other configurations cannot be told apart from the best;
     untested: how many have too few repeats to tell. by_model: the best of each model, the best first. edges: the swept
-    numbers whose best value lies at the edge of what was tried. command: trains the best again, longer.
+    numbers whose best value lies at the edge of what was tried. command: does the best again; command_does: how.
     """
 
     dataset: str
@@ -63,6 +63,7 @@ class Answer:
     edges: list[Edge] = field(default_factory=list)
     next_steps: list[NextStep] = field(default_factory=list)
     command: str | None = None
+    command_does: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:

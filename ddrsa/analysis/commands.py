@@ -26,36 +26,48 @@ _HYDRA = Fields({"hydra!": Fields({"job!": Fields({"name!": str})})})
 LONGER = 2
 _DEFAULT_EPOCHS = 100
 
-# One run that is trained again has no use for them, or gets values of its own.
+# One run that is trained again has no use for them, or gets values of its own. In an app that is not the project's
+# these names are keys like any other.
 _LEFT_OUT = OF_THE_SWEEP | {"resume", "num_epochs"}
 
 
-def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epochs: Any) -> str:
-    """The shell command that trains the configuration of `run` again, longer, and draws what it forecasts.
+def train_again(run: RunDirectory, hyperparameters: Mapping[str, Any], num_epochs: Any) -> tuple[str, str]:
+    """What is done, in words, and the shell command: the configuration of `run` again, longer, and its forecasts drawn.
 
     hyperparameters: the swept ones of the run, for a run whose overrides cannot be read; num_epochs: how many it had.
     A script, and a task that is not the project's, is run again as it was.
     """
-    overrides = [item for item in _overrides(run, hyperparameters) if override_key(item) not in _LEFT_OUT]
-    if is_script(run):
-        return command(run, overrides)
-    sweep_dir = _sweep_of(run)
-    overrides += [] if sweep_dir is None else as_one_run(sweep_dir)
-    if not has_keys(run, "lookback", "horizon"):
-        return command(run, overrides)
-    epochs = num_epochs * LONGER if isinstance(num_epochs, int) and num_epochs > 0 else _DEFAULT_EPOCHS
-    return command(run, [*overrides, f"num_epochs={epochs}", "visualize=true"])
+    left_out = _left_out(run)
+    kept = [item for item in _overrides(run, hyperparameters) if override_key(item) not in left_out]
+    kept += as_one_run(run.path / ".hydra" / "hydra.yaml", is_script=is_script(run))
+    if is_script(run) or not _is_model(run):
+        return "run the best again", command(run, kept)
+    if isinstance(num_epochs, int) and num_epochs > 0:
+        epochs, longer = num_epochs * LONGER, f"with {num_epochs * LONGER} epochs in the place of {num_epochs}"
+    else:
+        epochs, longer = _DEFAULT_EPOCHS, f"with {_DEFAULT_EPOCHS} epochs"
+    does = f"train the best again, {longer}, and draw its forecasts"
+    return does, command(run, [*kept, f"num_epochs={epochs}", "visualize=true"])
+
+
+def _left_out(run: RunDirectory) -> frozenset[str]:
+    return frozenset(_LEFT_OUT) if is_script(run) or _is_model(run) else frozenset()
+
+
+def _is_model(run: RunDirectory) -> bool:
+    """Whether `run` is a model of the project."""
+    return has_keys(run, "lookback", "horizon")
 
 
 def sweep_further(run: RunDirectory, hyperparameters: Mapping[str, Any], tried: Mapping[str, list[Any]]) -> str:
     """The shell command that sweeps the configuration of `run` over the values `tried`, by key."""
     given = [(override_key(item), item) for item in _overrides(run, hyperparameters)]
-    overrides = [item for key, item in given if key not in _LEFT_OUT and key not in tried]
-    kept = [item for key, item in given if key == "num_epochs" and key not in tried]
+    left_out = _left_out(run) - {"num_epochs"}
+    overrides = [item for key, item in given if key not in left_out and key not in tried]
     lists = [f"{key}={','.join(hydra_value(value) for value in values)}" for key, values in tried.items()]
     noted = next((path for path in run.path.absolute().parents if (path / CONFIG).is_file()), None)
     hydras = [] if noted is None else as_grid_beside(noted)[0]
-    return command(run, ["-m", *hydras, *overrides, *kept, *lists])
+    return command(run, ["-m", *hydras, *overrides, *lists])
 
 
 def takes_more_runs(sweep_dir: Path) -> bool:

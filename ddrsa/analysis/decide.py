@@ -25,6 +25,7 @@ from ddrsa.analysis.policy_sentences import policy_sentences
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import AtTheEnd, Difference, Repeats, pooled_noise
 from ddrsa.analysis.time_units import TimeUnit
+from ddrsa.texts import count_of
 
 # The noise between repeats is taken from at least so many of the best configurations, where there are so many.
 _FEWEST_FOR_NOISE = 5
@@ -76,6 +77,7 @@ def _answer(
     first = configurations.runs_of(ranked[0]).iloc[0]
     edges = _edges(configurations, best, criterion.column)
     again = run_of(best.directories[0], sweep.path)
+    does, command = train_again(again, {**best.values, "model": best.model}, first.get("num_epochs"))
     partial = Answer(
         **basis,
         best=best,
@@ -97,7 +99,8 @@ def _answer(
             for number in _first_of_each(ranked, configurations.table["model"])
         ],
         edges=edges,
-        command=train_again(again, {**best.values, "model": best.model}, first.get("num_epochs")),
+        command=command,
+        command_does=does,
         notes=[
             *_apart(sweep, dataset),
             *_no_better(configurations, ranked, best, criterion),
@@ -188,7 +191,7 @@ def _no_better(
         known = by in configurations.means
         failing = int((configurations.means.loc[list(ranked[1:]), by] <= 0).sum()) if known else 0
         if failing:
-            notes.append(f"of {failing} of the other {len(ranked) - 1} configurations the {words}")
+            notes.append(f"of {failing} of {count_of(len(ranked) - 1, 'other configuration')} the {words}")
     return notes
 
 

@@ -74,7 +74,7 @@ def print_answers(console: Console, analysis: Analysis) -> None:
             for command in step.commands:
                 _line(console, f"  {command}")
         if answer.command is not None:
-            _line(console, "To train the best again (best.yaml):")
+            _line(console, f"To {answer.command_does} (best.yaml):")
             _line(console, f"  {answer.command}")
 
 

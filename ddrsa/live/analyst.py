@@ -89,6 +89,7 @@ def _shown(answer: Any) -> dict[str, Any]:
         "verdict": answer.verdict,
         "steps": [{"reason": printable(s["reason"]), "commands": list(map(printable, s["commands"]))} for s in steps],
         "command": None if answer.command is None else printable(answer.command),
+        "command_does": answer.command_does,
     }
 
 

@@ -162,6 +162,7 @@ def _shown_answer(answer: Answer) -> Mapping[str, Any]:
         ],
         "next_steps": answer.next_steps,
         "command": answer.command,
+        "command_does": answer.command_does,
     }
 
 

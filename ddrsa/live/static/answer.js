@@ -5,7 +5,7 @@ import { clock, find, keep, make, number, plural, show, text } from "./dom.js";
 function words(answer, several) {
   const [first, ...others] = answer.words;
   const steps = [...answer.steps.map((step) => [`To ${step.reason}:`, step.commands]),
-    ...(answer.command === null ? [] : [["To train the best again:", [answer.command]]])];
+    ...(answer.command === null ? [] : [[`To ${answer.command_does}:`, [answer.command]]])];
   return make("article", { class: "card" },
     several ? make("h3", {}, answer.dataset) : null,
     make("p", { class: "lead" }, first),

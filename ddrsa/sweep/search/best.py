@@ -11,13 +11,14 @@ from optuna.trial import FrozenTrial
 
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts
-from ddrsa.started import as_one_run, sweep_starter
+from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.started import as_grid_beside, as_one_run, is_of_scripts, sweep_starter
 from ddrsa.sweep.search.repeats import shown_values
 from ddrsa.sweep.search.saved import read_search
 from ddrsa.sweep.search.study import find_study
 from ddrsa.sweep.search.summary import SearchSummary, best_trials, objective_titles, shown_infeasible, shown_states
 from ddrsa.sweep.search.trials import job_of
-from ddrsa.texts import printable
+from ddrsa.texts import count_of, printable
 
 
 def show(text: str) -> None:
@@ -45,7 +46,7 @@ def print_best(sweep_dir: Path | str, storage: str | None = None) -> int:
         show(excluded)
     command = sweep_starter(sweep_dir)
     if len(titles) > 1:
-        show(f"the Pareto front: {len(best)} trials, none of them better than another in all objectives")
+        show(f"the Pareto front: {count_of(len(best), 'trial')}, which no other beats in all objectives")
     for trial in best if len(titles) > 1 else best[:1]:
         _print_trial(trial, titles, sweep_dir, command)
     return 0
@@ -76,8 +77,8 @@ def _print_trial(trial: FrozenTrial, titles: Sequence[str], sweep_dir: Path, com
         # The trial is all of these runs.
         of_repeats = [f"{key}={shown_values(values)}" for key, values in repeats.items()]
         overrides = [text for text in overrides if override_parts(text)[0] not in repeats]
-        overrides = ["-m", *overrides, *of_repeats]
+        overrides = ["-m", *as_grid_beside(sweep_dir)[0], *overrides, *of_repeats]
     else:
-        overrides = [*overrides, *as_one_run(sweep_dir)]
+        overrides = [*overrides, *as_one_run(sweep_dir / CONFIG, is_script=is_of_scripts(sweep_dir))]
     show("train it again, in full:")
     show(f"  {shlex.join([*command, *overrides])}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -297,7 +298,7 @@ def test_look_first_and_the_best_at_the_end(searches: Searches) -> None:
     assert "trials so far: 2 complete\n3 of 5 trials would start\nabout" in output
 
 
-def test_repeats_and_constraints_of_a_foreign_task(searches: Searches) -> None:
+def test_repeats_and_constraints_of_a_foreign_task(searches: Searches, capsys: pytest.CaptureFixture[str]) -> None:
     options = ("count=1", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=9", enqueued(3, 5))
     repeats = ("hydra.sweeper.repeats=2", "hydra.sweeper.repeat_key=starts")
     where = "hydra.sweep.subdir='x${x}-${starts}'"
@@ -313,6 +314,14 @@ def test_repeats_and_constraints_of_a_foreign_task(searches: Searches) -> None:
     ]
     best = yaml.safe_load((searches.directory / "sweep" / "optimization_results.yaml").read_text())
     assert best["best_params"] == {"x": 5}
+    # The config sets a search: trained again, the best trial is its two runs, and not a search over their key.
+    assert print_best(searches.directory / "sweep") == 0
+    python, app, multirun, *again = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert (python, app, multirun) == ("python", "search_app.py", "-m")
+    exit_code, output = searches.run(*again, "hydra.sweep.dir=again")
+    assert exit_code == 0, output
+    assert sorted(path.name for path in (searches.directory / "again").glob("x*")) == ["x5-0", "x5-1"]
+    assert not (searches.directory / "again" / "study.journal").exists()
 
 
 @pytest.mark.parametrize(
