@@ -27,8 +27,8 @@ _HYDRA = Fields(
         )
     }
 )
-# Databases that Optuna is documented to work with. Options behind the `?` of a URL go to the driver, which may, say,
-# send files of this machine to whatever server the URL names.
+# Databases that Optuna is documented to work with; not Redis, of which Optuna unpickles what it gets. Options behind
+# the `?` of a URL go to the driver, which may, say, send files of this machine to whatever server the URL names.
 _DATABASES = ("sqlite", "mysql", "postgresql")
 
 
@@ -64,7 +64,8 @@ def read_search(sweep_dir: Path, storage: str | None = None) -> SavedSearch:
     except ValueError as error:
         raise UsageError(
             f"{file}: hydra.sweeper.storage {error}, which is not taken from a directory that others may have written; "
-            "if you know where the study is, give it: best DIR --storage URL"
+            "if you know where the study is, give it: best DIR --storage URL, with the URL of a database, redis://... "
+            "or grpc://..., or the path of a journal"
         ) from error
     name = sweeper.get("study_name")
     if name is None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from omegaconf import DictConfig
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalRedisBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -51,6 +53,14 @@ _BEING_MADE = re.compile(
 
 # Options that are functions: Hydra's configs have their dotted paths.
 _FUNCTIONS = frozenset({"constraints_func", "gamma", "weights"})
+
+# Packages that Optuna imports only when it draws with a sampler or asks a pruner: in the midst of the search.
+_NEEDED = {
+    "CmaEsSampler": ("cmaes",),
+    "GPSampler": ("scipy", "torch"),
+    "QMCSampler": ("scipy",),
+    "WilcoxonPruner": ("scipy",),
+}
 
 # Keys of hydra-optuna-sweeper's configs that a later Optuna may no longer know.
 _OLD_KEYS = frozenset(
@@ -156,6 +166,8 @@ class StudyAddress:
         file = self.file
         if isinstance(self.storage, str) and "://" in self.storage:
             url = as_url(self.storage)
+            if url.get_backend_name() in ("redis", "rediss", "grpc"):
+                return _open_server(self.storage, url)
             if url.get_backend_name() != "sqlite":
                 return RDBStorage(self.storage, skip_table_creation=to_read)
             if file is None or file.name == ":memory:":
@@ -169,6 +181,15 @@ class StudyAddress:
             return RDBStorage(text, engine_kwargs=options, skip_table_creation=to_read)
         assert file is not None
         return JournalStorage(ReadOnlyJournal(file) if to_read else PatientJournal(file))
+
+
+def _open_server(text: str, url: Any) -> BaseStorage:
+    """A journal in Redis, or Optuna's proxy of a storage; the packages of both are no part of Optuna."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if url.get_backend_name() == "grpc":
+            return optuna.storages.GrpcStorageProxy(host=url.host, port=url.port or 13000)
+        return JournalStorage(JournalRedisBackend(text))
 
 
 class ReadOnlyJournal(PatientJournal):
@@ -262,6 +283,7 @@ def _target(key: str, values: Mapping[str, Any]) -> Any:
 
 
 def _make(key: str, target: Any, values: Mapping[str, Any]) -> Any:
+    _require_packages(f"hydra.sweeper.{key}", target.__name__)
     parameters = inspect.signature(target).parameters
     # Keys with null are left to Optuna, but for those that it has no default of: wrapped_pruner of the PatientPruner.
     needed = {name for name, each in parameters.items() if each.default is inspect.Parameter.empty}
@@ -305,8 +327,15 @@ def _configs(key: str) -> list[dict[str, Any]]:
     return [yaml.safe_load(text) for text in texts]
 
 
+def _require_packages(shown: str, name: str) -> None:
+    missing = [package for package in _NEEDED.get(name, ()) if find_spec(package) is None]
+    if missing:
+        raise ConfigError(f"{shown}: {name} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
+
+
 def _made(shown: str, value: Any) -> Any:
     if _is_described(value):
+        _require_packages(shown, str(value["_target_"]).rpartition(".")[2])
         return instantiate(value)
     if isinstance(value, str) and shown.rpartition(".")[2] in _FUNCTIONS:
         return find_object(shown, value)

@@ -25,6 +25,7 @@ from ddrsa.sweep.search.study import StudyAddress, find_study
 from ddrsa.sweep.search.trials import counts, job_of
 from ddrsa.sweep.show.estimate import durations_of, shown_duration
 from ddrsa.sweep.show.run_view import RunView
+from ddrsa.texts import count_of
 
 RESULTS = "optimization_results.yaml"
 BEST_TRIALS = 5
@@ -109,7 +110,8 @@ def shown_infeasible(study: optuna.Study) -> str | None:
     if not count:
         return None
     names = ", ".join(sorted(set().union(*violations)))
-    return f"{count} of {len(completed)} completed trials violate a constraint ({names}): none of them is the best"
+    of = count_of(len(completed), "completed trial")
+    return f"{count} of {of} violate a constraint ({names}): none of them is the best"
 
 
 def _completed(study: optuna.Study) -> list[FrozenTrial]:
@@ -129,8 +131,9 @@ def objective_titles(objective: str | Sequence[str] | None, count: int) -> list[
 
 
 def shown_states(study: optuna.Study) -> str:
-    """The number of trials by state."""
-    states = [trial.state.name.lower() for trial in study.get_trials(deepcopy=False)]
+    """The number of trials by state; of those that count for nothing, as dropped."""
+    trials = study.get_trials(deepcopy=False)
+    states = [trial.state.name.lower() if counts(trial) else "dropped" for trial in trials]
     return ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))) or "none"
 
 
@@ -146,9 +149,9 @@ def _short(value: Any) -> str:
 def _table(study: optuna.Study, trials: Sequence[FrozenTrial], titles: Sequence[str]) -> Table:
     completed = len(_completed(study))
     if len(titles) == 1:
-        title = f"best {len(trials)} of {completed} completed trials"
+        title = f"best {len(trials)} of {count_of(completed, 'completed trial')}"
     else:
-        title = f"the Pareto front: {len(trials)} of {completed} completed trials"
+        title = f"the Pareto front: {len(trials)} of {count_of(completed, 'completed trial')}"
     table = Table(
         box=None,
         padding=(0, 2, 0, 0),
@@ -194,7 +197,7 @@ def print_search(
         ended = sum(trial.state.is_finished() and counts(trial) for trial in study.get_trials(deepcopy=False))
     left = max(n_trials - ended, 0)
     of_runs = "" if options.repeats == 1 else f", each of at most {options.repeats} runs"
-    print(f"{left} of {n_trials} trials would start{of_runs}")
+    print(f"{left} of {count_of(n_trials, 'trial')} would start{of_runs}")
     at_once = min(n_jobs, options.n_jobs or n_jobs, left)
     durations = durations_of(_runs_in(sweep_dir))
     mean = durations.expected("")
@@ -202,7 +205,8 @@ def print_search(
         print("how long that takes is not known: no run has completed there")
     elif left and mean is not None:
         seconds = shown_duration(mean * left * options.repeats / at_once)
-        print(f"about {seconds} with {at_once} at once, by the {durations.count} runs that have ended there")
+        known = count_of(durations.count, "run that has", "runs that have")
+        print(f"about {seconds} with {at_once} at once, by the {known} ended there")
 
 
 def _runs_in(sweep_dir: Path) -> list[RunView]:

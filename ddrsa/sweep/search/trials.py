@@ -92,9 +92,18 @@ class Trials:
             if self.sampler is not None:
                 self.study.sampler = self.sampler(self._next_number())
             trial = self.study.ask()
+            if self._is_excess(trial):
+                trial.set_user_attr(DROPPED, True)
+                self.fail(trial, f"another search of the study had begun the last of its {self.n_trials} trials")
+                return None
             trial.set_user_attr(OWNER, self._owner)
         self._mine[trial.number] = trial
         return trial
+
+    def _is_excess(self, trial: Trial) -> bool:
+        """Whether others have begun all trials meanwhile: the mutex holds in one sweep directory, not at a database."""
+        started = [each.number for each in self._all() if each.state != TrialState.WAITING and counts(each)]
+        return sum(number < trial.number for number in started) >= self.n_trials
 
     def _next_number(self) -> int:
         """The number of the trial that is asked for next: one that waits, which was drawn for or not, or a new one."""
@@ -209,7 +218,9 @@ class Trials:
         return unknown or read_held(file) is not None
 
     def _tell(self, trial: Trial, state: TrialState, values: Sequence[float] | None = None) -> None:
-        if compat_optuna.tell(self.study, trial, state, values if values is None else list(values)):
+        has_no_more = compat_optuna.tell(self.study, trial, state, values if values is None else list(values))
+        if has_no_more and not self.exhausted:
+            log.info("the sampler has no other values: no more trials are asked for")
             self.exhausted = True
         self._mine.pop(trial.number, None)
 

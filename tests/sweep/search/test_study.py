@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +18,9 @@ from omegaconf import OmegaConf
 from ddrsa.errors import ConfigError
 from ddrsa.sweep.search.objective import metric_value, trial_values
 from ddrsa.sweep.search.study import StudyAddress, find_study, is_grid, make_pruner, make_sampler, open_study
-from ddrsa.sweep.search.summary import best_trials
+from ddrsa.sweep.search.summary import best_trials, shown_states
 from ddrsa.sweep.search.trials import Trials
+from ddrsa.sweep.verify.bench import until
 
 NEVER = optuna.pruners.NopPruner()
 
@@ -143,6 +146,24 @@ def test_a_class_takes_the_place_of_the_default_with_its_keys() -> None:
         make_sampler({**tpe, "_target_": "optuna.samplers.BruteForceSampler", "n_startup_trials": 3}, 0)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"_target_": "optuna.samplers.CmaEsSampler"},
+        {
+            "_target_": "optuna.samplers.PartialFixedSampler",
+            "base_sampler": {"_target_": "optuna.samplers.CmaEsSampler"},
+        },
+    ],
+)
+def test_a_package_that_optuna_would_miss_in_the_midst_of_the_search(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("ddrsa.sweep.search.study.find_spec", lambda name: None if name == "cmaes" else name)
+    with pytest.raises(ConfigError, match=r"CmaEsSampler needs cmaes: pip install cmaes$"):
+        make_sampler(options, 0)
+
+
 def test_null_is_an_option_where_optuna_has_no_default() -> None:
     options = {"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": None, "patience": 1, "min_delta": None}
     assert isinstance(make_pruner(options), optuna.pruners.PatientPruner)
@@ -186,6 +207,50 @@ for number in range(3):
         process.stdin.flush()
     ends = [(process.communicate()[1], process.returncode) for process in processes]
     assert [code for _, code in ends] == [0, 0], ends
+
+
+def test_a_study_of_two_directories_has_no_trial_too_many(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    of_both = {"storage": "sqlite:///study.db"}
+    other = Trials(study_in(tmp_path, **of_both), 2, tmp_path / "b")
+    # It asks when the first has seen that there is one left, and has not begun it.
+    meanwhile = {1: other}
+
+    def sampler(before: int) -> optuna.samplers.BaseSampler:
+        if before in meanwhile:
+            assert meanwhile.pop(before).ask() is not None
+        return optuna.samplers.RandomSampler(seed=before)
+
+    study = study_in(tmp_path, **of_both)
+    trials = Trials(study, 2, tmp_path / "a", sampler)
+    assert trials.ask() is not None
+    assert trials.ask() is None
+    assert (trials.left, other.left) == (0, 0)
+    assert shown_states(study) == "1 dropped, 2 running"
+
+
+def test_a_journal_in_redis_is_named_by_its_url(tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    server = shutil.which("redis-server")
+    if server is None:
+        pytest.skip("there is no redis-server")
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [server, "--port", str(port), "--save", "", "--dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: _answers(port), "the server did not start")
+            study_in(tmp_path, f"redis://localhost:{port}").add_trial(optuna.trial.create_trial(value=1.0))
+            assert study_there(address(tmp_path, f"redis://localhost:{port}")).best_value == 1.0
+        finally:
+            process.terminate()
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("localhost", port)) == 0
 
 
 def test_what_a_sampler_cannot_have() -> None:
