@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from analysis_runs import MakeRun, metrics, result
 from generated_sweep import grid, search, write_sweep
@@ -18,6 +19,7 @@ from ddrsa.analysis.analysis import Analysis, analyze
 from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.plots import DRAW, write_plots
 from ddrsa.analysis.plots.cost import pareto_front
+from ddrsa.analysis.plots.data import distinct, swept_here
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn, Plots
 from ddrsa.analysis.plots.style import OKABE_ITO
 from ddrsa.analysis.plots.sweeps import sweep_comparison
@@ -234,6 +236,31 @@ def test_one_that_diverged_does_not_flatten_the_others(sweep_dir: Path, make_run
     ax = DRAW["rul_mae_vs_hyperparameters"](read(sweep_dir)).figure.axes[0]
     assert ax.get_ylim()[1] < 12
     assert "1 point beyond the axis" in [text.get_text() for text in ax.texts]
+
+
+def test_distinct_values_are_numbers_in_order_then_the_rest() -> None:
+    runs = pd.DataFrame({"key": [3, None, "b", 2.5, True, math.nan, 3, 0, "a"]}, dtype=object)
+    assert distinct(runs, "key") == [0, 2.5, 3, None, True, "a", "b"]
+    assert swept_here(runs, "key")
+    assert not swept_here(runs.iloc[[0, 5, 6]], "key")
+    assert not swept_here(runs, "another")
+
+
+class Counted(float):
+    """A number that counts how often one is compared for being equal to another."""
+
+    comparisons = 0
+    __hash__ = float.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return float(self) == other
+
+
+def test_distinct_values_of_a_search_are_not_compared_with_each_other() -> None:
+    runs = pd.DataFrame({"key": [Counted(1 + value / 2000) for value in range(2000)]}, dtype=object)
+    assert len(distinct(runs, "key")) == 2000
+    assert Counted.comparisons <= 2 * 2000
 
 
 def test_pareto_front_by_brute_force() -> None:

@@ -11,6 +11,7 @@ from ddrsa.analysis.configurations import is_absent
 from ddrsa.analysis.metrics import NO_QUALITY, column
 from ddrsa.analysis.plots.drawn import NotDrawn
 from ddrsa.analysis.read_run import NO_NAME
+from ddrsa.analysis.results import is_number
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -52,15 +53,15 @@ def models(analysis: Analysis) -> list[str]:
 
 def distinct(runs: pd.DataFrame, key: str) -> list[object]:
     """The values of a hyperparameter among `runs`, numbers in order, then the rest."""
-    values = list(dict.fromkeys(value for value in runs[key] if not is_absent(value)))
-    numbers = sorted(value for value in values if isinstance(value, int | float) and not isinstance(value, bool))
-    others = sorted((value for value in values if value not in numbers or isinstance(value, bool)), key=str)
+    values = dict.fromkeys(value for value in runs[key] if not is_absent(value))
+    numbers = sorted(value for value in values if is_number(value))
+    others = sorted((value for value in values if not is_number(value)), key=str)
     return [*numbers, *others]
 
 
 def swept_here(runs: pd.DataFrame, key: str) -> bool:
     """Whether `key` took more than one value among `runs`."""
-    return key in runs and len(distinct(runs, key)) > 1
+    return key in runs and len({value for value in runs[key] if not is_absent(value)}) > 1
 
 
 def headline(analysis: Analysis, text: str) -> str:
