@@ -316,8 +316,8 @@ def check_yaml(text: str, path: Path | str) -> None:
     path: for the message.
     """
     # Most files can be seen to be harmless without being parsed: each level is one of these, or more indentation.
-    levels = sum(map(text.count, ("[", "{", "- ", "? "))) + len(max(re.findall(r"^ *", text, re.MULTILINE)))
-    if "*" not in text and levels < _DEEPEST:
+    left = _DEEPEST - sum(map(text.count, ("[", "{", "- ", "? ")))
+    if "*" not in text and left > 0 and " " * left not in text:
         return
     sizes: dict[str, int] = {}  # of what is referred to, each reference counted as what it stands for
     open_nodes: list[tuple[str | None, int]] = [(None, 0)]
@@ -361,9 +361,13 @@ def read_bytes(path: Path | str, *, most: int = MOST_BYTES) -> bytes:
             raise OSError(errno.ELOOP, "it is a link, which is not followed", str(path)) from error
         raise
     with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file", str(path))
-        content = stream.read(most + 1)
+        # Room for what is there, not for the most that may be: to make that takes longer than to read.
+        content = stream.read(min(found.st_size, most) + 1)
+        if len(content) > found.st_size:  # it has grown since, or is a file of the kernel, of which no size is known
+            content += stream.read(most + 1 - len(content))
     if len(content) > most:
         raise ValueError(f"{path} has more than {most >> 20} MiB, which no file of its kind has")
     return content

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import read_json, read_text, read_yaml, write_json
+from ddrsa.rundir.files import read_bytes, read_json, read_text, read_yaml, write_json
 from ddrsa.rundir.manifest import owners_by_manifest, read_manifest, read_results
 from ddrsa.rundir.structure import Fields, ListOf, MapTo, check_structure
 from ddrsa.rundir.sweep_files import MANIFEST, RESULTS
@@ -134,3 +135,31 @@ def test_a_yaml_file_that_would_fill_the_memory_is_refused(tmp_path: Path) -> No
         read_yaml(path)
     path.write_text("\n".join(levels[:3]))
     assert len(read_yaml(path)["a2"]) == 10
+
+
+def test_a_small_file_takes_little_memory_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    path.write_bytes(b"1" * 1000)
+    tracemalloc.start()
+    try:
+        assert read_bytes(path) == b"1" * 1000
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_is_read_to_its_end_whatever_its_size_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.log"
+    path.write_bytes(b"first")
+    fstat = os.fstat
+
+    def grows(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        with path.open("ab") as stream:
+            stream.write(b", second" * 1000)
+        return found
+
+    monkeypatch.setattr(os, "fstat", grows)
+    assert read_bytes(path) == b"first" + b", second" * 1000
+    with pytest.raises(ValueError, match="has more than 0 MiB"):
+        read_bytes(path, most=10_000)
