@@ -49,7 +49,9 @@ def as_cell(value: Any) -> Any:
     """A value for a CSV file: a text that a spreadsheet would take for a formula has an apostrophe before it."""
     if not isinstance(value, str) or _NUMBER.fullmatch(value):
         return value
-    text = printable(value) if any(unicodedata.category(each) == "Cc" for each in value if each != "\n") else value
+    # Most cells are printable, which Python tells faster than their characters can be looked at.
+    controls = not value.isprintable() and any(unicodedata.category(each) == "Cc" for each in value if each != "\n")
+    text = printable(value) if controls else value
     return f"'{text}" if _FORMULA.match(value) else text
 
 

@@ -142,12 +142,10 @@ def _is_swept(key: str, runs: Sequence[Run]) -> bool:
     `model=lstm,gru` changes every key of the group `model`, but only `model.name` was swept.
     """
     group = key.partition(".")[0] if key not in NAME_KEYS else ""
-    values: dict[str, set[Any]] = {}
-    for run in runs:
-        if key in run.config:
-            choice = run.status[group] if group in ("dataset", "model") else ""
-            values.setdefault(choice, set()).add(run.config[key])
-    return any(len(seen) > 1 for seen in values.values())
+    having = [run for run in runs if key in run.config]
+    if group not in ("dataset", "model"):
+        return len({run.config[key] for run in having}) > 1
+    return len({(run.status[group], run.config[key]) for run in having}) > len({run.status[group] for run in having})
 
 
 def _overlap(runs: Sequence[Run]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class Configurations:
 
 def is_absent(value: Any) -> bool:
     """Whether a run does not have the hyperparameter at all. One that is null is there."""
-    return isinstance(value, float) and np.isnan(value)
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _comparable(value: Any) -> Any:

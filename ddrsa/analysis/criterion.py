@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -53,12 +53,15 @@ def _default(sweep: Sweep, select_by: str) -> str:
 
 def _is_foreign(sweep: Sweep) -> bool:
     """Whether the completed runs are all of tasks that are not the project's."""
-    configs = sweep.completed.to_dict("records")
-    return bool(configs) and all(is_foreign(_present(each)) for each in configs)
+    runs = sweep.completed
+    names = list(map(str, runs))
+    # Row by row, as the first that is not says it of them all.
+    rows = runs.itertuples(index=False, name=None)
+    return not runs.empty and all(is_foreign(_present(names, row)) for row in rows)
 
 
-def _present(row: dict[Hashable, Any]) -> set[str]:
-    return {str(key) for key, value in row.items() if value == value}  # NaN is what a run does not have
+def _present(names: Sequence[str], row: Sequence[Any]) -> set[str]:
+    return {name for name, value in zip(names, row, strict=True) if value == value}  # NaN: the run does not have it
 
 
 def _metric_of_tasks(sweep: Sweep) -> str | None:

@@ -119,4 +119,4 @@ def _points(curve: list[dict[str, Any]], level: str) -> Iterator[tuple[float, fl
 
 def is_number(value: Any) -> bool:
     """Whether `value` is an int or a float, and no truth value."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -50,7 +50,7 @@ def _load(text: str) -> dict[str, Any]:
         if not block.strip():
             continue
         content = _load_block(block)
-        if content is None or content.keys() & config.keys():
+        if content is None or not config.keys().isdisjoint(content):
             return _parse(text)
         config.update(content)
     return config
@@ -99,18 +99,19 @@ def _calls_resolver(value: Any) -> bool:
 
 
 def _flatten(config: dict[str, Any]) -> dict[str, Any]:
-    flat = dict(_leaves(config))
+    flat: dict[str, Any] = {}
+    _add_leaves(flat, config)
     if any("${" in value for value in flat.values() if isinstance(value, str)):
         flat = dict(_resolved_leaves(OmegaConf.create(config)))
     return {name: value for name, value in flat.items() if value != _MISSING}
 
 
-def _leaves(node: dict[str, Any], prefix: str = "") -> Any:
+def _add_leaves(flat: dict[str, Any], node: dict[str, Any], prefix: str = "") -> None:
     for key, value in node.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{key}.")
+            _add_leaves(flat, value, f"{prefix}{key}.")
         else:
-            yield prefix + str(key), str(value) if isinstance(value, list) else value
+            flat[f"{prefix}{key}"] = str(value) if isinstance(value, list) else value
 
 
 def _resolved_leaves(node: DictConfig, prefix: str = "") -> Any:

@@ -20,6 +20,7 @@ from ddrsa.texts import as_cell
 
 _OF_A_RUN = ("directory", "dataset", "model")
 _STATISTICS = ["count", "mean", "std", "min", "max"]
+_TRUTH = (bool, np.bool_)
 
 
 def runs_table(sweep: Sweep) -> pd.DataFrame:
@@ -45,9 +46,11 @@ def failures_table(sweep: Sweep) -> pd.DataFrame:
 def test_intervals(sweep: Sweep) -> pd.DataFrame:
     """For each completed run and metric of its test units: the value, and its 95 % interval over the units."""
     quality = sweep.quality_metrics
+    runs = sweep.completed
+    runs = runs.loc[runs["directory"].isin(list(sweep.intervals)), list(dict.fromkeys([*_OF_A_RUN, *quality]))]
     rows = [
         [*(run[key] for key in _OF_A_RUN), name, run[name], *(_told(sweep, run["dataset"], name, end) for end in found)]
-        for run in sweep.completed.to_dict("records")
+        for run in runs.to_dict("records")
         for name in quality
         if (found := sweep.intervals.get(run["directory"], {}).get(name)) is not None
     ]
@@ -144,7 +147,7 @@ def as_written(table: pd.DataFrame) -> pd.DataFrame:
 def _written(value: Any) -> Any:
     if value is None:
         return "null"
-    if isinstance(value, bool | np.bool_):
+    if isinstance(value, _TRUTH):
         return str(value).lower()
     return np.nan if is_absent(value) else value
 

@@ -33,7 +33,7 @@ def tell_times(runs: Sequence[Run]) -> dict[str, TimeUnit]:
         own = [run for run in runs if run.status["dataset"] == name]
         unit = _unit([run for run in own if run.comparison])
         units[name] = unit
-        for run in own:
+        for run in own if unit.length != 1 else ():
             run.metrics = {key: unit.told(key, value) for key, value in run.metrics.items()}
     return units
 

@@ -64,7 +64,7 @@ class RunDirectory:
     @cached_property
     def config(self) -> Path:
         """The composed config."""
-        return self.path / ".hydra" / "config.yaml"
+        return self.path / ".hydra/config.yaml"
 
     @cached_property
     def overrides(self) -> Path:
