@@ -45,13 +45,23 @@ def read_rows(path: Path) -> tuple[list[dict[str, str]], list[int]]:
     for number, line in enumerate(lines, start=1):
         if number == 1 and (line == ",".join(COLUMNS) or not checked):
             continue
-        values = next(csv.reader([line.replace("\0", "\ufffd")]), [])
+        values = _split(line)
         if _is_as_written(values) if checked else _is_whole(values, fields):
             rows.pop(values[0], None)
             rows[values[0]] = dict(zip(fields, values, strict=False))
         else:
             damaged.append(number)
     return list(rows.values()), damaged
+
+
+def _split(line: str) -> list[str]:
+    # Nothing is quoted in what is written here; who changed it with another program may have quoted its numbers.
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line.replace("\0", "\ufffd")]), [])
+    except csv.Error:
+        return []
 
 
 def _is_as_written(values: list[str]) -> bool:

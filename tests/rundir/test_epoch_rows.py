@@ -57,6 +57,22 @@ def test_a_row_that_was_cut_is_none(file: Path, kept: int) -> None:
     assert damaged == [4]
 
 
+@pytest.mark.parametrize("field", ["1" * 200_000, f'"{"1" * 200_000}"', "", '"', "\0"])
+def test_what_is_no_row_is_damaged_however_long_it_is(file: Path, field: str) -> None:
+    with file.open("a", newline="") as stream:
+        stream.write(f"4,{field}\n\n")
+    rows, damaged = read_rows(file)
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"]
+    assert damaged == [5, 6]
+
+
+def test_rows_that_another_program_has_quoted_are_read(file: Path) -> None:
+    whole = read_rows(file)
+    head, *lines = file.read_text().splitlines()
+    file.write_text("\n".join([head, *(",".join(f'"{value}"' for value in line.split(",")) for line in lines)]))
+    assert read_rows(file) == whole
+
+
 def test_a_damaged_head_costs_no_row(file: Path) -> None:
     file.write_bytes(file.read_bytes().replace(b"epoch", b"Epoch", 1))
     rows, damaged = read_rows(file)
