@@ -32,6 +32,7 @@ class Command:
     working_dir: absolute, where the script's relative paths begin. own_working_dir: whether the run works in a
         directory of its own that looks like it, below `output_dir`.
     environment: what the script's environment has of its own.
+    results: the folder of the results of all runs, where it is not the sweep.
     """
 
     job: Job
@@ -40,6 +41,7 @@ class Command:
     working_dir: Path
     own_working_dir: bool
     environment: Mapping[str, str]
+    results: Path | None = None
 
     def __str__(self) -> str:
         return shlex.join(self.line)
@@ -72,6 +74,7 @@ def command_of(options: ScriptsOptions, run_directory: Path) -> Command:
         working_dir,
         (option is None and not names_a_place) if alone is None else alone,
         {name: _filled(each, run_directory, output_dir) for name, each in environment_of(job, options).items()},
+        None if options.output_dir is None else options.directory / options.output_dir,
     )
 
 

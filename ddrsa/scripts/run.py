@@ -45,6 +45,9 @@ OUTPUT_VARIABLE = "DDRSA_OUTPUT_DIR"
 # How much of the end of its output is searched for the reason of a failure, and for metrics.
 TAIL_BYTES = 16384
 METRICS_BYTES = 2**20
+# Beneath a script's output directory, the parent of its own working directory: not that itself, in which the links to
+# what is beside the shared one would stand in the way of results.
+WORKING_DIR = "working_dir"
 # So many shared files that were changed are named.
 MOST_CHANGED = 10
 
@@ -143,8 +146,10 @@ def _execute(command: Command, directory: RunDirectory, environ: dict[str, str],
     if not command.own_working_dir:
         exit_code = execute(command.line, directory.log, command.working_dir, environ)
         return exit_code, directory.log.stat().st_size
-    with own_directory(command.working_dir, command.output_dir, limits) as (place, common):
-        for folder in common.folders:
+    parent = command.output_dir / WORKING_DIR
+    with own_directory(command.working_dir, parent, limits, command.results) as (place, common):
+        common.look_behind(command.job.path.absolute().parent)
+        for folder in common.linked:
             log.warning(
                 "%s is shared by all runs: there are more than scripts.own_limits.entries=%d entries in %s",
                 folder,
@@ -159,14 +164,17 @@ def _execute(command: Command, directory: RunDirectory, environ: dict[str, str],
         for path in changed[:MOST_CHANGED]:
             log.warning(
                 "%s was changed while this run was under way. It is shared by the runs of this script, which may "
-                "overwrite each other's: it lies beside their working directory, behind a link, or beyond "
-                "scripts.own_limits. Have the script write into {output_dir}",
+                "overwrite each other's: it lies beside their working directory, behind a link, beyond "
+                "scripts.own_limits, or where the script goes by a whole path. Have it write into {output_dir}",
                 path,
             )
         if len(changed) > MOST_CHANGED:
             log.warning("%d more shared files were changed", len(changed) - MOST_CHANGED)
         if common.unseen:
-            log.info("more than %d files lie behind links: of the rest no change is seen", limits.entries)
+            log.info(
+                "more than %d files lie behind links or beside the script: of the rest no change is seen",
+                limits.entries,
+            )
     return exit_code, end_of_output
 
 

@@ -147,7 +147,7 @@ def test_runs_of_one_script_keep_their_files_apart(sweeps: ScriptSweeps) -> None
     runs = [RunDirectory(path.parent) for path in sorted(sweeps.sweep.glob("logs/scripts/mnist/*/status.json"))]
     assert len(runs) == 2
     for run, lr in zip(runs, (0.5, 1), strict=True):
-        place = run.path / "output" / sweeps.directory.name
+        place = run.path / "output" / "working_dir" / sweeps.directory.name
         files = sorted(path.relative_to(place).as_posix() for path in place.rglob("*") if path.is_file())
         assert files == ["mnist_cnn.pt", "runs/results.json"]
         assert (place / "mnist_cnn.pt").read_text() == f"of an earlier training {float(lr)} input"
