@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from pathlib import Path
 
@@ -10,5 +11,5 @@ from ddrsa.scripts.results.numbers import Numbers, numbers_of
 
 def read_json_numbers(path: Path) -> Numbers:
     """The numbers of a JSON object; none of another value. Raises OSError and ValueError."""
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_bytes().removeprefix(codecs.BOM_UTF8))
     return numbers_of(content) if isinstance(content, dict) else Numbers()

@@ -72,6 +72,45 @@ def test_a_csv_file_gives_the_last_number_of_each_column(tmp_path: Path) -> None
     assert collect_metrics(tmp_path, ["*.csv"]).results["score"] == 0.3
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("epoch;loss\n1;0,5\n2;0,25\n", {"epoch": 2, "loss": 0.25}),
+        ("epoch;loss\n1;0.5\n", {"epoch": 1, "loss": 0.5}),
+        ("epoch\tloss\n1\t0.5\n", {"epoch": 1, "loss": 0.5}),
+        ('"","loss"\n"1",0.5\n"2",NA\n', {"loss": 0.5}),
+        ("epoch,loss\n1,nan\n2,0.5\n", {"epoch": 2, "loss": 0.5}),
+        ("loss,note\n0.5,a,b\n", {"loss": 0.5}),
+    ],
+)
+def test_forms_of_csv(tmp_path: Path, text: str, expected: dict[str, float]) -> None:
+    write(tmp_path, {"results.csv": text})
+    assert collect_metrics(tmp_path, DEFAULT_METRICS).results == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('loss,epoch\n999.5,1\n"1,234.5",2\n', "the column loss ends in '1,234.5'"),
+        ("loss,epoch\n0.5,1\ndiverged,2\n", "the column loss ends in 'diverged'"),
+        ("0.5,0.25\n0.4,0.2\n", "its first line has numbers"),
+        ("loss,loss\n1,2\n", "two of its columns are called loss"),
+    ],
+)
+def test_a_column_without_a_number_at_its_end_has_not_an_earlier_one(
+    tmp_path: Path, text: str, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, {"results.csv": text})
+    assert "loss" not in collect_metrics(tmp_path, DEFAULT_METRICS).results
+    assert told in caplog.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_json_in_the_encodings_that_windows_writes(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "metrics.json").write_text('{"loss": 0.5}', encoding=encoding)
+    assert collect_metrics(tmp_path, ["*.json"]).results == {"loss": 0.5}
+
+
 def test_an_event_file_gives_the_last_value_of_each_tag(tmp_path: Path) -> None:
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
@@ -103,8 +142,27 @@ def test_a_damaged_event_file_is_told(tmp_path: Path, caplog: pytest.LogCaptureF
         ('{"val": {"loss": 0.5}}', ["loss"], {"loss": 0.5}),
         ("\x1b[1mval/acc\x1b[0m: \x1b[32m0.75\x1b[0m", ["val/acc"], {"val/acc": 0.75}),
         ("auc = -inf", ["auc"], None),
+        ("loss: 1,234.5 acc: 97.3%", ["loss", "acc"], {"loss": 1234.5, "acc": 97.3}),
+        ("steps: 1,234,567", ["steps"], {"steps": 1234567}),
+        # Whether these are below 1, above 1000 or two numbers, nobody knows.
+        ("loss: 0.5\nloss: 1,234", ["loss"], {}),
+        ("loss: 0,25", ["loss"], {}),
+        ("loss: 0.25,0.5", ["loss"], {}),
+        ("loss: 1\u202f234.5", ["loss"], {}),
+        ("loss: 0.5\nloss: 1,234\nloss: 999.5", ["loss"], {"loss": 999.5}),
+        ("epoch: 1,loss: 0.5,acc=1", ["loss", "epoch", "acc"], {"epoch": 1, "loss": 0.5, "acc": 1}),
+        ("\x1b[?25lloss: 0.9\rloss: 0.5", ["*loss"], {"loss": 0.5}),
+        ("Epoch 3/10 - loss: 0.2 - val_loss: 0.3", ["*loss"], {"loss": 0.2, "val_loss": 0.3}),
+        ("final loss: 0.5.", ["*loss"], {"final loss": 0.5}),
+        ("loss: tensor(0.5000, device='cuda:0') auc: np.float64(0.75)", ["loss", "auc"], {"loss": 0.5, "auc": 0.75}),
+        ("2026-11-29 12:30:45,123 loss: 0.5", ["*"], {"loss": 0.5}),
+        ("\u00c9cart moyen: 1e-3", ["*"], {"\u00c9cart moyen": 0.001}),
     ],
 )
 def test_lines_of_the_log(text: str, patterns: list[str], expected: dict[str, float] | None) -> None:
     found = read_log_numbers(text, patterns)
     assert found == expected if expected is not None else math.isnan(found["auc"])
+
+
+def test_a_long_line_without_a_number_takes_no_time() -> None:
+    assert read_log_numbers("a" * 2**20 + "\nloss: 0.5", ["loss"]) == {"loss": 0.5}
