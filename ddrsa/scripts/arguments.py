@@ -103,6 +103,9 @@ def output_arguments(job: Job, options: ScriptsOptions, directory: str) -> tuple
         (each for each in interface.options if name in each.names), None
     )
     if option is None and interface.complete:
+        if job.output_option is not None:
+            known = ", ".join(option.spelling for option in interface.options) or "none"
+            raise ConfigError(f"job {job.id}: output_option is {name}: {job.path} has no such option; it has {known}")
         return None, ()
     spelled = name if name.startswith("-") else name.lstrip("-")
     option = option or Option((spelled if spelled.startswith("-") else f"--{spelled}",))

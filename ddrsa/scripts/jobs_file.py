@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from ddrsa.errors import ConfigError
 from ddrsa.scripts.discovery import job_ids, safe_id
 from ddrsa.scripts.interface.values import as_text
 from ddrsa.scripts.job import Job
-from ddrsa.scripts.options import check_python, read_command
+from ddrsa.scripts.options import check_python, program_of, read_command
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,9 @@ def read_jobs(file: Path, directory: Path) -> list[Job]:
         raise ConfigError(f"scripts.jobs={file}: it cannot be read: {' '.join(str(error).split())}") from error
     entries = content.get("jobs") if isinstance(content, dict) and set(content) == {"jobs"} else content
     if not isinstance(entries, list) or not entries:
-        raise ConfigError(f"{file}: a list of jobs is expected, under the key jobs")
+        other = [str(key) for key in content if key != "jobs"] if isinstance(content, dict) else []
+        has = f"; it has {', '.join(other)}" if other else ""
+        raise ConfigError(f"{file}: a list of jobs is expected, under the key jobs alone{has}")
     jobs: dict[str, Job] = {}
     for number, entry in enumerate(entries, start=1):
         job = _Entry(file, number, entry).job(directory)
@@ -52,7 +55,9 @@ class _OnceEach(yaml.SafeLoader):
     """YAML in which a key that stands twice is an error, and not its last value."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        # A mapping that is merged, <<: *base, may have the same keys: those that stand here count.
+        written = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        keys = [self.construct_object(key, deep=True) for key in written]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"{key} stands there twice", node.start_mark)
@@ -84,11 +89,12 @@ class _Entry:
         if module is None and not path.is_file():
             raise ConfigError(f"{self.place}: there is no file {path}")
         timeout = self.entry.get("timeout")
-        if timeout is not None and (isinstance(timeout, bool) or not isinstance(timeout, int | float) or timeout <= 0):
+        is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+        if timeout is not None and not (is_number and 0 < timeout < math.inf):
             raise ConfigError(f"{self.place}: timeout is {timeout!r}: allowed are minutes above 0, and null")
         arguments, named = self._arguments()
-        python = self._text("python")
-        check_python(f"{self.place}: python", python)
+        if "output" in self.entry:
+            log.warning("%s: output is not used: results lie in the run's directory", self.place)
         return Job(
             name,
             path,
@@ -98,7 +104,7 @@ class _Entry:
             self._withheld(),
             self._flag("optional", False),
             timeout,
-            python,
+            self._python(),
             read_command(f"{self.place}: command", self.entry.get("command")),
             self._working_dir(),
             self._text("output_option"),
@@ -138,6 +144,11 @@ class _Entry:
             raise ConfigError(f"{self.place}: {key} is {value!r}: allowed is a text")
         return value
 
+    def _python(self) -> str | None:
+        given = self._text("python")
+        check_python(f"{self.place}: python", given)
+        return given if given is None else program_of(given, self.file.parent)
+
     def _working_dir(self) -> Path | None:
         given = self._text("working_dir")
         if given is None:
@@ -148,7 +159,7 @@ class _Entry:
         return path
 
     def _environment(self) -> Mapping[str, str]:
-        given = self.entry.get("env") or {}
+        given = {} if self.entry.get("env") is None else self.entry["env"]
         plain = (str, int, float)
         if not isinstance(given, dict) or not all(isinstance(value, plain) for value in given.values()):
             raise ConfigError(f"{self.place}: env is {given!r}: allowed are names with values")

@@ -160,6 +160,11 @@ def check_python(key: str, python: str | None) -> None:
         raise ConfigError(f"{key}={python}: it is one program; with arguments of its own it is scripts.command={whole}")
 
 
+def program_of(given: str, directory: Path) -> str:
+    """A program that is given by its path, as an absolute one, since runs work elsewhere; a name alone as it is."""
+    return str((directory / Path(given).expanduser()).absolute()) if "/" in given else given
+
+
 def _with_placeholders(config: DictConfig) -> DictConfig:
     """`config`; where its scripts have what only a run of Hydra can resolve, a copy with placeholders for that."""
     raw = OmegaConf.to_container(config.scripts, resolve=False) if isinstance(config.scripts, DictConfig) else None

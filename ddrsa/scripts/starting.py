@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from ddrsa.errors import ConfigError
 from ddrsa.scripts.interface.notebook_reader import PAPERMILL
 from ddrsa.scripts.interface.read import NOTEBOOK
 from ddrsa.scripts.job import Job
-from ddrsa.scripts.options import ARGUMENTS, MODULE, OUTPUT_DIR, PYTHON, SCRIPT, ScriptsOptions
+from ddrsa.scripts.options import ARGUMENTS, MODULE, OUTPUT_DIR, PYTHON, SCRIPT, ScriptsOptions, program_of
 
 # The interpreters of programs that are not marked as executable.
 _INTERPRETERS = {".sh": "bash", ".bash": "bash", ".r": "Rscript", ".jl": "julia"}
@@ -34,16 +35,16 @@ def command_template(job: Job, options: ScriptsOptions) -> tuple[str, ...]:
     stands_for = {SCRIPT: str(job.path.absolute()), MODULE: module or "", PYTHON: python}
     words = tuple(stands_for.get(word, word) for word in template)
     path = environment_of(job, options).get("PATH", os.environ.get("PATH"))
-    if words[0] not in stands_for.values() and shutil.which(words[0], path=path) is None:
+    if shutil.which(words[0], path=path) is None:
         raise ConfigError(
-            f"job {job.id}: {words[0]} is not installed, or cannot be executed; its command is {template}"
+            f"job {job.id}: {words[0]} is not installed, or cannot be executed; its command is {shlex.join(template)}"
         )
     return words
 
 
 def python_of(job: Job, options: ScriptsOptions) -> str:
     """The interpreter of a job's Python code."""
-    return job.python or options.python or sys.executable
+    return job.python or (program_of(options.python, Path.cwd()) if options.python else sys.executable)
 
 
 def environment_of(job: Job, options: ScriptsOptions) -> dict[str, str]:

@@ -220,6 +220,9 @@ def test_the_option_for_the_output_is_named_by_the_user() -> None:
     write("train_b.py", "import tyro\n")
     assert command_of(options("a", output_option="--outf"), Path("run")).line[2:] == ("--outf", "run/output")
     assert command_of(options("b", output_option="outf"), Path("run")).line[2:] == ("--outf", "run/output")
+    Path("jobs.yaml").write_text("- {script: code/train_a.py, id: own, output_option: --otf}")
+    with pytest.raises(ConfigError, match=r"job own: output_option is --otf: code/train_a\.py has no such option"):
+        check_job(options("own", jobs="jobs.yaml"))
     with pytest.raises(ConfigError, match=r"scripts\.output_option=--otf: no script has such an option"):
         check_job(options("a", output_option="--otf", include="train_a.py"))
 

@@ -52,6 +52,11 @@ def test_a_file_of_jobs(file: Path) -> None:
         ("jobs: [{script: code/fit.py, optional: maybe}]", "optional is 'maybe'"),
         ("jobs: [{script: code/fit.py, timeout: 0}]", "timeout is 0"),
         ("jobs: [{script: code/fit.py, timeout: soon}]", "timeout is 'soon'"),
+        ("jobs: [{script: code/fit.py, timeout: .nan}]", "timeout is nan"),
+        ("jobs: [{script: code/fit.py, timeout: .inf}]", "timeout is inf"),
+        ("jobs: [{script: code/fit.py, env: []}]", "env is []"),
+        ("{jobs: [code/fit.py], defaults: {}}", "under the key jobs alone; it has defaults"),
+        ("jobs: [{<<: {script: code/fit.py}, id: a, id: b}]", "id stands there twice"),
         ("jobs: [{script: code/fit.py, args: {a: {b: 1}}}]", "args is"),
         ('jobs: [{script: code/fit.py, args: "\'"}]', "args is"),
         ("jobs: [{script: code/fit.py, id: '  '}]", "id is '  '"),
@@ -69,3 +74,27 @@ def test_what_is_wrong_in_it_is_named(file: Path, content: str, message: str) ->
     with pytest.raises(ConfigError, match=re.escape(message)) as raised:
         read_jobs(file, file.parent)
     assert file.name in str(raised.value)
+
+
+def test_entries_that_are_merged(file: Path) -> None:
+    file.write_text("""
+        jobs:
+          - &base {script: code/fit.py, id: one, args: {epochs: 5}}
+          - {<<: *base, id: two}
+        """)
+    one, two = read_jobs(file, file.parent)
+    assert (one.id, two.id) == ("one", "two")
+    assert one.named == two.named
+
+
+def test_an_interpreter_by_its_path_is_that_beside_the_file(file: Path, tmp_path: Path) -> None:
+    file.write_text("jobs: [{script: code/fit.py, python: venv/bin/python}, {script: code/train_als.py, python: py}]")
+    assert [job.python for job in read_jobs(file, Path("/"))] == [str(tmp_path / "venv/bin/python"), "py"]
+
+
+def test_the_output_of_the_orchestrator_s_form_is_told_to_be_unused(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file.write_text("jobs: [{script: code/fit.py, name: Fit, output: results/fit}]")
+    read_jobs(file, file.parent)
+    assert "job 1 (fit): output is not used: results lie in the run's directory" in caplog.text

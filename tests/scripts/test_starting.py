@@ -183,3 +183,17 @@ def test_odd_names_become_ids() -> None:
     assert "x-y-als" in ids
     assert len(set(ids)) == 4
     assert all(set(name) <= set("abcdefghijklmnopqrstuvwxyzMN0123456789-") for name in ids)
+
+
+def test_an_interpreter_that_is_not_there_is_refused_before_the_start() -> None:
+    write({"code/train_a.py": ""})
+    with pytest.raises(ConfigError, match="job a: /no/python is not installed, or cannot be executed"):
+        check_job(options("a", python="/no/python"))
+
+
+def test_an_interpreter_by_a_relative_path_is_that_of_where_the_command_is_given() -> None:
+    write({"code/train_a.py": "print('here')"})
+    Path("env").mkdir()
+    Path("env/python").symlink_to(sys.executable)
+    command = command_of(options("a", python="env/python"), Path("run"))
+    assert command.line[0] == str(Path.cwd() / "env/python")

@@ -17,9 +17,10 @@ _NUMBER = r"""
 """
 # "Test set: Average loss: 0.3, Accuracy: 98/100 (98%)" has the name "Average loss"; 98/100 is not one number.
 # A mapping that is printed has its names in quotes: {'eval_loss': 0.3}. PyTorch and NumPy print tensor(0.3).
-# The limit of a name keeps the time in bounds for a line of a mebibyte.
+# Names begin where words do, and end: the time for a line of a mebibyte has bounds.
 _PAIR = re.compile(
-    rf"""(?P<words> [^\W\d][\w\ ./@()%-]{{0,100}}? ) ['"]? (?: \s*[:=]\s* | \s+ ) (?: (?:tensor|(?:np\.)?float\d*)\( )?
+    rf"""(?P<words> (?<![^\W\d])[^\W\d][\w\ ./@()%-]{{0,100}}? ) ['"]? (?: \s*[:=]\s* | \s+ )
+    (?: (?:tensor|(?:np\.)?float\d*)\( )?
     (?: {_NUMBER} )""",
     re.IGNORECASE | re.VERBOSE,
 )
