@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -203,8 +204,7 @@ class RunDirectory:
         self.update(**{"ended_at": now(), **fields, "state": state, "error": error})
 
     def _write_status(self, status: dict[str, Any]) -> None:
-        if boot_id() is not None and status.get("boot_id") == boot_id() and "started_clock" in status:
-            status = {**status, "seconds": round(seconds_since_boot() - status["started_clock"], 2)}
+        status = {**status, **seconds_until(status, seconds_since_boot())}
         if State.of(status).is_done:
             # Written by Hydra, which does not wait for the disk, and needed by whoever reads the result.
             for path in (self.path / ".hydra").glob("*.yaml"):
@@ -214,6 +214,13 @@ class RunDirectory:
         # That a run is under way means nothing after the machine went down: until when is not worth the time.
         durable = status.get("state") != State.RUNNING
         write_json(self.status, {**status, "updated_at": now()}, durable=durable)
+
+
+def seconds_until(status: Mapping[str, Any], clock: float) -> dict[str, float]:
+    """The field `seconds` of an attempt when `seconds_since_boot` was `clock`; nothing where another boot began it."""
+    if boot_id() is None or status.get("boot_id") != boot_id() or "started_clock" not in status:
+        return {}
+    return {"seconds": round(clock - status["started_clock"], 2)}
 
 
 def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:

@@ -83,7 +83,7 @@ def describe(run: PlannedRun) -> str:
     lines = [str(command)]
     if command.own_working_dir:
         lines.append(f"in a directory of its own, like {os.path.relpath(command.working_dir)}")
-    return "\n       ".join([*lines, *(line.partition(" 1 of 1 jobs")[0] for line in not_reached([options]))])
+    return "\n       ".join([*lines, *(line.replace(" 1 of 1 job,", " it,") for line in not_reached([options]))])
 
 
 def _some(jobs: list[str]) -> str:

@@ -72,6 +72,7 @@ def test_ten_scripts_of_different_kinds(sweeps: ScriptSweeps) -> None:
     assert jobs["argparse"]["arguments"] == ["--epochs", "3", "--batch-size", "16", "--learning-rate", "0.25"]
     assert jobs["click"]["metrics"]["accuracy"] == 0.25
     assert [name for name, job in jobs.items() if job["optional"]] == ["killed"]
+    assert jobs["hangs"]["seconds"] > 5  # of its 6; what it has written itself ends at its start
     assert (sweeps.sweep / jobs["fails"]["log"]).is_file()
     manifest = json.loads((sweeps.sweep / "experiment_manifest.json").read_text())
     assert {run["config"]["scripts"]["job"] for run in manifest["runs"]} == set(jobs)
@@ -169,6 +170,8 @@ def test_a_dry_run_shows_the_commands_and_starts_nothing(sweeps: ScriptSweeps) -
     assert "2 of 2 runs would start" in output
     assert not sweeps.sweep.exists()
 
+    exit_code, output = sweeps.run("scripts.folds=3", "only=argparse,loop", "dry_run=true")
+    assert "scripts.folds does not reach it, for want of such an option: argparse" in " ".join(output.split())
     exit_code, output = sweeps.run("only=argparse,nothing", "dry_run=true")
     assert exit_code == 2
     assert "there is no job nothing, there are argparse, argv, brain-risk, click" in output

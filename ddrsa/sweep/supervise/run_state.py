@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.directory import RunDirectory, seconds_until
 from ddrsa.rundir.files import now, write_json
+from ddrsa.rundir.process_identity import seconds_since_boot
 from ddrsa.rundir.states import State
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.process.attempt import say_in_log
@@ -59,7 +60,7 @@ class UnwrittenStates:
     def __init__(self, server: AttemptServer) -> None:
         """server: of the attempts; it knows what they may have written."""
         self._server = server
-        self._states: dict[Path, tuple[AttemptUnderWay, dict[str, Any]]] = {}
+        self._states: dict[Path, tuple[AttemptUnderWay, dict[str, Any], float]] = {}
         self._texts: dict[Path, list[str]] = {}
 
     def __bool__(self) -> bool:
@@ -71,7 +72,7 @@ class UnwrittenStates:
         fields: for status.json, where the attempt has not written its end itself. text: for its log, with them.
         """
         directory = active.supervised.run.directory
-        self._states[directory] = (active, {"ended_at": now(), **fields})
+        self._states[directory] = (active, {"ended_at": now(), **fields}, seconds_since_boot())
         if text:
             self._texts.setdefault(directory, []).append(text)
         self.write()
@@ -87,14 +88,16 @@ class UnwrittenStates:
 
     def write(self) -> None:
         """Write to status.json and the log; but not where the attempt has written its end itself."""
-        for directory, (active, fields) in list(self._states.items()):
+        for directory, (active, fields, clock) in list(self._states.items()):
             run = active.supervised.run
             status = read_status(run)
             # It may have died, or found the disk full, before it could write that it is under way.
             never_began = status.get("attempt") == active.before
             try:
                 if never_began or status.get("state") == State.RUNNING or self._server.wrote(status):
-                    whole = {**status, "run_id": run.identity, **fields}
+                    # What it has written last is of when it was still under way.
+                    seconds = {} if never_began else seconds_until(status, clock)
+                    whole = {**status, "run_id": run.identity, **seconds, **fields}
                     write_json(RunDirectory(directory).status, whole)
                 else:
                     self._texts.pop(directory, None)
