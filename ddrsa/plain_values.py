@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
+from enum import Enum
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _MARK = "takes_plain_values"
+_NUMBERS = (bool, int, float)
 
 
 class PlainValues(dict[str, Any]):
@@ -60,3 +64,31 @@ def takes_plain_values(function: Function) -> Function:
 def does_take_plain_values(function: Callable[..., Any]) -> bool:
     """Whether it is so marked."""
     return getattr(function, _MARK, False) is True
+
+
+def as_plain(value: Any) -> Any:
+    """The value as JSON can say it, the same in each process that makes it.
+
+    What a schema or a resolver may give beside plain values is its text, as Hydra writes it: the name of a member of
+    an enumeration, a path. Of an object this is its `str`, without the address at which it lies.
+    """
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, Mapping):
+        return {_as_key(key): as_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.name
+    if getattr(value, "ndim", None) == 0 and type(number := value.item()) in _NUMBERS:  # numpy's, torch's
+        return number
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
+
+
+def _as_key(key: Any) -> Any:
+    """A key as a text, but a number, which JSON makes one."""
+    return key if type(key) in (bool, int, float, str) else str(as_plain(key))

@@ -12,9 +12,9 @@ from typing import Any
 
 from ddrsa.conf_dir import conf_dir
 from ddrsa.errors import UsageError
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.rundir.yaml_files import read_yaml
 
 COMMAND = "ddrsa"
 """The installed command. While it does `ddrsa train`, the first of `sys.argv` is "ddrsa train"."""

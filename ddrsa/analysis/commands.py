@@ -12,9 +12,9 @@ from typing import Any
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_key, override_text
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, ListOf, MapTo, check_structure
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.schema import OF_THE_SWEEP
 from ddrsa.started import TRAIN_JOB, as_grid_beside, as_one_run, subcommand, sweep_program, sweep_starter, train_program
 

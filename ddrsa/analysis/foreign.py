@@ -11,10 +11,11 @@ from typing import Any
 
 from ddrsa.better import MAXIMIZE
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import read_text, read_yaml
+from ddrsa.rundir.files import read_text
 from ddrsa.rundir.finite import finite
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.rundir.yaml_files import read_yaml
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.interpolations import called_resolvers
-from ddrsa.rundir.files import check_yaml, read_text
+from ddrsa.plain_values import as_plain
+from ddrsa.rundir.files import read_text
+from ddrsa.rundir.yaml_files import check_yaml
 from ddrsa.schema import NOT_IDENTITY
 
 _MISSING = "???"
@@ -82,7 +84,7 @@ def _parse(text: str) -> dict[str, Any]:
         raise TypeError(f"it holds {type(config).__name__}, a mapping is expected")
     content = OmegaConf.to_container(config)
     assert isinstance(content, dict)
-    return {str(key): value for key, value in _without_resolver_calls(content).items()}
+    return {str(key): value for key, value in as_plain(_without_resolver_calls(content)).items()}
 
 
 def _without_resolver_calls(node: Any) -> Any:

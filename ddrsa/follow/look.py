@@ -11,10 +11,10 @@ from typing import Any
 from ddrsa.follow.jobs import read_job
 from ddrsa.overrides import override_key
 from ddrsa.rundir.directory import RunDirectory, find_runs
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.states import State, shown_state
 from ddrsa.rundir.sweep_files import MANIFEST
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.sweep.presentation import KEY, Presentation
 

@@ -12,8 +12,8 @@ from ddrsa.analysis.run_config import read_run_config
 from ddrsa.live.inside import beneath
 from ddrsa.overrides import override_key, override_parts
 from ddrsa.rundir.directory import RunDirectory, find_runs
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.manifest import read_manifest
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.schema import NOT_IDENTITY
 from ddrsa.sweep.presentation import KEY, Presentation
 from ddrsa.sweep.show.run_view import RunView

@@ -11,8 +11,8 @@ from typing import Any
 from ddrsa.follow.look import SeenRun, SweepLook, sweep_name
 from ddrsa.follow.secrets import without_secrets
 from ddrsa.notify.addresses import open_addresses
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.states import State
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.started import COMMAND
 from ddrsa.sweep.show.estimate import shown_duration
 from ddrsa.sweep.show.run_view import timestamp

@@ -18,16 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-import yaml
-
 from ddrsa.errors import ConfigError
 from ddrsa.rundir.process_identity import token, token_is_alive
 
 SCHEMA_VERSION = 1
 _CHECKSUM = "checksum"
-_DEEPEST = 100
-_MOST_NODES = 1_000_000
-_YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # For `os.open`: of a link that somebody else has put there, no other file is read or written.
 NO_LINKS: int = getattr(os, "O_NOFOLLOW", 0)
 # The manifest of a hundred thousand runs has less.
@@ -294,49 +289,6 @@ def refuse_links(directory: Path, names: Iterable[str]) -> None:
     for name in names:
         if (directory / name).is_symlink():
             raise OSError(errno.ELOOP, "it is a link, which is not followed", str(directory / name))
-
-
-def read_yaml(path: Path | str) -> Any:
-    """The plain content of a YAML file of a sweep: interpolations stand as written, and no tag makes an object.
-
-    Raises OSError where the file cannot be read, FileNotFoundError where there is none, and ValueError, which names
-    it, where it is no YAML or refers to parts of itself: those can be made to fill the memory.
-    """
-    text = read_text(path)
-    try:
-        check_yaml(text, path)
-        return yaml.load(text, _YAML_LOADER)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-
-
-def check_yaml(text: str, path: Path | str) -> None:
-    """Raise ValueError where a YAML text could fill the memory or the stack of who reads it; yaml's where it is none.
-
-    path: for the message.
-    """
-    # Most files can be seen to be harmless without being parsed: each level is one of these, or more indentation.
-    left = _DEEPEST - sum(map(text.count, ("[", "{", "- ", "? ")))
-    if "*" not in text and left > 0 and " " * left not in text:
-        return
-    sizes: dict[str, int] = {}  # of what is referred to, each reference counted as what it stands for
-    open_nodes: list[tuple[str | None, int]] = [(None, 0)]
-    for event in yaml.parse(text, _YAML_LOADER):
-        size = 1
-        if isinstance(event, yaml.CollectionStartEvent):
-            open_nodes.append((event.anchor, 1))
-            size = 0
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, size = open_nodes.pop()
-            sizes |= {} if anchor is None else {anchor: size}
-        elif isinstance(event, yaml.AliasEvent):
-            size = sizes.get(str(event.anchor), _MOST_NODES)  # of none but itself: without an end
-        elif isinstance(event, yaml.ScalarEvent) and event.anchor is not None:
-            sizes[event.anchor] = 1
-        anchor, before = open_nodes[-1]
-        open_nodes[-1] = anchor, before + size
-        if len(open_nodes) > _DEEPEST or before + size > _MOST_NODES:
-            raise ValueError(f"{path} is no file of a sweep: it is nested too deeply, or refers to itself too often")
 
 
 def read_text(path: Path | str, *, most: int = MOST_BYTES) -> str:

@@ -13,9 +13,9 @@ from pathlib import Path
 from ddrsa.errors import UsageError
 from ddrsa.overrides import override_parts, quoted
 from ddrsa.plain_overrides import why_not_plain
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, ListOf, check_structure
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.started import config_options, hydras_options, sweep_options, sweep_program, sweep_working_dir
 from ddrsa.sweep.config import PLUGINS
 from ddrsa.texts import say

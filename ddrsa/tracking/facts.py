@@ -17,9 +17,10 @@ from ddrsa.analysis.read_run import NO_NAME, read_run
 from ddrsa.analysis.results import is_number
 from ddrsa.follow.look import SeenRun, SweepLook
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import nested, read_yaml
+from ddrsa.rundir.files import nested
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.started import TRAIN_JOB
 from ddrsa.sweep.show.run_view import timestamp
 

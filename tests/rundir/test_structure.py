@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import read_bytes, read_json, read_text, read_yaml, write_json
+from ddrsa.rundir.files import read_bytes, read_json, read_text, write_json
 from ddrsa.rundir.manifest import owners_by_manifest, read_manifest, read_results
 from ddrsa.rundir.structure import Fields, ListOf, MapTo, check_structure
 from ddrsa.rundir.sweep_files import MANIFEST, RESULTS
+from ddrsa.rundir.yaml_files import read_yaml
 
 RUN = {"directory": "x1", "overrides": ["x=1"], "config": {"x": 1}}
 

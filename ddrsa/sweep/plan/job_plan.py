@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ddrsa.checks import require
 from ddrsa.compat_hydra import resolver_cache, shown_by_hydra_config
 from ddrsa.errors import ConfigError
-from ddrsa.plain_values import PlainValues, does_take_plain_values
+from ddrsa.plain_values import PlainValues, as_plain, does_take_plain_values
 from ddrsa.rundir.identity import identity_of
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.gpu.lease import without_leases
@@ -204,15 +204,19 @@ def _number(whole: DictConfig, number: int) -> None:
 
 
 def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """The values of `job`; a top-level key stands as written where it is in `unresolved` or cannot be resolved here."""
+    """The values of `job`, `as_plain`.
+
+    A top-level key stands as written where it is in `unresolved` or cannot be resolved here.
+    """
     written: Any = OmegaConf.to_container(job, resolve=False)
-    plain = {str(key): value for key, value in written.items()}
+    plain = {str(as_plain(key)): as_plain(value) for key, value in written.items()}
     for key in job:
-        if str(key) in unresolved or OmegaConf.is_missing(job, key):
+        name = str(as_plain(key))
+        if name in unresolved or OmegaConf.is_missing(job, key):
             continue
         try:
             value = job[key]
-            plain[str(key)] = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+            plain[name] = as_plain(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
         except OmegaConfBaseException:
             # Such a value shows its error when the task asks for it; what the run is, its text says as well.
             continue

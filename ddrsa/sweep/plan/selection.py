@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import did_you_mean
 from ddrsa.errors import ConfigError
-from ddrsa.plain_values import PlainValues
+from ddrsa.plain_values import PlainValues, as_plain
 from ddrsa.sweep.plan.job_names import JobNames, is_list_of_names
 
 # Spelled as in the config.
@@ -179,7 +179,7 @@ def _value(config: DictConfig | PlainValues, key: str, shown: str, job: str) -> 
             found = found[name]  # a KeyError is told by way of the whole config
         if isinstance(found, dict):
             raise KeyError(key)
-        return found
+        return as_plain(found)
     nodes = _nodes(config)
     if key not in nodes:
         raise ConfigError(f"{shown}: {key} is no key of the config of {job}{did_you_mean(key, nodes)}")
@@ -193,7 +193,7 @@ def _value(config: DictConfig | PlainValues, key: str, shown: str, job: str) -> 
         # A GPU, for one, is leased by the run itself.
         reason = str(error).partition("\n")[0]
         raise ConfigError(f"{shown}: {key}={raw} has no value before {job} starts: {reason}") from error
-    return OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found
+    return as_plain(OmegaConf.to_container(found, resolve=True) if OmegaConf.is_config(found) else found)
 
 
 def _nodes(config: DictConfig) -> dict[str, Any]:

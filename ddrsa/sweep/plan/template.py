@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.compat_hydra import apply_overrides, converted, known_resolver, resolver_cache, value_node
 from ddrsa.interpolations import Interpolation, interpolation
-from ddrsa.plain_values import PlainValues
+from ddrsa.plain_values import PlainValues, as_plain
 
 Path = tuple[Any, ...]
 _Number = Mapping[Path, Any]  # what Hydra writes into the config of a job by its number
@@ -193,7 +193,7 @@ class Template:
             node = value_node(self._scratch, path)
             value = None if node is None else node._value()
             # `value` is what OmegaConf has made of a plain one; anything else, of a schema of its own, is left to it.
-            if node is None or not isinstance(value, int | float | str | None) or (value == "???" or "$" in str(value)):
+            if node is None or as_plain(value) is not value or (value == "???" or "$" in str(value)):
                 raise UnsupportedError(text)
             if len(self._converted) >= _MOST_VALUES:
                 self._converted.clear()

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ddrsa.errors import UsageError
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.structure import Fields, check_structure
 from ddrsa.rundir.sweep_files import CONFIG
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.sweep.search.study import StudyAddress, as_url
 
 _HYDRA = Fields(

@@ -10,8 +10,8 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 
 from ddrsa.rundir.directory import RunDirectory, find_runs
-from ddrsa.rundir.files import read_yaml
 from ddrsa.rundir.states import State, is_done_for
+from ddrsa.rundir.yaml_files import read_yaml
 from ddrsa.sweep.plan.planned_run import PlannedRun
 from ddrsa.sweep.presentation import Presentation
 from ddrsa.sweep.show.estimate import Durations, durations_of, remaining_seconds, shown_duration
