@@ -50,6 +50,13 @@ _NOISE = (
     "reference_type=",
 )
 
+# What OmegaConf says of a value of another type, and what is allowed; of some keys with the unit.
+_CONVERSION = re.compile(
+    r"Value '(.*)' (?:of type '\w+' could not be converted to|is not a valid) (Float|Integer|bool)"
+)
+_ALLOWED = {"Float": "a number", "Integer": "a whole number", "bool": "true or false"}
+_UNITS = {"timeout": " of minutes, such as 90", "max_failure_rate": " from 0 to 1"}
+
 # What Hydra's parser says in the words of its grammar.
 _GRAMMAR = {
     r"missing EQUAL at '<EOF>'": "KEY=VALUE is expected",
@@ -231,6 +238,10 @@ def _hydra_message(error: BaseException) -> str:
     if isinstance(error, OverrideParseException) and f"'{error.override}'" not in text:
         text = f"Cannot read '{error.override}'\n{text}"
 
+    full_key = re.search(r"full_key: (\S+)", text)
+    if full_key and (wrong := _CONVERSION.search(text)):
+        unit = _UNITS.get(full_key[1].rpartition(".")[2], "")
+        return f"{full_key[1]}={wrong[1]}: allowed is {_ALLOWED[wrong[2]]}{unit}"
     for grammar, words in _GRAMMAR.items():
         text = re.sub(grammar, words, text)
     lines = [line.strip() for line in text.splitlines()]
@@ -238,7 +249,6 @@ def _hydra_message(error: BaseException) -> str:
     message = " ".join(line if line.endswith((".", ":", "?", ",")) else f"{line}." for line in sentences)
     if options:
         message += f" Available: {', '.join(options)}."
-    full_key = re.search(r"full_key: (\S+)", text)
     if full_key and full_key[1] not in message:
         message += f" (key {full_key[1]})"
     return message + _suggestion(error, cause, options)

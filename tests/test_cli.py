@@ -14,7 +14,9 @@ from ddrsa.cli import ArgumentParser
 
 APPLICATION = """
 import sys, time
+from dataclasses import dataclass
 import hydra
+from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 from ddrsa.cli import run_cli
 from ddrsa.compat_hydra import VERSION_BASE
@@ -30,6 +32,14 @@ def refuse():
     raise ConfigError("the resolver refuses")
 
 OmegaConf.register_new_resolver("refuse", refuse)
+
+@dataclass
+class Typed:
+    timeout: float | None = None
+    count: int = 1
+    flag: bool = False
+
+ConfigStore.instance().store(name="types", node={"typed": Typed})
 
 @hydra.main(config_path="conf", config_name="config", **VERSION_BASE)
 def main(config):
@@ -71,7 +81,7 @@ if __name__ == "__main__":
 """
 
 CONFIG = """
-defaults: [{model: lstm}, _self_]
+defaults: [{model: lstm}, types, _self_]
 batch_size: 64
 raises: nothing
 only: null
@@ -144,6 +154,9 @@ def test_success(application: Path) -> None:
             2,
             "error: Error parsing override 'batch_size=3,,4'. ',' stands where a value is expected.",
         ),
+        ("typed.timeout=2h", 2, "error: typed.timeout=2h: allowed is a number of minutes, such as 90"),
+        ("typed.count=1e3", 2, "error: typed.count=1000.0: allowed is a whole number"),
+        ("typed.flag=maybe", 2, "error: typed.flag=maybe: allowed is true or false"),
         ("raises=usage", 2, "error: batch_size=-1: a positive integer is expected"),
         ("raises=missing", 2, "error: Missing mandatory value: needed."),
         ("raises=resolver", 2, "error: the resolver refuses"),

@@ -113,7 +113,8 @@ def _answer(
 def _first_of_each(ranked: Sequence[int], models: Any) -> list[int]:
     first: dict[str, int] = {}
     for number, model in zip(ranked, models.loc[list(ranked)], strict=True):
-        first.setdefault(model, number)
+        if model != NO_NAME:  # the runs of another app name none
+            first.setdefault(model, number)
     return list(first.values())
 
 
@@ -171,7 +172,9 @@ def _why_none(sweep: Sweep, criterion: Criterion, dataset: str) -> str:
         name = column(criterion.metric, other)
         if name in completed and completed[name].notna().any():
             return f"no completed run has {criterion.metric} {criterion.units}; select_by={other} has it"
-    known = ", ".join(sorted(sweep.quality_metrics)) or "none"
+    known = ", ".join(sorted(sweep.quality_metrics))
+    if not known:
+        return "no completed run has returned a number, or left one in a JSON file of its directory"
     return f"no completed run has a number for {criterion.metric}; choose another with metric=NAME, these have {known}"
 
 

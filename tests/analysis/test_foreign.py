@@ -14,6 +14,8 @@ from ddrsa.analysis.command import Options
 from ddrsa.analysis.command import analyze as analyze_command
 from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.metrics import metric, set_maximized
+from ddrsa.analysis.plots.drawn import NotDrawn
+from ddrsa.analysis.plots.models import model_comparison
 from ddrsa.rundir.files import write_json
 
 TEXT = "out: ${hydra:runtime.output_dir}\n"
@@ -141,6 +143,24 @@ def test_the_command_draws_what_it_can(tmp_path: Path, capsys: pytest.CaptureFix
     assert "return value 0 as the run reports it, lower is better" in " ".join(printed.split())
     assert "Not drawn, as these runs are no models of ddrsa: cost_quality" in printed
     drawn = {file.stem for file in (tmp_path / "analysis_plots").glob("*.png")}
-    assert {"hyperparameter_importance", "parallel_coordinates", "model_comparison"} <= drawn
+    assert drawn == {"hyperparameter_importance", "parallel_coordinates"}
     assert (tmp_path / "report.html").exists()
     assert "x: 4" in (tmp_path / "best.yaml").read_text()
+
+
+def test_an_app_without_models_is_shown_no_table_and_no_plot_of_them(tmp_path: Path) -> None:
+    for number in range(3):
+        run(tmp_path, number, float(number), x=number)
+    analysis = analysis_of(tmp_path)
+    (answer,) = analysis.answers
+    assert answer.best is not None
+    assert answer.by_model == []
+    with pytest.raises(NotDrawn, match="the runs name no model"):
+        model_comparison(analysis)
+
+
+def test_runs_without_any_number_are_told_so(tmp_path: Path) -> None:
+    for number in range(2):
+        run(tmp_path, number, None, x=number)
+    (answer,) = analysis_of(tmp_path).answers
+    assert answer.notes == ["no completed run has returned a number, or left one in a JSON file of its directory"]

@@ -21,7 +21,7 @@ from ddrsa.analysis.plots import DRAW, write_plots
 from ddrsa.analysis.plots.cost import pareto_front
 from ddrsa.analysis.plots.data import distinct, swept_here
 from ddrsa.analysis.plots.drawn import Drawing, NotDrawn, Plots
-from ddrsa.analysis.plots.style import OKABE_ITO
+from ddrsa.analysis.plots.style import OKABE_ITO, logarithmic, new_figure
 from ddrsa.analysis.plots.sweeps import sweep_comparison
 
 GRID: dict[str, Any] = {
@@ -327,3 +327,13 @@ def test_not_drawn_says_why(sweep_dir: Path, make_run: MakeRun) -> None:
     with pytest.raises(NotDrawn, match="nasa_weight was not swept"):
         DRAW["nasa_loss_impact"](read(sweep_dir))
     assert isinstance(DRAW["model_comparison"](read(sweep_dir)), Drawing)
+
+
+@pytest.mark.parametrize("ends", [(11.2, 18.9), (2.1, 4.9), (0.013, 0.017), (1, 5000), (3, 40)])
+def test_a_logarithmic_axis_has_two_ticks_or_more(ends: tuple[float, float]) -> None:
+    ax = new_figure(4, 3).subplots()
+    ax.set_xscale("log")
+    logarithmic(ax.xaxis)
+    ax.set_xlim(*ends)
+    shown = [tick for tick in ax.xaxis.get_ticklocs() if ends[0] <= tick <= ends[1]]
+    assert 2 <= len(shown) <= 14

@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 
 from ddrsa.analysis.metrics import SCRIPT, metric
 from ddrsa.analysis.plots.data import basis, datasets, drawn_column, headline, models, require, row_title
-from ddrsa.analysis.plots.drawn import Drawing
+from ddrsa.analysis.plots.drawn import Drawing, NotDrawn
 from ddrsa.analysis.plots.style import (
     MOST_VECTOR_POINTS,
     Look,
@@ -22,6 +22,7 @@ from ddrsa.analysis.plots.style import (
     new_figure,
     tidy,
 )
+from ddrsa.analysis.read_run import NO_NAME
 
 if TYPE_CHECKING:
     from ddrsa.analysis.analysis import Analysis
@@ -38,6 +39,8 @@ def model_comparison(analysis: Analysis) -> Drawing:
     A box shows the quartiles, its whiskers reach the most distant runs.
     """
     chosen = analysis.criterion.metric
+    if models(analysis) == [NO_NAME]:
+        raise NotDrawn("the runs name no model")
     of_models = () if analysis.criterion.select_by == SCRIPT else ("nll", "rul_mae", "rul_rmse", "concordance_index")
     panels = require(analysis, *dict.fromkeys((chosen, *of_models)))
     completed, names = analysis.sweep.completed, looks(models(analysis))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 # M. Okabe and K. Ito (2008), "Color Universal Design": told apart with any colour vision. The order alternates between
@@ -125,9 +126,19 @@ def limit(ax: Axes, values: NDArray[np.float64]) -> None:
     ax.text(0.99, 0.99, text, transform=ax.transAxes, ha="right", va="top", fontsize="small", style="italic")
 
 
+class _LogTicks(LogLocator):
+    """Ticks at 1, 2 and 5 of each decade; where fewer than two of them are in view, at round numbers."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        ticks = super().tick_values(vmin, vmax)
+        if np.count_nonzero((ticks >= vmin) & (ticks <= vmax)) >= 2:
+            return ticks
+        return MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(vmin, vmax)
+
+
 def logarithmic(axis: Axis) -> None:
-    """Ticks at 1, 2 and 5 of each decade, written as plain numbers: a decade or less must have some."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Ticks written as plain numbers, also within a decade."""
+    axis.set_major_locator(_LogTicks(subs=(1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 
