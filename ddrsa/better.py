@@ -7,10 +7,14 @@ import re
 MINIMIZE, MAXIMIZE = "minimize", "maximize"
 
 _HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
-_HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim"})  # as a part between . / _
+_HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim", "success"})
+# As a part between . / _, but for those of another meaning: brier_score, nasa_score.
+_SCORES, _LOSSES = frozenset({"score", "scores"}), frozenset({"brier", "crps", "energy", "nasa"})
 
 
 def name_says_higher(name: str) -> bool:
     """Whether a metric of this name is better the higher it is: accuracy, auc, f1, ...; another is taken as a loss."""
     lower = name.lower()
-    return any(part in lower for part in _HIGHER) or not _HIGHER_WORDS.isdisjoint(re.split(r"[^a-z0-9]+", lower))
+    words = set(re.split(r"[^a-z0-9]+", lower))
+    is_score = bool(words & _SCORES) and not words & _LOSSES
+    return is_score or bool(words & _HIGHER_WORDS) or any(part in lower for part in _HIGHER)

@@ -160,6 +160,30 @@ def resolver_cache(config: DictConfig) -> dict[str, Any]:
     return {name: dict(results) for name, results in OmegaConf.get_cache(config).items() if results}
 
 
+class _Forms(dict[tuple[str, ...], str]):
+    """What a cached resolver is taken to have given: its arguments."""
+
+    def __missing__(self, arguments: tuple[str, ...]) -> str:
+        return f"now:{','.join(arguments)}"
+
+
+@contextmanager
+def clock_by_its_form(config: DictConfig) -> Iterator[None]:
+    """In the block `${now:%Y}` gives its form in `config`, in the place of the time.
+
+    Hydra's resolver is a cached one: OmegaConf looks for its results by its arguments first; seen in 2.3.
+    """
+    cache = OmegaConf.get_cache(config)
+    times = cache.pop("now", None)
+    cache["now"] = _Forms()
+    try:
+        yield
+    finally:
+        del cache["now"]
+        if times is not None:
+            cache["now"] = times
+
+
 def value_node(config: DictConfig, path: Sequence[str]) -> ValueNode | None:
     """The node of a value, as it is written; None where there is none, or what lies above it is no plain mapping."""
     node: Any = config

@@ -22,8 +22,13 @@ from ddrsa.rundir.states import State
 # These name a run in every table, so they are not repeated among the swept values.
 NAME_KEYS = frozenset({"dataset", "dataset.name", "model", "model.name", "scripts.job"})
 
-# Runs that differ in these only are repeats of one configuration.
-REPEAT_KEYS = ("seed", "fold", "dataset.split_seed", "dataset.simulation_seed", "scripts.args.seed")
+_REPEAT_KEYS = ("dataset.split_seed", "dataset.simulation_seed")
+_REPEAT_NAMES = ("seed", "fold", "random_seed")
+
+
+def is_repeat_key(key: str) -> bool:
+    """Whether runs that differ in this key only are repeats of one configuration: seed, training.seed, fold, ..."""
+    return key in _REPEAT_KEYS or key.rpartition(".")[2] in _REPEAT_NAMES
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Sweep:
     runs: one row per run, in the order of the directories, with `COLUMNS`, the hyperparameters and the metrics. A
         hyperparameter that a run does not have is NaN; one that is null is None. `directory` is relative to `path`.
         A metric of the validation units has the prefix `validation_`.
-    swept: the hyperparameters that took more than one value, with those of REPEAT_KEYS; where the same run lies in
+    swept: the hyperparameters that took more than one value, with those of repeats; where the same run lies in
         several sweeps, `sweep` too.
     metrics: the numbers of test_metrics.json.
     apart: for the names of data sets that are parts of one whose runs cannot all be compared, the reason.
@@ -60,12 +65,12 @@ class Sweep:
     @property
     def hyperparameters(self) -> list[str]:
         """The swept hyperparameters that make a configuration, without data set, model and repeats."""
-        return [key for key in self.swept if key not in NAME_KEYS and key not in REPEAT_KEYS]
+        return [key for key in self.swept if key not in NAME_KEYS and not is_repeat_key(key)]
 
     @property
     def repeats(self) -> list[str]:
         """The keys that took several values and only repeat a configuration: seed, fold, ..."""
-        return [key for key in self.swept if key in REPEAT_KEYS]
+        return [key for key in self.swept if is_repeat_key(key)]
 
     @property
     def is_comparison(self) -> bool:

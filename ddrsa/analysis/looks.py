@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ddrsa.analysis.collect import REPEAT_KEYS, Sweep
+from ddrsa.analysis.collect import Sweep, is_repeat_key
 from ddrsa.analysis.statistics import CONFIDENCE, Difference, Repeats
 from ddrsa.repeats import Shared, gap_of, shared_noise
 from ddrsa.rundir.manifest import read_manifest
@@ -82,7 +82,7 @@ def _configurations(sweep: Sweep) -> int:
 
 
 def _configuration(values: Mapping[str, Any]) -> str:
-    return repr(sorted((key, repr(value)) for key, value in values.items() if key not in REPEAT_KEYS))
+    return repr(sorted((key, repr(value)) for key, value in values.items() if not is_repeat_key(key)))
 
 
 def _count(value: Any) -> int:

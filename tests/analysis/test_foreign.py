@@ -16,6 +16,7 @@ from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.metrics import metric, set_maximized
 from ddrsa.analysis.plots.drawn import NotDrawn
 from ddrsa.analysis.plots.models import model_comparison
+from ddrsa.better import name_says_higher
 from ddrsa.rundir.files import write_json
 
 TEXT = "out: ${hydra:runtime.output_dir}\n"
@@ -164,3 +165,19 @@ def test_runs_without_any_number_are_told_so(tmp_path: Path) -> None:
         run(tmp_path, number, None, x=number)
     (answer,) = analysis_of(tmp_path).answers
     assert answer.notes == ["no completed run has returned a number, or left one in a JSON file of its directory"]
+
+
+def test_seeds_of_a_group_are_repeats(tmp_path: Path) -> None:
+    for number in range(6):
+        run(tmp_path, number, float(number), lr=number // 3, training={"seed": number % 3}, fold=0)
+    (answer,) = analysis_of(tmp_path).answers
+    assert answer.best is not None
+    assert (answer.best.values, answer.best.selected.mean, answer.best.selected.n) == ({"lr": 0}, 1.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "higher"),
+    [("test_mean_score", True), ("eval/success", True), ("f1", True), ("brier_score", False), ("nasa_score", False)],
+)
+def test_a_name_says_which_direction_is_better(name: str, higher: bool) -> None:
+    assert name_says_higher(name) == higher

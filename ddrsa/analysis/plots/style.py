@@ -130,7 +130,7 @@ class _LogTicks(LogLocator):
     """Ticks at 1, 2 and 5 of each decade; where fewer than two of them are in view, at round numbers."""
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
-        ticks = super().tick_values(vmin, vmax)
+        ticks = np.asarray(super().tick_values(vmin, vmax))
         if np.count_nonzero((ticks >= vmin) & (ticks <= vmax)) >= 2:
             return ticks
         return MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(vmin, vmax)

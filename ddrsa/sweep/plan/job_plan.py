@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from ddrsa.checks import require
-from ddrsa.compat_hydra import resolver_cache, shown_by_hydra_config
+from ddrsa.compat_hydra import clock_by_its_form, resolver_cache, shown_by_hydra_config
 from ddrsa.errors import ConfigError
 from ddrsa.plain_values import PlainValues, as_plain, does_take_plain_values
 from ddrsa.rundir.identity import identity_of
@@ -206,8 +206,14 @@ def _number(whole: DictConfig, number: int) -> None:
 def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The values of `job`, `as_plain`.
 
-    A top-level key stands as written where it is in `unresolved` or cannot be resolved here.
+    A top-level key stands as written where it is in `unresolved` or cannot be resolved here. The clock does not change
+    what a run is: of `${now:...}` its form stands, so that the same command goes on.
     """
+    with clock_by_its_form(job):
+        return _plain_config(job, unresolved)
+
+
+def _plain_config(job: DictConfig, unresolved: frozenset[str]) -> dict[str, Any]:
     written: Any = OmegaConf.to_container(job, resolve=False)
     plain = {str(as_plain(key)): as_plain(value) for key, value in written.items()}
     for key in job:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -13,6 +14,11 @@ from ddrsa.rundir.files import fingerprint
 from ddrsa.rundir.identity import in_names, is_of_earlier_version, is_whole
 from ddrsa.rundir.manifest import owners_by_manifest
 from ddrsa.rundir.states import State
+from ddrsa.texts import count_of
+
+log = logging.getLogger(__name__)
+
+_SHOWN = 3
 
 
 def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path]:
@@ -34,12 +40,20 @@ def place_runs(sweep_dir: Path, wanted: Sequence[tuple[str, Path]]) -> list[Path
     for identity, path in wanted:
         if owners.get(path) == identity and path != places[identity] and not _is_completed(places[identity]):
             places[identity] = path
-    result = []
+    result, beside = [], []
     for identity, path in wanted:
         if identity not in places:
             places[identity] = place_beside(path, identity, owners)
             owners[places[identity]] = identity
+            if places[identity] != path:
+                beside.append(os.path.relpath(places[identity], sweep_dir))
         result.append(places[identity])
+    if beside:
+        log.info(
+            "%s another config than the runs in their directories, and go beside them: %s",
+            count_of(len(beside), "run has", "runs have"),
+            ", ".join([*beside[:_SHOWN], *(["..."] if len(beside) > _SHOWN else [])]),
+        )
     return result
 
 

@@ -31,9 +31,17 @@ def test_runs_that_share_the_short_form_of_their_identity_are_two(tmp_path: Path
     assert place_runs(tmp_path, [(ALIKE, place)]) == [place.with_name(f"{place.name}_{ALIKE}")]
 
 
-def test_the_directory_of_another_run_is_not_taken(tmp_path: Path) -> None:
+def test_the_directory_of_another_run_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ddrsa")
     completed(tmp_path / "0", FIRST)
-    assert place_runs(tmp_path, [(SECOND, tmp_path / "0")]) == [tmp_path / f"0_{in_names(SECOND)}"]
+    beside = tmp_path / f"0_{in_names(SECOND)}"
+    assert place_runs(tmp_path, [(SECOND, tmp_path / "0")]) == [beside]
+    (line,) = caplog.messages
+    assert line.startswith("1 run has another config than the runs in their directories")
+    assert beside.name in line
+    completed(beside, SECOND)
+    assert place_runs(tmp_path, [(SECOND, tmp_path / "0")]) == [beside]
+    assert len(caplog.messages) == 1
 
 
 def test_a_directory_that_changes_its_owner_is_seen(tmp_path: Path) -> None:

@@ -99,6 +99,16 @@ def test_max_failures(sweeps: Sweeps) -> None:
     assert exit_code == 0, output
 
 
+def test_the_same_command_goes_on_where_the_config_has_the_time(sweeps: Sweeps) -> None:
+    with (sweeps.directory / "supervised_app.yaml").open("a") as stream:
+        stream.write("stamp: 'run-${now:%H%M%S.%f}'\nlogs: {to: 'out/${stamp}'}\n")
+    for _ in range(2):
+        exit_code, output = sweeps.run("x=range(5)")
+        assert exit_code == 0, output
+        assert len(sweeps.starts()) == 5
+    assert sorted(sweeps.states()) == ["x0", "x1", "x2", "x3", "x4"]
+
+
 @pytest.mark.parametrize("key", ["n_jobs=0", "retries=-1", "timeout=0", "max_failures=0"])
 def test_a_bad_value_is_refused_before_anything_is_written(sweeps: Sweeps, key: str) -> None:
     exit_code, output = sweeps.run("x=1,2", f"hydra.launcher.{key}")
