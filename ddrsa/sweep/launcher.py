@@ -51,6 +51,7 @@ from ddrsa.texts import count_of
 
 log = logging.getLogger(__name__)
 
+_KEPT_CONFIG = ".hydra"  # of each run, where everybody looks for it
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 
 # What a run takes at the least, where it is not known yet: a process with torch.
@@ -124,6 +125,13 @@ class SupervisedLauncher(Launcher):
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
+        if config.hydra.output_subdir != _KEPT_CONFIG:
+            log.warning(
+                "hydra.output_subdir=%s: the runs keep no %s/config.yaml, by which `ddrsa analyze` and `ddrsa serve` find "
+                "them; leave it as it is to have them compared",
+                "null" if config.hydra.output_subdir is None else config.hydra.output_subdir,
+                _KEPT_CONFIG,
+            )
 
     def warm_up(self, preload: Sequence[str] = ()) -> None:
         """Start the process that starts the runs: it imports what they need while they are planned.

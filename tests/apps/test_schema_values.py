@@ -67,3 +67,10 @@ def test_a_search_names_the_command_of_its_best(workshop: Workshop) -> None:
     printed = next(line for line in output.splitlines() if "study.app" in line)
     exit_code, again = workshop.run(command=tuple(shlex.split(printed)[1:]))
     assert exit_code == 0, again
+
+
+def test_runs_that_keep_no_config_are_told_of_before_they_start(workshop: Workshop) -> None:
+    exit_code, output = workshop.run("hydra.output_subdir=null", command=CHECKED)
+    assert exit_code == 0, output
+    assert "hydra.output_subdir=null: the runs keep no .hydra/config.yaml" in output
+    assert output.index("output_subdir=null") < output.index("[1/4]")
