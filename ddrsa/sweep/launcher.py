@@ -127,8 +127,8 @@ class SupervisedLauncher(Launcher):
         self.task_function = task_function
         if config.hydra.output_subdir != _KEPT_CONFIG:
             log.warning(
-                "hydra.output_subdir=%s: the runs keep no %s/config.yaml, by which `ddrsa analyze` and `ddrsa serve` find "
-                "them; leave it as it is to have them compared",
+                "hydra.output_subdir=%s: the runs keep no %s/config.yaml, by which `ddrsa analyze` and `ddrsa serve` "
+                "find them; leave it as it is to have them compared",
                 "null" if config.hydra.output_subdir is None else config.hydra.output_subdir,
                 _KEPT_CONFIG,
             )
