@@ -39,7 +39,7 @@ def test_damaged_lines_are_left_out_and_said(tmp_path: Path, capsys: pytest.Capt
     assert main(["mend", str(tmp_path)]) == 0
     output = capsys.readouterr().out
     assert "line 6 is left out" in output
-    assert f"{len(lines)} of {len(lines) + 1} lines are kept" in output
+    assert f"kept: {len(lines)} of {len(lines) + 1} lines" in output
     assert file.read_bytes() == b"".join(lines)
     assert (tmp_path / "study.journal.damaged-1").read_bytes() == damaged
     mended = find_study(address)
