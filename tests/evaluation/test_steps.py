@@ -236,5 +236,5 @@ def test_what_cannot_be_measured_so_is_said(file: Path, step: str, overrides: li
 def test_units_that_are_too_short_to_be_measured_are_said() -> None:
     short = Sequences(np.zeros((3, 1), np.float32), np.zeros(3, np.int64), np.arange(2, -1, -1, dtype=np.float32),
                       np.ones(3, bool), ("x",))  # fmt: skip
-    with pytest.raises(ConfigError, match="of 1 units none is seen for two such steps, 12 rows"):
+    with pytest.raises(ConfigError, match="of 1 unit none is seen for two such steps, 12 rows"):
         EvaluationSteps(short, 6, HORIZON)

@@ -39,7 +39,7 @@ def mend(path: Path | str) -> int:
             shown = lines[number - 1].decode(errors="replace").strip()[:_SHOWN]
             print(printable(f"line {number} is left out ({reason}): {shown}"))
         if not left_out:
-            print(f"{file}: {count_of(len(lines), 'line')}, nothing is left out")
+            print(f"{file}: {count_of(len(lines), 'line')} can be read, nothing is changed")
             return 0
         backup = _free(file)
         with atomic_write(backup, "wb") as stream:
