@@ -17,13 +17,18 @@ SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "te
 TEST_FILES = ("test_*.py", "*_test.py", "conftest.py")
 # Each kind of environment has one of these.
 ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+# The file of a sweep, whose runs may hold copies of their scripts, and the folder of a single run.
+SWEEP_MARK, RUN_MARK = "multirun.yaml", ".hydra"
 
 
-def find_scripts(roots: Sequence[str], include: Sequence[str], exclude: Sequence[str]) -> list[Path]:
+def find_scripts(
+    roots: Sequence[str], include: Sequence[str], exclude: Sequence[str], results: Path | None = None
+) -> list[Path]:
     """The scripts beneath `roots`, as paths that begin as the roots do, each file once, in the order of their paths.
 
     include, exclude: shell patterns of file names, or, with a slash in them, of paths beneath the root; exclude also of
         the folders on the way.
+    results: a folder that is left out, since it has what scripts have written.
 
     Raises ConfigError where a root is no directory, or has no such script.
     """
@@ -31,7 +36,7 @@ def find_scripts(roots: Sequence[str], include: Sequence[str], exclude: Sequence
     for root in roots:
         if not Path(root).is_dir():
             raise ConfigError(f"scripts.root={root}: there is no such directory")
-        scripts = [path for path in _files(Path(root)) if _is_wanted(path.relative_to(root), include, exclude)]
+        scripts = [path for path in _files(Path(root), results) if _is_wanted(path.relative_to(root), include, exclude)]
         if not scripts:
             but = f" but for those that match {' or '.join(exclude)}" if exclude else ""
             raise ConfigError(f"scripts.root={root}: no script in it matches {' or '.join(include)}{but}")
@@ -83,16 +88,19 @@ def _doubles(ids: dict[Path, str]) -> list[Path]:
     return [path for paths in owners.values() if len(paths) > 1 for path in paths]
 
 
-def _files(root: Path) -> Iterator[Path]:
+def _files(root: Path, results: Path | None) -> Iterator[Path]:
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not is_skipped(Path(folder) / name))
+        folders[:] = sorted(name for name in folders if not _is_skipped(Path(folder) / name, results))
         yield from (Path(folder) / name for name in sorted(names))
 
 
-def is_skipped(folder: Path) -> bool:
+def _is_skipped(folder: Path, results: Path | None) -> bool:
     if folder.name.startswith(".") or folder.name in SKIPPED_FOLDERS:
         return True
-    return any((folder / mark).exists() for mark in ENVIRONMENT_MARKS)
+    if results is not None and folder.resolve() == results.resolve():
+        return True
+    # os.path: what may not be read has none of them.
+    return any(os.path.exists(folder / mark) for mark in (*ENVIRONMENT_MARKS, SWEEP_MARK, RUN_MARK))  # noqa: PTH110
 
 
 def _is_wanted(path: Path, include: Sequence[str], exclude: Sequence[str]) -> bool:

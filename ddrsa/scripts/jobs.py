@@ -17,8 +17,10 @@ from ddrsa.scripts.options import ScriptsOptions
 def find_jobs(options: ScriptsOptions) -> tuple[Job, ...]:
     """The jobs of `options`, by their ids. Raises ConfigError where there are none, or they cannot be read."""
     directory = options.directory
+    results = None if options.output_dir is None else directory / options.output_dir
     return _find_jobs(
-        Path.cwd(), directory, options.root, options.include, options.exclude, options.jobs, options.optional
+        *(Path.cwd(), directory, options.root, options.include, options.exclude, results),
+        *(options.jobs, options.optional),
     )
 
 
@@ -42,6 +44,7 @@ def _find_jobs(
     roots: tuple[str, ...],
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    results: Path | None,
     file: str | None,
     optional: tuple[str, ...],
 ) -> tuple[Job, ...]:
@@ -49,7 +52,7 @@ def _find_jobs(
         raise ConfigError("scripts.root is not set: name the folder of the scripts, or a file of jobs by scripts.jobs")
     if not include:
         raise ConfigError("scripts.include=[]: allowed are patterns of file names, such as train_*.py")
-    found = job_ids(find_scripts(roots, include, exclude))
+    found = job_ids(find_scripts(roots, include, exclude, results))
     jobs = {name: Job(name, path) for path, name in found.items()}
     for job in [] if file is None else read_jobs(Path(file), directory):
         other = jobs.get(job.id)

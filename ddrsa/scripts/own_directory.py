@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ddrsa.rundir.files import read_json, write_json
+from ddrsa.scripts.discovery import SWEEP_MARK
 from ddrsa.scripts.shared_files import (
-    SWEEP_MARK,
     Shared,
     Stamp,
     entries_of,

@@ -10,12 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ddrsa.scripts.discovery import ENVIRONMENT_MARKS, SKIPPED_FOLDERS
+from ddrsa.scripts.discovery import ENVIRONMENT_MARKS, SKIPPED_FOLDERS, SWEEP_MARK
 
 # No script leaves its results there.
 _NO_PLACE_FOR_RESULTS = SKIPPED_FOLDERS - {"test", "tests"} | {".git", ".hg", ".svn", ".tox", ".nox", ".direnv"}
-# The file by which a sweep is known.
-SWEEP_MARK = "multirun.yaml"
 
 # Size and time of change; None where there is nothing.
 Stamp = tuple[int, int] | None

@@ -83,3 +83,12 @@ def test_ids_are_short_and_told_apart_by_the_folder() -> None:
 def test_ids_take_as_many_folders_as_are_needed() -> None:
     paths = [Path("/p/x/m/train_a.py"), Path("/p/y/m/train_a.py"), Path("/p/z/n/train_a.py"), Path("/p/train.py")]
     assert job_ids(paths) == {paths[0]: "x-m-a", paths[1]: "y-m-a", paths[2]: "n-a", paths[3]: "train"}
+
+
+def test_copies_in_sweeps_and_among_results_are_no_scripts(tree: Path) -> None:
+    sweep = ("b/sweep/multirun.yaml", "b/sweep/logs/train_als.py")
+    for name in (*sweep, "b/single/.hydra/config.yaml", "b/single/train_als.py", "b/results/als/train_als.py"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).touch()
+    assert found(["b"], DEFAULT, ["legacy"], tree / "b/results") == ["b/train_als.py"]
+    assert found(["b/sweep"], DEFAULT, []) == ["b/sweep/logs/train_als.py"]
