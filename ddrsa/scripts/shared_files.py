@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from ddrsa.scripts.discovery import ENVIRONMENT_MARKS, SKIPPED_FOLDERS, SWEEP_MARK
 
 # No script leaves its results there.
@@ -37,6 +39,9 @@ class Shared:
     unseen: bool = False
     _looked_at: int = 0
 
+    def __post_init__(self) -> None:
+        self._printed_into = _printed_into()
+
     def changed(self) -> list[Path]:
         """What was written while the run was under way, by it or by another: files, and new entries of folders.
 
@@ -50,7 +55,8 @@ class Shared:
                 found.append(folder)
             new = [Path(entry.path) for entry in entries_of(folder) if entry.name not in names]
             found += [path for path in new if not (is_directory(path) and is_no_place_for_results(path))]
-        return list({os.path.realpath(path): path for path in reversed(found)}.values())[::-1]
+        by_place = {os.path.realpath(path): path for path in reversed(found)}
+        return [path for place, path in reversed(by_place.items()) if place not in self._printed_into]
 
     def note(self, path: Path) -> None:
         """Look whether this file changes."""
@@ -80,6 +86,16 @@ class Shared:
                     folders.append(Path(entry.path))
                 else:
                     self.note(Path(entry.path))
+
+
+def _printed_into() -> set[str]:
+    """The files that this command itself prints into: python train.py > sweep.out."""
+    found = set()
+    for process in (psutil.Process(), *psutil.Process().parents()):
+        for descriptor in ("1", "2"):
+            with contextlib.suppress(OSError):  # another user's, or not Linux
+                found.add(os.path.realpath(f"/proc/{process.pid}/fd/{descriptor}"))
+    return found
 
 
 def is_no_place_for_results(folder: Path) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -262,3 +265,25 @@ def test_an_attempt_that_was_killed_while_its_inputs_were_copied_leaves_no_half_
             own_directory(shared, parent).__enter__()
     with own_directory(shared, parent) as (place, _):
         assert (place / "config.txt").read_text() == "lr=1"
+
+
+def test_what_the_command_prints_into_is_not_told(shared: Path, tmp_path: Path) -> None:
+    """python train.py > sweep.out: the process of the run is a child of that."""
+    program = """
+        import sys
+        from pathlib import Path
+        from ddrsa.scripts.own_directory import own_directory
+
+        with own_directory(Path(sys.argv[1]), Path(sys.argv[2])) as (place, common):
+            print("a line", file=open("/proc/%s/fd/1" % sys.argv[3], "a"))
+            Path(sys.argv[1], "model.pt").write_text("of all")
+            Path(sys.argv[2], "changed").write_text(repr([path.name for path in common.changed()]))
+        """
+    child = [sys.executable, "-c", textwrap.dedent(program), str(shared), str(tmp_path / "output")]
+    code = (
+        f"import os, subprocess; subprocess.run([*{child!r}, str(os.getpid())], stdout=subprocess.DEVNULL, check=True)"
+    )
+    with (shared / "sweep.out").open("w") as stream:
+        subprocess.run([sys.executable, "-c", code], stdout=stream, check=True)
+    assert (shared / "sweep.out").read_text() == "a line\n"
+    assert (tmp_path / "output" / "changed").read_text() == "['model.pt']"
