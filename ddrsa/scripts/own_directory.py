@@ -32,8 +32,6 @@ from ddrsa.scripts.shared_files import (
 log = logging.getLogger(__name__)
 
 MIB = 2**20
-# What an attempt has found when it began, for the next one where this one is killed.
-RECORD = ".stand_ins.json"
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class _Plan:
         self._neighbours()
 
     def make(self) -> Path:
-        record = self.parent / RECORD
+        record = _record(self.parent)
         write_json(record, asdict(self.stand_ins))
         self.place.mkdir(exist_ok=True)
         for name in self.stand_ins.folders:
@@ -201,14 +199,14 @@ class _Plan:
 
 def _take_away_of_a_killed_attempt(parent: Path) -> None:
     """So that this attempt finds the inputs as they are now, and not as they were then."""
-    if not (parent / RECORD).exists():
+    if not _record(parent).exists():
         return
     try:
-        record = read_json(parent / RECORD) or {}
+        record = read_json(_record(parent)) or {}
         copies = {name: None if stamp is None else (stamp[0], stamp[1]) for name, stamp in record["copies"].items()}
         _take_away(parent, _StandIns(record["folders"], record["links"], copies))
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        log.warning("%s is damaged: inputs of the attempt before stay as they were then: %s", parent / RECORD, error)
+        log.warning("%s is damaged: inputs of the attempt before stay as they were then: %s", _record(parent), error)
 
 
 def _take_away(parent: Path, stand_ins: _StandIns) -> None:
@@ -225,7 +223,12 @@ def _take_away(parent: Path, stand_ins: _StandIns) -> None:
         here = parent / name
         if here.is_dir() and not here.is_symlink() and not any(here.iterdir()):
             here.rmdir()
-    (parent / RECORD).unlink(missing_ok=True)
+    _record(parent).unlink(missing_ok=True)
+
+
+def _record(parent: Path) -> Path:
+    """What stands in for what, for the next attempt where this one is killed. Beside the links, which have any name."""
+    return parent.with_name(f".{parent.name}.json")
 
 
 def _sweep_of(run: Path) -> Path:

@@ -157,6 +157,22 @@ def test_files_beside_the_working_directory_that_are_overwritten_are_named(share
         assert common.changed() == [shared.parent / "results.json"]
 
 
+def test_a_run_of_a_script_may_sweep_scripts_itself(shared: Path, tmp_path: Path) -> None:
+    with own_directory(shared, tmp_path / "run" / "working_dir") as (place, _):
+        inner = place / "sweep" / "run" / "working_dir"
+        (place / "sweep").mkdir()
+        (place / "sweep" / "multirun.yaml").touch()
+        with own_directory(place, inner) as (innermost, common):
+            assert (innermost / "config.txt").read_text() == "lr=1"
+            assert (innermost / "../data/y.csv").read_text() == "2"
+            (innermost / "model.pt").write_text("inner")
+            assert common.changed() == []
+    assert left(tmp_path / "run") == {
+        "working_dir/mnist/sweep/multirun.yaml",
+        "working_dir/mnist/sweep/run/working_dir/mnist/model.pt",
+    }
+
+
 @pytest.mark.parametrize("name", ["config.txt", "fresh.pt", "data/train/fresh.pt"])
 def test_what_is_written_by_a_whole_path_is_named(shared: Path, tmp_path: Path, name: str) -> None:
     """As by a script that goes to its own folder: cd "$(dirname "$0")"."""
