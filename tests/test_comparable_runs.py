@@ -86,7 +86,7 @@ def test_the_end_of_a_sweep_ranks_alike_with_alike(runs: dict[str, ddrsa.Trained
     print_summary(Console(file=stream, width=200), views, shown=shown)
     lines = [line.rstrip() for line in stream.getvalue().splitlines()]
     assert "the runs measure 2 different things, and are ranked among those alike alone:" in lines
-    first, second = (lines.index(f"best {text}") for text in ("2 of 2 runs: horizon 8", "of 1 runs: horizon 16"))
+    first, second = (lines.index(f"best {text}") for text in ("2 of 2 runs: horizon 8", "of 1 run: horizon 16"))
     assert {line.split()[-1] for line in lines[first + 2 : first + 4]} == {"8"}
     assert lines[second + 2].endswith("run 16")
 

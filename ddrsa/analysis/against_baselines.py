@@ -13,6 +13,7 @@ from ddrsa.analysis.criterion import Criterion
 from ddrsa.analysis.metrics import metric
 from ddrsa.analysis.paired_units import OnUnits, paired_on_units
 from ddrsa.analysis.time_units import TimeUnit
+from ddrsa.time_units import counted
 
 # The models that are no network: age alone, and trees on summaries of the window.
 BASELINES = ("kaplan_meier", "boosting")
@@ -72,7 +73,7 @@ def _on_units(network: str, baseline: str, found: OnUnits, criterion: Criterion,
     low, high = sorted((sign * found.low, sign * found.high))
     interval = f"95 % interval {low:.2g} to {high:.2g}, paired bootstrap over units"
     on = f"{metric(criterion.metric).label} on the same {found.units} test units"
-    amount = f"{abs(gain):.3g}{_unit(criterion, dataset)}"
+    amount = _amount(abs(gain), criterion, dataset)
     if low > 0:
         return f"The best network, {network}, beats {baseline} by {amount} ({on}, {interval})."
     if high < 0:
@@ -88,11 +89,11 @@ def _by_means(network: str, baseline: str, mean: float, other: float, criterion:
     gain = mean - other if criterion.higher_is_better else other - mean
     better = "better" if gain > 0 else "worse"
     return (
-        f"The best network, {network}, is {abs(gain):.3g}{_unit(criterion, dataset)} {better} than {baseline} "
+        f"The best network, {network}, is {_amount(abs(gain), criterion, dataset)} {better} than {baseline} "
         f"({metric(criterion.metric).label} {criterion.units}, without an interval: the runs do not have it by unit)."
     )
 
 
-def _unit(criterion: Criterion, dataset: str) -> str:
+def _amount(value: float, criterion: Criterion, dataset: str) -> str:
     unit = metric(criterion.metric, dataset).unit
-    return f" {unit}" if unit else ""
+    return counted(value, unit) if unit else f"{value:.3g}"

@@ -12,6 +12,7 @@ from ddrsa.analysis.metrics import METRICS, UNITS, metric
 from ddrsa.analysis.paired_units import OnUnits
 from ddrsa.analysis.read_run import NO_NAME
 from ddrsa.analysis.statistics import Difference, Estimate
+from ddrsa.time_units import counted
 
 
 def sentences(answer: Answer) -> list[str]:
@@ -138,4 +139,4 @@ def _worth(answer: Answer) -> str:
 
 
 def _amount(value: float, unit: str) -> str:
-    return f"{value:.3g}{unit and ' ' + unit}"
+    return counted(value, unit) if unit else f"{value:.3g}"

@@ -33,7 +33,7 @@ def said_of(sweep_dir: Path) -> list[str]:
         (HARD - 2, "The best network, tcn, beats boosting by 2 cycles (MAE of the RUL on the same 25 test units, 95 %"),
         (
             HARD + 1,
-            "The best network, tcn, is beaten by boosting, by 1 cycles (MAE of the RUL on the same 25 test units;",
+            "The best network, tcn, is beaten by boosting, by 1 cycle (MAE of the RUL on the same 25 test units;",
         ),
         (
             HARD + np.random.default_rng(1).normal(0, 2, 25),
@@ -61,7 +61,7 @@ def test_the_best_network_is_named_also_where_a_baseline_is_the_best(sweep_dir: 
     said = said_of(sweep_dir)
     assert "boosting" in said[0]
     assert said[1] == (
-        "The best network, tcn, is 1 cycles worse than boosting "
+        "The best network, tcn, is 1 cycle worse than boosting "
         "(MAE of the RUL on the validation units, without an interval: the runs do not have it by unit)."
     )
 

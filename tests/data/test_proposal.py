@@ -114,7 +114,7 @@ def test_right_guesses(tmp_path: Path, text: str, expected: dict[str, Any]) -> N
         (written(BASE.assign(cycle=19 - BASE["row"])[["unit", "cycle", "temp", "last"]]), "time_column", "cycle",
          "it falls from row to row: a remaining life"),
         (written(SHORT.assign(unit=SHORT["unit"].where(BASE.index != 9))), "unit_column", "unit",
-         "1 rows have no value"),
+         "1 row has no value"),
         (written(SHORT.assign(failed=np.where(SHORT["last"] == 1, SHORT["unit"], "")).drop(columns="last")),
          "failure_kinds", ["M0", "M1", "M2", "M3"], "each of its texts is taken for a failure: M0, M1"),
         (written(SHORT.assign(failures=BASE["row"] // 9).drop(columns="last")), "all_units_fail", True,

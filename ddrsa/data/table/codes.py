@@ -6,6 +6,8 @@ import logging
 
 import pandas as pd
 
+from ddrsa.texts import count_of
+
 log = logging.getLogger(__name__)
 
 CODES = (
@@ -43,6 +45,7 @@ def warn_of_codes(column: str, values: pd.Series) -> None:
     """Warn of codes among the values of a column."""
     for code in codes_in(values):
         log.warning(
-            "%s is %s in %d rows, far from its other values: dataset.missing_values=['%s'] if it means that there is "
-            "no value", column, shown_code(code), (values == code).sum(), shown_code(code)
+            "%s is %s in %s, far from its other values: dataset.missing_values=['%s'] if it means that there is "
+            "no value", column, shown_code(code), count_of((values == code).sum(), "row"),
+            shown_code(code)
         )  # fmt: skip

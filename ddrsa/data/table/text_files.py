@@ -22,6 +22,7 @@ import pandas as pd
 from ddrsa.data.table.encodings import find_encoding, opened
 from ddrsa.data.table_options import TableOptions
 from ddrsa.errors import DataError
+from ddrsa.texts import count_of
 
 # Of the first line; ordered by how surely it is a separator and no part of a name.
 SNIFFED = ("\t", ";", "|", ",")
@@ -57,7 +58,8 @@ def find_format(path: Path, options: TableOptions) -> TextFormat:
         skipped += 1
         first, second = _first_lines(path, encoding, skipped)
     if not first:
-        raise DataError(f"{path} is empty{f' behind its first {skipped} lines' if skipped else ''}")
+        behind = f" behind its first {count_of(skipped, 'line')}" if skipped else ""
+        raise DataError(f"{path} is empty{behind}")
     separator = options.separator or (marked[1] if marked else _separator(first, second))
     with _text(path, encoding) as stream:
         reader = csv.reader(itertools.islice(stream, skipped, None), delimiter=separator, skipinitialspace=True)

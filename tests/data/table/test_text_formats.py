@@ -100,7 +100,7 @@ def test_numbers_are_read_as_they_are_meant(
         ('pipe 7" wide\nunit,time,x\nA,1,2\nA,2,z\n', {"skip_lines": 1}, "line 4: column x has 'z'"),
         ('unit,time,"x\n[mm]"\nA,1,2\nA,2,z\n', {"feature_columns": ["x\n[mm]"]}, "line 4: column x"),
         (gzip.compress(b"unit,time,x\nA,1,2\n", mtime=0), {}, r"is no text by its first bytes, but gzip \(.gz\)"),
-        ("unit,time,x\n", {"skip_lines": 1}, "units.csv is empty behind its first 1 lines"),
+        ("unit,time,x\n", {"skip_lines": 1}, "units.csv is empty behind its first 1 line"),
         ("unit,time,x\nA,1,2\n", {"skip_lines": -1}, "dataset.skip_lines=-1: allowed is a whole number of lines"),
         ('unit,time,n,x\n\nA,1,"a\nb",2\nA,2,c,zz\n', {"exclude_columns": ["n"]}, "line 5: column x has 'zz'"),
         ("unit,time,x,x\nA,1,2,3\n", {}, "has the column x twice"),
@@ -221,7 +221,7 @@ def test_codes_for_no_value_are_said(read: Read, caplog: pytest.LogCaptureFixtur
     for name in ("a.parquet", "a.xlsx"):
         caplog.clear()
         read(table, name=name)
-        assert "x is -9999 in 1 rows, far from its other values: dataset.missing_values=['-9999']" in caplog.text
+        assert "x is -9999 in 1 row, far from its other values: dataset.missing_values=['-9999']" in caplog.text
         assert "x is 2147483647 in 2 rows" in caplog.text
         assert "y is" not in caplog.text
         caplog.clear()
