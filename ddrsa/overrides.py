@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 # Texts that stand for themselves, but for the words that Hydra reads as a value of another type.
 _PLAIN = re.compile(r"(?!(?:null|true|false|nan|inf)$)[a-z_/][\w./+-]*", re.IGNORECASE | re.ASCII)
+
+
+def task_overrides(config: DictConfig) -> list[str]:
+    """Those of the task in `config.hydra` as they were given; an item of OmegaConf's list would be resolved."""
+    from omegaconf import OmegaConf
+
+    written: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    return written
 
 
 def override_parts(override: str) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from ddrsa.analysis.foreign import NO_STATUS, foreign_metrics, is_foreign, job_l
 from ddrsa.analysis.results import flat_metrics, is_number, test_intervals_of
 from ddrsa.analysis.run_config import read_run_config
 from ddrsa.rundir.directory import RunDirectory
+from ddrsa.rundir.job_file import read_job
 from ddrsa.rundir.states import State, shown_state
 
 # The data set or the model of a run whose config names none, or cannot be read.
@@ -65,6 +66,8 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
     config = read(lambda: read_run_config(run.config))
     status = read(run.read_status)
     foreign = bool(config) and is_foreign(config)
+    if foreign and not run.status.exists():
+        status = read(lambda: read_job(run.path))
     result = {} if foreign else read(run.read_test_metrics)
     try:
         metrics = flat_metrics(result)
@@ -75,7 +78,7 @@ def read_run(run: RunDirectory, directory: str, sweep: str) -> Run:
     state, reason = shown_state(status, run.path)
     if foreign:
         metrics, notes = foreign_metrics(run, status.get("return_value"))
-        if not run.status.exists():
+        if not status:
             # Hydra's own launchers write none.
             state = State.COMPLETED if metrics else State.PENDING
             notes.append(NO_STATUS + ("" if metrics else ", and no number in a JSON file"))

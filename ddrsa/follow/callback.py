@@ -15,6 +15,7 @@ from ddrsa.cli import ending_the_command
 from ddrsa.errors import ConfigError
 from ddrsa.follow.endings import at_end, end
 from ddrsa.follow.jobs import note_end, note_start
+from ddrsa.overrides import task_overrides
 from ddrsa.rundir.sweep_files import CONFIG, MANIFEST
 
 
@@ -123,7 +124,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 def _refuse_swept(config: DictConfig, key: str) -> None:
     """Raise ConfigError where several values stand without brackets, which are one run for each of them."""
-    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
+    for override in OverridesParser.create().parse_overrides(task_overrides(config)):
         if override.key_or_group == key and override.is_sweep_override():
             values = str(override.input_line).partition("=")[2]
             raise ConfigError(f"{override.input_line}: several at once stand in brackets, {key}=[{values}]")

@@ -11,13 +11,12 @@ from omegaconf import DictConfig
 
 from ddrsa.compat_hydra import returned
 from ddrsa.rundir.directory import RunDirectory
-from ddrsa.rundir.files import now, read_json, write_json
+from ddrsa.rundir.files import now, write_json
+from ddrsa.rundir.job_file import JOB_FILE, read_job
 from ddrsa.rundir.process_identity import this_process
 from ddrsa.rundir.reasons import reason_of_exception
 from ddrsa.rundir.returned import kept_value
 from ddrsa.rundir.states import State
-
-_FILE = ".hydra/job.json"
 
 
 def note_start(config: DictConfig) -> None:
@@ -42,13 +41,6 @@ def note_end(config: DictConfig, result: JobReturn) -> None:
     _note(directory, **{**before, "state": state, "error": error, "return_value": kept, **more, "ended_at": now()})
 
 
-def read_job(directory: Path) -> dict[str, Any]:
-    """What the two have noted of the job in `directory`; empty where they have not."""
-    content = read_json(directory / _FILE) or {}
-    content.pop("schema_version", None)
-    return content
-
-
 def _directory(config: DictConfig) -> Path:
     return Path(str(config.hydra.runtime.output_dir))
 
@@ -58,4 +50,4 @@ def _note(directory: Path, **content: Any) -> None:
     if RunDirectory(directory).status.exists() or not (directory / ".hydra").is_dir():
         return
     with contextlib.suppress(OSError):
-        write_json(directory / _FILE, content, durable=False)
+        write_json(directory / JOB_FILE, content, durable=False)

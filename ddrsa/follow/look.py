@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.follow.jobs import read_job
 from ddrsa.overrides import override_key
 from ddrsa.rundir.directory import RunDirectory, find_runs
+from ddrsa.rundir.job_file import JOB_FILE, read_job
 from ddrsa.rundir.manifest import read_manifest
 from ddrsa.rundir.states import State, shown_state
 from ddrsa.rundir.sweep_files import MANIFEST
@@ -88,7 +88,7 @@ class SweepLook:
 
     def _look_at(self, found: RunDirectory) -> None:
         run = self._runs.get(found.path)
-        times = tuple(map(_time, (found.status, found.path / ".hydra" / "job.json")))
+        times = tuple(map(_time, (found.status, found.path / JOB_FILE)))
         # Whether the process of a running one still lives stands in no file.
         if run is not None and times == self._times[found.path] and run.state is not State.RUNNING:
             return

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ddrsa.follow.jobs import read_job
 from ddrsa.live.cells import Columns, cells_of, read_metrics, seconds_taken
 from ddrsa.live.inside import has_links
 from ddrsa.live.plan import Plan, read_plan
 from ddrsa.rundir.files import fingerprint
+from ddrsa.rundir.job_file import read_job
 from ddrsa.rundir.states import State
 from ddrsa.rundir.sweep_files import MANIFEST
 from ddrsa.sweep.show.estimate import Durations

@@ -14,6 +14,7 @@ from ddrsa.errors import ConfigError
 from ddrsa.follow.callback import Begun, SweepCallback, plain
 from ddrsa.follow.companion import Companion
 from ddrsa.notify.addresses import open_addresses, variables
+from ddrsa.overrides import task_overrides
 from ddrsa.sweep.plan.grid import grid
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def _expected(config: DictConfig) -> int | None:
         return None
     params = [f"{key}={value}" for key, value in (config.hydra.sweeper.get("params") or {}).items()]
     try:
-        parsed = OverridesParser.create().parse_overrides([*params, *map(str, config.hydra.overrides.task)])
+        parsed = OverridesParser.create().parse_overrides([*params, *task_overrides(config)])
         return len(grid(parsed))
     except (HydraException, ConfigError):
         return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from followed_app import PATIENCE, FollowedApp, until
 
+from ddrsa.analysis.collect import collect
 from ddrsa.rundir.files import read_json
 
 pytestmark = pytest.mark.timeout(3600)
@@ -34,6 +35,17 @@ def test_an_app_of_somebody_else_is_told_of_under_any_launcher(app: FollowedApp,
         notes = {name: read_json(app.folder / "sweep" / name / ".hydra" / "job.json") or {} for name in ("x1", "x13")}
         assert (notes["x1"]["state"], notes["x1"]["return_value"]) == ("completed", 1)
         assert (notes["x13"]["state"], notes["x13"]["error"]) == ("failed", "ValueError: thirteen")
+    rows = {row["x"]: row for row in collect(app.folder / "sweep").runs.to_dict("records")}
+    assert (rows[1]["state"], rows[1]["return_value"]) == ("completed", 1)
+    assert (rows[13]["state"], rows[13]["reason"]) == ("failed", "ValueError: thirteen")
+
+
+def test_an_override_that_is_an_interpolation_is_told_of_as_it_was_given(app: FollowedApp) -> None:
+    # Its value has a comma: resolved too early it would be two runs, or no override at all.
+    given = ("x=1", "+pair='1,2: 3'", "+same=${pair}", "+hydra/tracking=tensorboard")
+    code, printed = app.run("-m", *given)
+    assert code == 0, printed
+    assert list(app.told().values()) == ["completed"]
 
 
 @pytest.mark.slow

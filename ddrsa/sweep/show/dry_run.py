@@ -9,6 +9,7 @@ from pathlib import Path
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 
+from ddrsa.overrides import task_overrides
 from ddrsa.rundir.directory import RunDirectory, find_runs
 from ddrsa.rundir.states import State, is_done_for
 from ddrsa.rundir.yaml_files import read_yaml
@@ -57,7 +58,7 @@ def print_sweep(
 def print_run(config: DictConfig) -> None:
     """Print the directory, the state and the overrides of the single run that `config` (with `hydra`) describes."""
     directory = Path(to_absolute_path(str(config.hydra.run.dir)))
-    name = Presentation.of(config.hydra.launcher).short_name(config.hydra.overrides.task)
+    name = Presentation.of(config.hydra.launcher).short_name(task_overrides(config))
     view = _looked_at(RunView(name or "no overrides", directory))
     print("dry run: nothing is started, nothing is written")
     print(printable(f"{_shown_state(view)}  {view.name}  {os.path.relpath(directory)}"))
