@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import unicodedata
+from functools import lru_cache
 from typing import Any, TextIO
 
 # Control characters but for the end of a line, and those that turn the direction of what follows.
@@ -47,7 +48,12 @@ def _spelled(found: re.Match[str]) -> str:
 
 def as_cell(value: Any) -> Any:
     """A value for a CSV file: a text that a spreadsheet would take for a formula has an apostrophe before it."""
-    if not isinstance(value, str) or _NUMBER.fullmatch(value):
+    return _text_as_cell(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=1000)  # in most columns few texts stand many times
+def _text_as_cell(value: str) -> str:
+    if _NUMBER.fullmatch(value):
         return value
     # Most cells are printable, which Python tells faster than their characters can be looked at.
     controls = not value.isprintable() and any(unicodedata.category(each) == "Cc" for each in value if each != "\n")

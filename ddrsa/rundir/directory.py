@@ -232,4 +232,5 @@ def find_runs(sweep_dir: Path | str) -> list[RunDirectory]:
             names.remove(".hydra")
             if os.path.exists(os.path.join(directory, ".hydra", "config.yaml")):  # noqa: PTH110, PTH118
                 found.append(directory)
-    return [RunDirectory(path) for path in sorted(map(Path, found))]
+    # In the order of paths, part by part, which they tell more slowly themselves.
+    return [RunDirectory(path) for path in sorted(found, key=lambda path: path.split(os.sep))]  # noqa: PTH206

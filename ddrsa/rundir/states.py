@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ class State(StrEnum):
         return self.replace("_", " ")
 
     @classmethod
+    @cache
     def written(cls) -> tuple[State, ...]:
         """The states that a status.json may hold."""
         return tuple(state for state in cls if state not in (cls.LOST, cls.UNREADABLE))

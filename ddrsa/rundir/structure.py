@@ -58,6 +58,8 @@ def check_structure(content: Any, form: Any, file: Any, key: str = "") -> None:
         for name, inner in form.forms.items():
             plain = name.removesuffix("!")
             if plain in content:
+                if type(content[plain]) is inner:
+                    continue
                 check_structure(content[plain], inner, file, f"{key}.{plain}".lstrip("."))
             elif plain != name:
                 raise ValueError(printable(f"{file} has no key {f'{key}.{plain}'.lstrip('.')}"))

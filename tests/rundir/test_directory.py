@@ -109,3 +109,11 @@ def test_find_runs(tmp_path: Path) -> None:
         (tmp_path / "logs" / name / ".hydra" / "config.yaml").touch()
     (tmp_path / "logs" / "no_run").mkdir()
     assert [run.path for run in find_runs(tmp_path)] == [tmp_path / "logs" / "a", tmp_path / "logs" / "b" / "x"]
+
+
+def test_runs_are_found_in_the_order_of_paths_not_of_texts(tmp_path: Path) -> None:
+    names = ["a/b", "a b", "a", "a-1", "a.b/c", "a/b-1"]
+    for name in names:
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        (tmp_path / name / ".hydra" / "config.yaml").touch()
+    assert [run.path for run in find_runs(tmp_path)] == sorted(tmp_path / name for name in names)
