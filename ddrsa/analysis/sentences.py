@@ -21,14 +21,16 @@ def sentences(answer: Answer) -> list[str]:
         return [_on_data(answer, f"no configuration can be named: {'. '.join(answer.notes)}.")]
     best, unit = answer.best, metric(answer.metric, answer.dataset).unit
     of = (
-        f"the best of {answer.configurations} configurations is"
+        f"the best of {answer.configurations} configurations is {named(best)}"
         if answer.configurations > 1
-        else "the one configuration is"
+        else f"the one configuration is {named(best)}"
+        if named(best) != NO_NAME
+        else "there is one configuration"
     )
     said = [
         _on_data(
             answer,
-            f"{of} {named(best)}: {metric(answer.metric).label} {number(best.selected, unit)} "
+            f"{of}: {metric(answer.metric).label} {number(best.selected, unit)} "
             f"{UNITS[answer.select_by]}{_direction(answer)} ({_repeats(best)}).",
         )
     ]

@@ -16,6 +16,7 @@ from ddrsa.analysis.criterion import Choice
 from ddrsa.analysis.metrics import metric, set_maximized
 from ddrsa.analysis.plots.drawn import NotDrawn
 from ddrsa.analysis.plots.models import model_comparison
+from ddrsa.analysis.sentences import sentences
 from ddrsa.better import name_says_higher
 from ddrsa.rundir.files import write_json
 
@@ -181,3 +182,10 @@ def test_seeds_of_a_group_are_repeats(tmp_path: Path) -> None:
 )
 def test_a_name_says_which_direction_is_better(name: str, higher: bool) -> None:
     assert name_says_higher(name) == higher
+
+
+def test_one_configuration_without_a_name_is_called_by_none(tmp_path: Path) -> None:
+    for number in range(2):
+        run(tmp_path, number, float(number), seed=number)
+    (answer,) = analysis_of(tmp_path).answers
+    assert sentences(answer)[0].startswith("There is one configuration: return value 0.50 ± 0.71")
