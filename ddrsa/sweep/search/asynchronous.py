@@ -46,6 +46,7 @@ def search_asynchronously(
             summary.write()
             ended = session.wait()
             if ended is None:
+                trials.give_back_all()  # those that were not begun; the session prints the summary when it ends
                 break
             run, outcome = ended
             ended_trials = under_way.pop(run.identity, None)

@@ -63,12 +63,16 @@ class Trials:
 
     def close(self) -> None:
         """Give back what is under way, and say that this process does no more trials."""
-        for trial in list(self._mine.values()):
-            self.give_back(trial)
+        self.give_back_all()
         if self._lock is not None:
             with self._mutex:
                 self._lock.path.unlink(missing_ok=True)
                 self._lock.release()
+
+    def give_back_all(self) -> None:
+        """Give back the trials that this process has asked for and not told of."""
+        for trial in list(self._mine.values()):
+            self.give_back(trial)
 
     def enqueue(self, values: Sequence[Mapping[str, Any]]) -> None:
         """Have these tried first. Those that were enqueued before are not again."""

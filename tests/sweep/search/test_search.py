@@ -113,6 +113,8 @@ def test_interrupts(searches: Searches, signals: int, waiting: dict[str, int]) -
     assert exit_code == 130, output
     assert "Traceback" not in output
     assert searches.counts() == (waiting or {"COMPLETE": 2})
+    (states,) = (line for line in output.splitlines() if "trials of the study" in line)
+    assert states.endswith("2 waiting" if waiting else "2 complete")
 
     assert searches.run("resume=sweep", "seconds=0.01")[0] == 0
     assert searches.counts() == {"COMPLETE": 6}
