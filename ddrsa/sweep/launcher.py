@@ -125,11 +125,11 @@ class SupervisedLauncher(Launcher):
         self.config = config
         self.hydra_context = hydra_context
         self.task_function = task_function
-        if config.hydra.output_subdir != _KEPT_CONFIG:
+        if (subdir := config.hydra.get("output_subdir", _KEPT_CONFIG)) != _KEPT_CONFIG:
             log.warning(
                 "hydra.output_subdir=%s: the runs keep no %s/config.yaml, by which `ddrsa analyze` and `ddrsa serve` "
                 "find them; leave it as it is to have them compared",
-                "null" if config.hydra.output_subdir is None else config.hydra.output_subdir,
+                "null" if subdir is None else subdir,
                 _KEPT_CONFIG,
             )
 

@@ -59,8 +59,8 @@ def test_steps_of_six_hours_are_told_in_days(sweep_dir: Path, make_run: MakeRun)
     said = " ".join(sentences(answer))
     assert "MAE of the RUL 2 days on the validation units" in said
     assert "it has 2 days (95 % interval 1.5 to 2.5, by" in said
-    assert "is 1 days worse" in said
-    assert "On the same 25 test units the next is 1 days higher (95 % interval 1 to 1" in said
+    assert "is 1 day worse" in said
+    assert "On the same 25 test units the next is 1 day higher (95 % interval 1 to 1" in said
     table = analysis.tables["summary_statistics"].query("model == 'gru' and units == 'test'")
     told = {name: (unit, mean) for name, unit, mean in table[["metric", "unit", "mean"]].to_numpy()}
     assert (told["rul_mae"], told["concordance_index"]) == (("days", 2.0), ("", 0.8))
