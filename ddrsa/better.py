@@ -8,8 +8,11 @@ MINIMIZE, MAXIMIZE = "minimize", "maximize"
 
 _HIGHER = ("accuracy", "auc", "auroc", "c_index", "concordance", "f1", "precision", "r2", "recall")
 _HIGHER_WORDS = frozenset({"acc", "bleu", "dice", "iou", "map", "psnr", "reward", "ssim", "success"})
-# As a part between . / _, but for those of another meaning: brier_score, nasa_score.
-_SCORES, _LOSSES = frozenset({"score", "scores"}), frozenset({"brier", "crps", "energy", "nasa"})
+# As a part between . / _, but for those of another meaning: brier_score, nasa_score, fid_score.
+_SCORES = frozenset({"score", "scores"})
+_LOSSES = frozenset(
+    {"brier", "cer", "crps", "energy", "error", "fid", "lpips", "loss", "mae", "mse", "nasa", "nll", "rmse", "wer"}
+)
 
 
 def name_says_higher(name: str) -> bool:

@@ -178,7 +178,10 @@ def test_seeds_of_a_group_are_repeats(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "higher"),
-    [("test_mean_score", True), ("eval/success", True), ("f1", True), ("brier_score", False), ("nasa_score", False)],
+    [
+        *(("test_mean_score", True), ("eval/success", True), ("f1", True)),
+        *(("brier_score", False), ("nasa_score", False), ("fid_score", False), ("test/loss_score", False)),
+    ],
 )
 def test_a_name_says_which_direction_is_better(name: str, higher: bool) -> None:
     assert name_says_higher(name) == higher
