@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import Enum
 from numbers import Integral, Real
+from pathlib import PurePath
 from typing import Any, TypeVar
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -87,6 +88,17 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, Real):
         return float(value)
     return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
+
+
+def holds_object(value: Any) -> bool:
+    """Whether there is an object in it of which `as_plain` has no more than a text: others may have the same one."""
+    if isinstance(value, Mapping):
+        return any(map(holds_object, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(holds_object, value))
+    if value is None or isinstance(value, str | bytes | Enum | PurePath | Real):
+        return False
+    return not (getattr(value, "ndim", None) == 0 and type(value.item()) in _NUMBERS)
 
 
 def _as_key(key: Any) -> Any:

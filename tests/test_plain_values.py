@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ddrsa.plain_values import as_plain
+from ddrsa.plain_values import as_plain, holds_object
 
 
 class Mode(Enum):
@@ -55,3 +55,8 @@ def test_plain_values_stay_as_they_are() -> None:
     values = {"a": [1, 1.0, True, None, "x"], 1: {"b": float("inf")}}
     assert as_plain(values) == values
     assert [type(each) for each in as_plain(values)["a"]] == [int, float, bool, type(None), str]
+
+
+def test_an_object_is_told_from_what_has_a_text_of_its_own() -> None:
+    assert not holds_object({"a": [1, None, "x", Mode.FAST, PurePosixPath("a"), b"", np.int64(3), np.bool_(True)]})
+    assert holds_object({"a": [1, {"b": lambda: None}]})

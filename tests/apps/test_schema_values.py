@@ -32,13 +32,25 @@ def test_a_grid_is_planned_recorded_chosen_from_and_not_done_again(workshop: Wor
     recorded: Any = (read_json(workshop.sweep / "experiment_manifest.json") or {})["runs"]
     assert [run["config"]["schedule"] for run in recorded] == ["CONSTANT", "COSINE"] * 2
     assert recorded[0]["config"]["cache"] == "a/b"
-    # Of an object the address is another in each process; the identity is the same.
-    assert recorded[0]["config"]["scale"] == "<function triple>"
+    # An object lies at another address in each process; the identity is the same.
+    assert recorded[0]["config"]["scale"] == "${function:triple}"
     attempts = {run.path.name: run.status_or_empty()["attempt"] for run in workshop.runs()}
     assert set(attempts.values()) == {1}
     exit_code, output = workshop.run(command=CHECKED)
     assert exit_code == 0, output
     assert {run.path.name: run.status_or_empty()["attempt"] for run in workshop.runs()} == attempts
+
+
+def test_objects_with_the_same_text_are_not_the_same_run(workshop: Workshop) -> None:
+    swept = ("scale='${function:once}','${function:twice}'", "steps=1", "pause=0", "hydra.sweep.dir=out")
+    command = ("-m", "study.app", "-m", SUPERVISED, "hydra/sweeper=checked", *swept)
+    exit_code, output = workshop.run(command=command)
+    assert exit_code == 0, output
+    values = [run.status_or_empty()["return_value"] for run in workshop.runs()]
+    assert values == [0.1, 0.2]
+    exit_code, output = workshop.run(command=command)
+    assert exit_code == 0, output
+    assert [run.status_or_empty()["attempt"] for run in workshop.runs()] == [1, 1]
 
 
 def test_its_sweep_is_analysed_and_gone_on_with(workshop: Workshop) -> None:

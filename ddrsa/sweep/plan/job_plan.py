@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ddrsa.checks import require
 from ddrsa.compat_hydra import clock_by_its_form, resolver_cache, shown_by_hydra_config
 from ddrsa.errors import ConfigError
-from ddrsa.plain_values import PlainValues, as_plain, does_take_plain_values
+from ddrsa.plain_values import PlainValues, as_plain, does_take_plain_values, holds_object
 from ddrsa.rundir.identity import identity_of
 from ddrsa.sweep.dotted_path import find_object
 from ddrsa.sweep.gpu.lease import without_leases
@@ -206,8 +206,8 @@ def _number(whole: DictConfig, number: int) -> None:
 def plain_config(job: DictConfig, unresolved: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The values of `job`, `as_plain`.
 
-    A top-level key stands as written where it is in `unresolved` or cannot be resolved here. The clock does not change
-    what a run is: of `${now:...}` its form stands, so that the same command goes on.
+    A top-level key stands as written where it is in `unresolved` or cannot be resolved here, and so does an object. The
+    clock does not change what a run is: of `${now:...}` its form stands, so that the same command goes on.
     """
     with clock_by_its_form(job):
         return _plain_config(job, unresolved)
@@ -222,11 +222,23 @@ def _plain_config(job: DictConfig, unresolved: frozenset[str]) -> dict[str, Any]
             continue
         try:
             value = job[key]
-            plain[name] = as_plain(OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value)
+            resolved = OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
         except OmegaConfBaseException:
             # Such a value shows its error when the task asks for it; what the run is, its text says as well.
             continue
+        plain[name] = as_plain(_objects_as_written(resolved, written[key]))
     return plain
+
+
+def _objects_as_written(resolved: Any, written: Any) -> Any:
+    """The value, of an object in it what is written: two of a resolver may have one text, `<function <lambda>>`."""
+    if not holds_object(resolved):
+        return resolved
+    if isinstance(resolved, dict) and isinstance(written, dict):
+        return {key: _objects_as_written(value, written[key]) for key, value in resolved.items()}
+    if isinstance(resolved, list) and isinstance(written, list):
+        return [_objects_as_written(*pair) for pair in zip(resolved, written, strict=True)]
+    return written
 
 
 def _packed(value: Any) -> bytes:
